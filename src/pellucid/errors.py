@@ -1,0 +1,37 @@
+"""What Pellucid raises: every message says where, what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class PellucidError(Exception):
+    """The base of every error that Pellucid raises on purpose."""
+
+
+class InputError(PellucidError):
+    """A file, folder, option or setting of the user's that cannot be used.
+
+    Parameters
+    ----------
+    where
+        The file, key or option at fault.
+    what
+        What is wrong with it, without a full stop.
+    fix
+        What the user can do about it, without a full stop.
+    """
+
+    def __init__(self, where: str | Path, what: str, fix: str) -> None:
+        self.where = str(where)
+        self.what = what
+        self.fix = fix
+        super().__init__(f"{where}: {what}. {fix}.")
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        """Let the error cross a process boundary whole."""
+        return type(self), (self.where, self.what, self.fix)
+
+
+class LeakageError(PellucidError):
+    """Participants stand on both sides of a border that a fair evaluation must keep."""

@@ -1,0 +1,84 @@
+"""Files that are either whole or not there: write to a temporary name, then rename."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pellucid.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it onto `path` if the block ends well.
+
+    The temporary name keeps the suffixes of `path`, because writers choose their format by them, and starts with a dot,
+    so that nothing takes it for a result. A block that fails leaves nothing behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        yield temporary
+        # Without fsync a power cut can leave a renamed file of zero bytes.
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON, atomically; NaN and infinity are refused, for JSON has no word for them."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; raise InputError if it is missing or is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(path, "the file does not exist", "Check the path") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(path, f"the file is not valid JSON ({error})", "Restore it or make it again") from None
+
+
+def write_tsv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as BIDS-style TSV, atomically: tab-separated, no index, missing values as `n/a`."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, na_rep="n/a")
+
+
+def read_tsv(path: Path) -> pd.DataFrame:
+    """Read a BIDS-style TSV (`n/a` is missing); raise InputError if it is missing or is no table."""
+    try:
+        return pd.read_csv(
+            path,
+            sep="\t",
+            na_values=["n/a"],
+            keep_default_na=False,
+            dtype={"participant_id": str, "session_id": str},
+        )
+    except FileNotFoundError:
+        raise InputError(path, "the file does not exist", "Check the path") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(path, f"the file is not a tab-separated table ({error})", "Save it as TSV in UTF-8") from None
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
