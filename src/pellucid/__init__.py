@@ -1,6 +1,7 @@
 """Pellucid: transparent deep learning for brain MRI.
 
-The names below are loaded when first used, so that `import pellucid` is quick and imports neither PyTorch nor nilearn.
+The names below are loaded when first used, so that `import pellucid` is quick and imports neither
+PyTorch nor nilearn.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ _HOMES = {
     "Grid": "pellucid.image.grid",
     "PAPER_GRID": "pellucid.image.grid",
     "PaperNetwork": "pellucid.network.paper",
-    "explain": "pellucid.explain.api",
     "field_of_view": "pellucid.network.field_of_view",
     "load_model": "pellucid.network.files",
     "methods": "pellucid.explain.api",
@@ -44,8 +44,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home at first use (PEP 562)."""
+    if name == "explain":
+        return import_module("pellucid.explain")  # a callable package: it is the function
     if name not in _HOMES:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}; it has {', '.join(__all__)}")
     value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value  # also replaces the subpackage that the import bound to `explain`
+    globals()[name] = value
     return value

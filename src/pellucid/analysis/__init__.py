@@ -1,0 +1,1 @@
+"""Heatmaps to numbers: averages, atlas regions, lesion shares, null maps, statistics."""

@@ -1,0 +1,1 @@
+"""Label maps: find, verify, merge, resample."""

@@ -1,0 +1,1 @@
+"""Architectures, their field of view, loading and saving."""

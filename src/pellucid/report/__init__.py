@@ -1,0 +1,1 @@
+"""A run directory to figures and one HTML file."""

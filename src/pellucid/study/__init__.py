@@ -1,0 +1,1 @@
+"""A whole experiment: specification, tasks, run directory, record."""

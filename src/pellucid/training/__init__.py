@@ -1,0 +1,1 @@
+"""Fit one model once: trial, transfer, checkpoints, predictions."""
