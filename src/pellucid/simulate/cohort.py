@@ -1,0 +1,257 @@
+"""Write a simulated cohort as a BIDS dataset: images, masks, tables, and the truth."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+import pellucid
+from pellucid.errors import InputError
+from pellucid.files import read_json, write_json, write_text, write_tsv
+from pellucid.image.nifti import write_volume
+from pellucid.simulate import contrast
+from pellucid.simulate.anatomy import Anatomy, load_anatomy
+from pellucid.simulate.lesions import class_shares
+from pellucid.simulate.people import Person, ms_people, pretraining_people
+from pellucid.simulate.settings import CohortSettings, PretrainingSettings
+from pellucid.simulate.subject import Fields, add_lesions, shape_subject
+
+Settings = CohortSettings | PretrainingSettings
+Progress = Callable[[int, int, str], None]
+
+_MASK = "space-MNI152NLin6Asym_label-lesion_mask"
+
+
+def simulate_cohort(out: Path, settings: CohortSettings, *, workers: int = 1, progress: Progress | None = None) -> None:
+    """Simulate patients with multiple sclerosis and controls under `out`; go on where an earlier call was stopped.
+
+    FLAIR and T1w lie in MNI152NLin6Asym space, brain only, background 0; lesion masks under `derivatives/lesions`, the
+    truth under `derivatives/truth`. The same settings give the same files, whatever the number of workers.
+
+    Raises
+    ------
+    InputError
+        `out` holds something else, or a cohort of other settings.
+    """
+    _simulate(out, settings, ms_people(settings), workers, progress)
+
+
+def simulate_pretraining(
+    out: Path, settings: PretrainingSettings, *, workers: int = 1, progress: Progress | None = None
+) -> None:
+    """Simulate T1w scans of patients with Alzheimer's disease and controls; otherwise as `simulate_cohort`."""
+    _simulate(out, settings, pretraining_people(settings), workers, progress)
+
+
+def _simulate(out: Path, settings: Settings, people: list[Person], workers: int, progress: Progress | None) -> None:
+    _claim(out, settings)
+    missing = [person for person in people if not _truth_path(out, person).is_file()]
+    done = len(people) - len(missing)
+    if progress:
+        progress(done, len(people), "simulate subjects")
+    for participant_id in _run(out, settings, missing, workers):
+        done += 1
+        if progress:
+            progress(done, len(people), f"simulated {participant_id}")
+    _write_tables(out, settings, people)
+    _write_truth(out, settings)
+
+
+def _claim(out: Path, settings: Settings) -> None:
+    """Mark `out` as this cohort's, or refuse a folder that is not."""
+    described = {"kind": type(settings).__name__, **asdict(settings)}
+    path = out / "derivatives" / "truth" / "settings.json"
+    if path.is_file():
+        found = read_json(path)
+        differing = sorted(key for key in described | found if described.get(key) != found.get(key))
+        if differing:
+            raise InputError(
+                out,
+                "holds a cohort simulated with other settings "
+                f"({', '.join(f'{k}: {found.get(k)} there, {described.get(k)} asked' for k in differing)})",
+                "Choose another folder, or delete this one",
+            )
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise InputError(out, "the folder is not empty and holds no simulated cohort", "Choose an empty folder")
+    write_json(path, described)
+
+
+def _run(out: Path, settings: Settings, people: list[Person], workers: int) -> Iterator[str]:
+    """Make the people's files, in this process or in several; yield each when its files are whole."""
+    if workers <= 1 or len(people) <= 1:
+        for person in people:
+            yield _make_person(out, settings, person)
+        return
+    # Fresh processes: forking after PyTorch has started its threads can hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        jobs = [pool.submit(_make_person, out, settings, person) for person in people]
+        try:
+            for job in as_completed(jobs):
+                yield job.result()
+        finally:
+            for job in jobs:
+                job.cancel()
+
+
+@lru_cache(maxsize=2)
+def _average(voxel_size: float) -> tuple[Anatomy, Fields]:
+    anatomy = load_anatomy(voxel_size)
+    return anatomy, Fields.of(anatomy)
+
+
+def _truth_path(out: Path, person: Person) -> Path:
+    return out / "derivatives" / "truth" / f"{person.participant_id}.json"
+
+
+def _make_person(out: Path, settings: Settings, person: Person) -> str:
+    """Write one person's images; their truth file comes last and says that the person is done."""
+    anatomy, fields = _average(settings.voxel_size)
+    number = int(person.participant_id.removeprefix("sub-"))
+    truth: dict[str, Any] = {"group": person.group, "visits": []}
+    for visit, traits in enumerate(person.traits, start=1):
+        # The same shape at each visit but for the traits; a new scan each time.
+        rng = np.random.default_rng([settings.seed, 21, number])
+        tissues, warp = shape_subject(rng, anatomy, fields, traits)
+        scanner = np.random.default_rng([settings.seed, 22, number, visit])
+        entry: dict[str, Any] = {"age": person.ages[visit - 1], "traits": traits.to_json()}
+        if isinstance(settings, CohortSettings):
+            shares = class_shares(settings.lesions if person.group == "MS" else 0.0)
+            tissues, counts = add_lesions(rng, anatomy, tissues, warp, volume_ml=traits.lesion_volume_ml, shares=shares)
+            entry["lesions"] = counts
+            entry["lesion_volume_ml"] = round(float(tissues.lesions.sum()) * anatomy.grid.voxel_volume_ml, 4)
+            images = {
+                "FLAIR": contrast.flair(scanner, tissues, caps=settings.caps),
+                "T1w": contrast.t1w(scanner, tissues),
+            }
+            folder = out / "derivatives" / "lesions" / person.participant_id / "anat"
+            mask = _paste(anatomy, tissues.lesions)
+            write_volume(folder / f"{person.participant_id}_{_MASK}.nii.gz", mask, anatomy.full, np.uint8)
+        else:
+            images = {"T1w": contrast.t1w(scanner, tissues)}
+        for modality, image in images.items():
+            path = scan_path(out, person, visit, modality)
+            write_volume(path, _paste(anatomy, np.rint(image)), anatomy.full, np.int16)
+        truth["visits"].append(entry)
+    write_json(_truth_path(out, person), truth)
+    return person.participant_id
+
+
+def scan_path(out: Path, person: Person, visit: int, modality: str) -> Path:
+    """Return where a scan lies; a person with one visit in a cohort without sessions has no session folder."""
+    name = person.participant_id
+    if person.group in ("AD", "CN"):
+        session = f"ses-{visit:02d}"
+        return out / name / session / "anat" / f"{name}_{session}_{modality}.nii.gz"
+    return out / name / "anat" / f"{name}_{modality}.nii.gz"
+
+
+def _paste(anatomy: Anatomy, box: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Put a box of voxels back into the full field of view, zeros around it."""
+    full = np.zeros(anatomy.full.shape, dtype=box.dtype)
+    full[tuple(slice(c, c + n) for c, n in zip(anatomy.corner, box.shape, strict=True))] = box
+    return full
+
+
+_COLUMNS = {
+    "group": {"Description": "Diagnosis (simulated)"},
+    "age": {"Description": "Age at the first visit", "Units": "year"},
+    "sex": {"Description": "Sex", "Levels": {"F": "female", "M": "male"}},
+    "edss": {"Description": "Expanded disability status scale; patients only"},
+    "disease_duration_months": {"Description": "Disease duration; patients only", "Units": "month"},
+    "lesion_volume_ml": {"Description": "Volume of the lesion mask in MNI space", "Units": "mL"},
+}
+
+
+def _description(name: str, kind: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "BIDSVersion": "1.10.0",
+        "DatasetType": kind,
+        "License": "CC0",
+        "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
+        **more,
+    }
+
+
+def _write_tables(out: Path, settings: Settings, people: list[Person]) -> None:
+    """Write participants and dataset descriptions, once every person is there."""
+    sessions = isinstance(settings, PretrainingSettings)
+    rows = []
+    for person in people:
+        row = person.row()
+        if not sessions:
+            row["lesion_volume_ml"] = read_json(_truth_path(out, person))["visits"][0]["lesion_volume_ml"]
+        rows.append(row)
+    table = pd.DataFrame(rows).dropna(axis="columns", how="all")
+    write_tsv(out / "participants.tsv", table)
+    write_json(out / "participants.json", {k: v for k, v in _COLUMNS.items() if k in table.columns})
+    if sessions:
+        for person in people:
+            names = [f"ses-{visit:02d}" for visit in range(1, len(person.ages) + 1)]
+            write_tsv(
+                out / person.participant_id / f"{person.participant_id}_sessions.tsv",
+                pd.DataFrame({"session_id": names, "age": person.ages}),
+            )
+    else:
+        write_json(
+            out / "derivatives" / "lesions" / "dataset_description.json",
+            _description("Lesion masks of a simulated cohort", "derivative"),
+        )
+    disease = "Alzheimer's disease" if sessions else "multiple sclerosis"
+    write_text(
+        out / "README",
+        f"A simulated cohort of {disease} and controls. No person stands behind any image.\n\n"
+        "Images are brain-extracted and lie in MNI152NLin6Asym space, with bias field and noise as a scanner leaves\n"
+        "them. What differs between the groups, and where, is under derivatives/truth.\n",
+    )
+    write_json(
+        out / "dataset_description.json",
+        _description(f"Simulated cohort: {disease} and controls", "raw", Authors=["Pellucid"]),
+    )
+
+
+def _write_truth(out: Path, settings: Settings) -> None:
+    """Write what differs between the groups and where, on the average brain."""
+    anatomy, _ = _average(settings.voxel_size)
+    truth = out / "derivatives" / "truth"
+    maps = {"ventricles": anatomy.ventricles, "thalamus": anatomy.thalamus, "callosum": anatomy.callosum}
+    if isinstance(settings, CohortSettings):
+        shares = class_shares(settings.lesions)
+        prior = sum(np.float32(shares[name]) * anatomy.lesion_prior[name] for name in shares)
+        peak = np.asarray(prior, dtype=np.float32)
+        maps |= {"caps": anatomy.caps, "lesionprior": peak / peak.max()}
+        differs = {
+            "lesions": {"where": "lesionprior", "strength": settings.lesions, "patients": "more and larger lesions"},
+            "callosum": {"where": "callosum", "strength": settings.callosum, "patients": "thinner"},
+            "thalamus": {"where": "thalamus", "strength": settings.thalamus, "patients": "smaller"},
+            "age_gap": {"where": "ventricles", "strength": settings.age_gap, "patients": "older: wider ventricles"},
+        }
+        same = {
+            "caps": {"where": "caps", "strength": settings.caps, "everybody": "hyperintense caps at the frontal horns"},
+            "aging": {"where": "ventricles", "strength": settings.aging, "everybody": "wider ventricles and sulci"},
+        }
+    else:
+        maps |= {"hippocampus": anatomy.hippocampus}
+        differs = {
+            "hippocampus": {"where": "hippocampus", "strength": settings.hippocampus, "patients": "smaller"},
+            "ventricles": {"where": "ventricles", "strength": settings.ventricles, "patients": "wider"},
+            "cortex": {"where": "the cortex", "strength": settings.cortex, "patients": "wider sulci"},
+        }
+        same = {"aging": {"where": "ventricles", "strength": settings.aging, "everybody": "wider ventricles and sulci"}}
+    for name, values in maps.items():
+        path = truth / f"tpl-MNI152NLin6Asym_desc-{name}_probseg.nii.gz"
+        write_volume(path, _paste(anatomy, values), anatomy.full, np.float32)
+    write_json(truth / "truth.json", {"differs_between_groups": differs, "in_both_groups": same})
+    write_json(truth / "dataset_description.json", _description("The truth behind a simulated cohort", "derivative"))

@@ -1,0 +1,127 @@
+"""From tissues to pictures: FLAIR and T1w intensities, texture, partial volume, bias field, Rician noise.
+
+Intensities are relative to white matter. The ranges bracket two open FLAIRs of patients (Lesjak 2017: grey 1.12-1.20,
+fluid 0.1-0.35, lesions 1.38 ± 0.16 of white matter), with room for other scanners.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from pellucid.image.grid import Grid
+from pellucid.simulate.deformation import lattice_of, upsample
+
+Map = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tissues:
+    """What a subject is made of, each (I, J, K): tissue fractions that sum to `brain`, and extra weights in [0, 1]."""
+
+    grid: Grid
+    brain: Map
+    white: Map
+    grey: Map
+    fluid: Map
+    deep_grey: Map
+    ventricles: Map
+    caps: Map
+    lesions: npt.NDArray[np.bool_]
+
+
+def smooth_noise(rng: np.random.Generator, grid: Grid, *, smoothness_mm: float) -> Map:
+    """Draw a smooth random field with standard deviation 1 and a correlation length of `smoothness_mm` (>= 2 mm)."""
+    sizes = np.array(grid.voxel_sizes)
+    step = max(smoothness_mm / 2.0, float(sizes.max()))
+    shape = [max(round((n - 1) * s / step) + 1, 2) for n, s in zip(grid.shape, sizes, strict=True)]
+    field = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), smoothness_mm / 2.0 / step)
+    return np.asarray(upsample((field / field.std())[None], grid.shape)[0], dtype=np.float32)
+
+
+def fractions(
+    rng: np.random.Generator,
+    grid: Grid,
+    brain: Map,
+    grey: Map,
+    white: Map,
+    *,
+    sulci: float,
+    sharpness: float = 3.0,
+) -> tuple[Map, Map, Map]:
+    """Turn an average brain's tissue probabilities into one subject's sharp tissue fractions.
+
+    fraction_t ∝ exp(sharpness * (ln p_t + g_t)) with smooth random fields g for grey matter and fluid: every subject
+    gets folds of its own where the average is blurred. `sulci` widens (> 0) or narrows (< 0) the fluid spaces.
+    Returns white, grey, fluid; they sum to `brain`.
+    """
+    fluid = np.clip(brain - grey - white, 0.0, 1.0)
+    tiny = np.float32(0.02)
+    log_white = np.log(white + tiny)
+    log_grey = np.log(grey + tiny) + 0.45 * smooth_noise(rng, grid, smoothness_mm=3.5)
+    log_fluid = np.log(fluid + tiny) + 0.55 * smooth_noise(rng, grid, smoothness_mm=3.5) + np.float32(sulci)
+    highest = np.maximum(np.maximum(log_white, log_grey), log_fluid)
+    w, g, f = (np.exp(np.float32(sharpness) * (v - highest)) for v in (log_white, log_grey, log_fluid))
+    scale = brain / (w + g + f)
+    return w * scale, g * scale, f * scale
+
+
+def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
+    """Draw a subject's FLAIR, brain only, background exactly 0."""
+    grey = rng.normal(1.17, 0.05)
+    fluid = rng.uniform(0.08, 0.38)
+    lesion = np.clip(rng.normal(1.42, 0.10), 1.22, 1.75)
+    grid = tissues.grid
+    white = 1.0 + 0.035 * smooth_noise(rng, grid, smoothness_mm=8.0)
+    cortex = grey * (1.0 + 0.09 * smooth_noise(rng, grid, smoothness_mm=5.0))
+    deep = rng.normal(1.05, 0.04)
+    cortex += (deep - cortex) * tissues.deep_grey
+    image = white * tissues.white + cortex * tissues.grey + fluid * tissues.fluid
+    # Not disease: a thin bright lining of the ventricles, choroid plexus within them, caps at the frontal horns.
+    lining = tissues.ventricles * (1.0 - tissues.ventricles) * 4.0
+    image += rng.uniform(0.0, 0.22) * lining * tissues.white
+    plexus = np.clip(smooth_noise(rng, grid, smoothness_mm=4.0) - 1.3, 0.0, 1.0) * tissues.ventricles
+    image += rng.uniform(0.3, 1.3) * plexus
+    image += caps * rng.uniform(0.15, 0.45) * tissues.caps * tissues.white
+    # Lesions differ from each other and are brightest inside; their border is a partial volume of about a millimetre.
+    soft = ndimage.gaussian_filter(tissues.lesions.astype(np.float32), [0.6 / s for s in grid.voxel_sizes])
+    brightness = lesion * (1.0 + 0.09 * smooth_noise(rng, grid, smoothness_mm=5.0))
+    image += soft * np.maximum(brightness - image, 0.0)
+    return _scan(rng, tissues, image)
+
+
+def t1w(rng: np.random.Generator, tissues: Tissues) -> Map:
+    """Draw a subject's T1w, brain only, background exactly 0; lesions are dark to a varying degree."""
+    grey = rng.normal(0.74, 0.03)
+    fluid = rng.uniform(0.2, 0.35)
+    grid = tissues.grid
+    white = 1.0 + 0.02 * smooth_noise(rng, grid, smoothness_mm=8.0)
+    cortex = grey * (1.0 + 0.03 * smooth_noise(rng, grid, smoothness_mm=7.0))
+    cortex += (rng.normal(0.84, 0.02) - cortex) * tissues.deep_grey
+    image = white * tissues.white + cortex * tissues.grey + fluid * tissues.fluid
+    soft = ndimage.gaussian_filter(tissues.lesions.astype(np.float32), [0.6 / s for s in grid.voxel_sizes])
+    image += soft * np.minimum(rng.uniform(0.6, 0.85) - image, 0.0)
+    return _scan(rng, tissues, image)
+
+
+def _scan(rng: np.random.Generator, tissues: Tissues, image: Map) -> Map:
+    """Blur, shade and add noise as a scanner does; give arbitrary units; cut the brain out."""
+    grid = tissues.grid
+    # In-plane and through-plane resolution differ among protocols: slices of 1 to some 3 mm.
+    resolution = np.array([rng.uniform(0.35, 0.6), rng.uniform(0.35, 0.6), rng.choice([0.5, 0.5, 1.3])])
+    sigma = np.array([r / s for r, s in zip(resolution, grid.voxel_sizes, strict=True)])
+    sigma[sigma < 0.35] = 0.0  # narrower than the voxel: no blur to add
+    image = ndimage.gaussian_filter(image, sigma)
+    lattice = lattice_of(grid)
+    shading = smooth_noise(rng, lattice, smoothness_mm=70.0)
+    image *= upsample(np.exp(rng.uniform(0.01, 0.06) * shading)[None].astype(np.float32), grid.shape)[0]
+    # Noise of a voxel falls with the square root of its volume; the figure is for 1 mm voxels.
+    noise = rng.uniform(0.02, 0.07) / np.sqrt(grid.voxel_volume_ml * 1000.0)
+    real = image + noise * rng.standard_normal(grid.shape, dtype=np.float32)
+    imaginary = noise * rng.standard_normal(grid.shape, dtype=np.float32)
+    gain = rng.uniform(200.0, 900.0)
+    magnitude = np.sqrt(real**2 + imaginary**2)
+    return np.asarray(gain * magnitude * (tissues.brain > 0.5), dtype=np.float32)
