@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Affine = npt.NDArray[np.float64]
 
-_TOLERANCE_MM = 1e-3  # corners further apart than this are another grid
+_TOLERANCE = 0.1  # voxels: a header's quaternion moves the corners of an LPS image by as much as 0.35 mm
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,10 @@ class Grid:
         0.008
         """
         i, j, k = (int(n) for n in shape)
-        a = np.asarray(affine, dtype=np.float64)
-        return cls((i, j, k), tuple(tuple(float(v) for v in row) for row in a))  # type: ignore[arg-type]
+        first, second, third, last = (
+            (float(x), float(y), float(z), float(t)) for x, y, z, t in np.asarray(affine, dtype=np.float64)
+        )
+        return cls((i, j, k), (first, second, third, last))
 
     @property
     def affine(self) -> Affine:
@@ -56,12 +58,12 @@ class Grid:
         return round(abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000.0, 12)
 
     def matches(self, other: Grid) -> bool:
-        """Tell whether both grids have the same shape and no corner further apart than a micrometre."""
+        """Tell whether both grids have the same shape and no corner further apart than a tenth of a voxel."""
         if self.shape != other.shape:
             return False
         corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape], [1], indexing="ij")).reshape(4, -1)
         distance = np.linalg.norm(((self.affine - other.affine) @ corners)[:3], axis=0)
-        return bool(distance.max() <= _TOLERANCE_MM)
+        return bool(distance.max() <= _TOLERANCE * min(self.voxel_sizes))
 
     def world(self, ijk: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return world coordinates (..., 3) in millimetres of voxel coordinates (..., 3)."""
@@ -70,7 +72,8 @@ class Grid:
     def voxel(self, xyz: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return voxel coordinates (..., 3) of world coordinates (..., 3) in millimetres."""
         inverse = np.linalg.inv(self.affine)
-        return np.asarray(xyz, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        voxel: npt.NDArray[np.float64] = np.asarray(xyz, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        return voxel
 
     def to_json(self) -> dict[str, Any]:
         """Describe the grid as JSON types; `from_json` reads it back exactly."""

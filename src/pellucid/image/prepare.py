@@ -1,0 +1,149 @@
+"""From any brain-extracted scan in MNI space to what a network sees: its grid, its brain, its intensities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from pellucid.errors import InputError
+from pellucid.image.grid import Grid
+from pellucid.image.nifti import Volume
+from pellucid.image.resample import resample
+from pellucid.image.scaling import scale
+
+MNI_BRAIN_CENTRE = (0.6, -21.5, 9.8)
+"""Centre of mass of the MNI152NLin6Asym brain mask in millimetres: right, anterior, superior."""
+
+_FOREGROUND = 0.02  # of the 99th percentile of the positive voxels; interpolation ringing stays below it
+_FARTHEST_MM = 30.0  # of a brain's centre from the MNI brain's
+_LARGEST_ML = 3000.0  # the MNI brain has 1830 ml, a head without its neck 3400 ml
+_MOST_NEGATIVE = 0.1  # of the foreground; ringing makes 0.002 of it negative, standardising half
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A scan as a network sees it.
+
+    Parameters
+    ----------
+    image
+        Scaled intensities (X, Y, Z), float32, exactly 0 outside the brain.
+    brain
+        Where the brain is (X, Y, Z), bool.
+    unscaled
+        Intensities in the scan's own unit (X, Y, Z), float32, exactly 0 outside the brain.
+    off_grid
+        Share of the scan's brain that lies off the grid, in [0, 1].
+    """
+
+    image: npt.NDArray[np.float32]
+    brain: npt.NDArray[np.bool_]
+    unscaled: npt.NDArray[np.float32]
+    off_grid: float
+
+
+def prepare(volume: Volume, grid: Grid, *, scaling: str) -> Prepared:
+    """Bring a brain-extracted scan in MNI space to `grid` and scale its intensities.
+
+    Negative voxels (interpolation ringing) become 0. The brain is found at the scan's own resolution (`find_brain`).
+    A voxel of the grid belongs to it if the brain covers half of that voxel or more, and holds the mean over the
+    covered part alone, `resample(x b) / resample(b)`: a rim dimmed by the background would be a bright-to-dark edge
+    of the grid's making, not of the head's.
+
+    Raises
+    ------
+    InputError
+        The scan is not in MNI space, has its skull on, was standardised before, or has no spread of intensities.
+    """
+    where = str(volume.path or "the image")
+    brain = find_brain(volume.data, where=where)
+    check_mni(brain, volume.grid, where=where)
+    volume_ml = float(np.count_nonzero(brain)) * volume.grid.voxel_volume_ml
+    if volume_ml > _LARGEST_ML:
+        what = f"its foreground of {volume_ml:.0f} ml is larger than any brain"
+        raise InputError(where, what, "Extract the brain first: skull and background must be 0")
+    coverage = resample(brain, volume.grid, grid)
+    covered = coverage >= 0.5
+    unscaled = np.zeros(grid.shape, dtype=np.float32)
+    intensity = resample(np.where(brain, volume.data.clip(min=0.0), 0.0), volume.grid, grid)
+    np.divide(intensity, coverage, out=unscaled, where=covered)
+    return Prepared(
+        image=scale(unscaled, covered, scaling, where=where),
+        brain=covered,
+        unscaled=unscaled,
+        off_grid=_off_grid(brain, volume.grid, grid),
+    )
+
+
+def find_brain(data: npt.NDArray[np.float32], *, where: str = "the image") -> npt.NDArray[np.bool_]:
+    """Find the brain of a brain-extracted scan: (X, Y, Z) to (X, Y, Z) bool.
+
+    It is the largest connected part (faces touch) of the voxels above 2 % of the 99th percentile of the positive ones,
+    its holes filled.
+
+    Raises
+    ------
+    InputError
+        No voxel is positive, or so many are negative that the intensities were standardised before.
+    """
+    positive = data[data > 0.0]
+    if positive.size == 0:
+        raise InputError(where, "no voxel is positive", "Export the scan again with its original intensities")
+    threshold = _FOREGROUND * float(np.percentile(positive, 99.0))
+    foreground = data > threshold
+    negative = np.count_nonzero(data < -threshold) / np.count_nonzero(foreground)
+    if negative > _MOST_NEGATIVE:
+        what = f"it has {100 * negative:.0f} % as many negative voxels as positive ones: it was standardised before"
+        raise InputError(where, what, "Give the scan with its original, positive intensities and a background of 0")
+    # A rim of background, so that all background outside the brain is one part.
+    box = tuple(slice(int(a.min()), int(a.max()) + 1) for a in np.nonzero(foreground))
+    largest = np.pad(_largest(foreground[box]), 1)
+    outside, _ = ndimage.label(~largest)
+    brain = np.zeros(data.shape, dtype=np.bool_)
+    brain[box] = (outside != outside[0, 0, 0])[1:-1, 1:-1, 1:-1]
+    return brain
+
+
+def check_mni(brain: npt.NDArray[np.bool_], grid: Grid, *, where: str = "the image") -> None:
+    """Raise InputError if the centre of mass of `brain` lies more than 30 mm from the MNI brain's."""
+    count = np.count_nonzero(brain)
+    centre = [
+        float(brain.sum(axis=tuple(b for b in range(3) if b != a), dtype=np.int64) @ np.arange(n)) / count
+        for a, n in enumerate(brain.shape)
+    ]
+    offset = grid.world(centre) - MNI_BRAIN_CENTRE
+    distance = float(np.linalg.norm(offset))
+    if distance > _FARTHEST_MM:
+        words = [
+            f"{abs(mm):.0f} mm {positive if mm > 0 else negative}"
+            for mm, (negative, positive) in zip(
+                offset, (("left", "right"), ("posterior", "anterior"), ("inferior", "superior")), strict=True
+            )
+            if abs(mm) >= 1.0
+        ]
+        what = f"the image is not in MNI space: its brain's centre lies {distance:.0f} mm from the MNI brain's"
+        raise InputError(where, f"{what} ({', '.join(words)})", "Register it to the MNI152 template first")
+
+
+def to_native(values: npt.NDArray[np.float32], grid: Grid, native: Grid) -> npt.NDArray[np.float32]:
+    """Bring a map on the model's `grid` back to the `native` grid of its scan, linearly; outside lies 0."""
+    return resample(values, grid, native)
+
+
+def _largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the largest connected part of a mask."""
+    parts, _ = ndimage.label(mask)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray(parts == sizes.argmax())
+
+
+def _off_grid(brain: npt.NDArray[np.bool_], source: Grid, target: Grid) -> float:
+    """Return the share of a brain's voxels whose centres lie in no voxel of `target`."""
+    voxels = np.argwhere(brain)
+    position = target.voxel(source.world(voxels))
+    inside = ((position >= -0.5) & (position <= np.array(target.shape) - 0.5)).all(axis=1)
+    return float(1.0 - inside.mean())

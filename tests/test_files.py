@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pellucid.errors import InputError
+from pellucid.files import atomic_path, read_json, read_tsv, sha256, write_json, write_text, write_tsv
+
+
+def test_atomic_path_shows_the_file_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.nii.gz"
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"half")
+        assert not path.exists()
+        assert temporary.parent == path.parent
+        assert temporary.name.startswith(".")
+        assert temporary.name.endswith(".nii.gz")
+    assert path.read_bytes() == b"half"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_atomic_path_leaves_the_old_file_when_the_block_fails(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def killed() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("ha")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_text_and_json_round_trip(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "Größe ≤ 3 mm\n")
+    assert (tmp_path / "a.txt").read_bytes() == "Größe ≤ 3 mm\n".encode()
+    content = {"µ": [1, 2.5, None, True], "nested": {"a": "b"}}
+    write_json(tmp_path / "a.json", content)
+    assert read_json(tmp_path / "a.json") == content
+
+
+def test_json_refuses_nan_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"auc": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tsv_round_trip_keeps_identifiers_and_missing_values(tmp_path: Path) -> None:
+    table = pd.DataFrame({"participant_id": ["007", "NA"], "edss": [2.5, None], "group": ["MS", None]})
+    write_tsv(tmp_path / "t.tsv", table)
+    assert (tmp_path / "t.tsv").read_text() == "participant_id\tedss\tgroup\n007\t2.5\tMS\nNA\tn/a\tn/a\n"
+    back = read_tsv(tmp_path / "t.tsv")
+    assert back["participant_id"].tolist() == ["007", "NA"]  # neither a number nor missing
+    assert back["edss"].isna().tolist() == [False, True]
+    assert back["group"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("read", [read_json, read_tsv])
+def test_missing_file(tmp_path: Path, read: object) -> None:
+    assert callable(read)
+    with pytest.raises(InputError, match=r"none\.x: the file does not exist"):
+        read(tmp_path / "none.x")
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
+def test_no_json(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match="not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"a\tb\n1\t2\t3\t4\n1\n1\t2\t3\t4\t5\t6\n", b"\xff\xfe\x00"])
+def test_no_table(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.tsv").write_bytes(content)
+    with pytest.raises(InputError, match="not a tab-separated table"):
+        read_tsv(tmp_path / "a.tsv")
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc" * 100_000)
+    assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
