@@ -118,7 +118,7 @@ def _truth_path(out: Path, person: Person) -> Path:
 def _make_person(out: Path, settings: Settings, person: Person) -> str:
     """Write one person's images; their truth file comes last and says that the person is done."""
     anatomy, fields = _average(settings.voxel_size)
-    number = int(person.participant_id.removeprefix("sub-"))
+    number = int(person.participant_id[-4:])
     truth: dict[str, Any] = {"group": person.group, "visits": []}
     for visit, traits in enumerate(person.traits, start=1):
         # The same shape at each visit but for the traits; a new scan each time.

@@ -1,7 +1,7 @@
 """From tissues to pictures: FLAIR and T1w intensities, texture, partial volume, bias field, Rician noise.
 
 Intensities are relative to white matter. The ranges bracket two open FLAIRs of patients (Lesjak 2017: grey 1.12-1.20,
-fluid 0.1-0.35, lesions 1.38 ± 0.16 of white matter), with room for other scanners.
+fluid 0.1-0.35, lesions 1.41 ± 0.17 of white matter with their rims), with room for other scanners.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ def fractions(
 
 def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     """Draw a subject's FLAIR, brain only, background exactly 0."""
-    grey = rng.normal(1.17, 0.05)
+    grey = rng.normal(1.19, 0.05)
     fluid = rng.uniform(0.08, 0.38)
-    lesion = np.clip(rng.normal(1.42, 0.10), 1.22, 1.75)
+    lesion = np.clip(rng.normal(1.58, 0.12), 1.35, 2.0)
     grid = tissues.grid
-    white = 1.0 + 0.035 * smooth_noise(rng, grid, smoothness_mm=8.0)
-    cortex = grey * (1.0 + 0.09 * smooth_noise(rng, grid, smoothness_mm=5.0))
+    white = 1.0 + 0.05 * smooth_noise(rng, grid, smoothness_mm=7.0)
+    cortex = grey * (1.0 + 0.12 * smooth_noise(rng, grid, smoothness_mm=5.0))
     deep = rng.normal(1.05, 0.04)
     cortex += (deep - cortex) * tissues.deep_grey
     image = white * tissues.white + cortex * tissues.grey + fluid * tissues.fluid
@@ -88,7 +88,7 @@ def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     image += caps * rng.uniform(0.15, 0.45) * tissues.caps * tissues.white
     # Lesions differ from each other and are brightest inside; their border is a partial volume of about a millimetre.
     soft = ndimage.gaussian_filter(tissues.lesions.astype(np.float32), [0.6 / s for s in grid.voxel_sizes])
-    brightness = lesion * (1.0 + 0.09 * smooth_noise(rng, grid, smoothness_mm=5.0))
+    brightness = lesion * (1.0 + 0.12 * smooth_noise(rng, grid, smoothness_mm=5.0))
     image += soft * np.maximum(brightness - image, 0.0)
     return _scan(rng, tissues, image)
 
@@ -117,7 +117,7 @@ def _scan(rng: np.random.Generator, tissues: Tissues, image: Map) -> Map:
     image = ndimage.gaussian_filter(image, sigma)
     lattice = lattice_of(grid)
     shading = smooth_noise(rng, lattice, smoothness_mm=70.0)
-    image *= upsample(np.exp(rng.uniform(0.01, 0.06) * shading)[None].astype(np.float32), grid.shape)[0]
+    image *= upsample(np.exp(rng.uniform(0.02, 0.10) * shading)[None].astype(np.float32), grid.shape)[0]
     # Noise of a voxel falls with the square root of its volume; the figure is for 1 mm voxels.
     noise = rng.uniform(0.02, 0.07) / np.sqrt(grid.voxel_volume_ml * 1000.0)
     real = image + noise * rng.standard_normal(grid.shape, dtype=np.float32)

@@ -73,7 +73,7 @@ def ms_people(settings: CohortSettings) -> list[Person]:
         shift = 1.0 if patient else 0.0
         traits = Traits(
             ventricles_mm=float(np.clip(0.4 + rng.normal(0.0, 0.9) + 0.7 * aging, -1.5, 4.0)),
-            sulci=0.4 + rng.normal(0.0, 0.25) + 0.2 * aging,
+            sulci=0.7 + rng.normal(0.0, 0.3) + 0.2 * aging,
             callosum_mm=rng.normal(0.0, 0.5) - 0.8 * settings.callosum * shift,
             thalamus_mm=rng.normal(0.0, 0.5) - 0.8 * settings.thalamus * shift,
             hippocampus_mm=rng.normal(0.0, 0.3),
@@ -118,5 +118,5 @@ def pretraining_people(settings: PretrainingSettings) -> list[Person]:
                 )
             )
         sex = "F" if rng.uniform() < _FEMALE[group] else "M"
-        people.append(Person(f"sub-{number:04d}", group, sex, tuple(ages), tuple(traits)))
+        people.append(Person(f"sub-P{number:04d}", group, sex, tuple(ages), tuple(traits)))
     return people
