@@ -71,13 +71,15 @@ def fractions(
 
 def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     """Draw a subject's FLAIR, brain only, background exactly 0."""
-    grey = rng.normal(1.19, 0.05)
+    grey = rng.normal(1.24, 0.06)
     fluid = rng.uniform(0.08, 0.38)
     lesion = np.clip(rng.normal(1.58, 0.12), 1.35, 2.0)
     grid = tissues.grid
-    white = 1.0 + 0.05 * smooth_noise(rng, grid, smoothness_mm=7.0)
-    cortex = grey * (1.0 + 0.12 * smooth_noise(rng, grid, smoothness_mm=5.0))
-    deep = rng.normal(1.05, 0.04)
+    white = 1.0 + 0.03 * smooth_noise(rng, grid, smoothness_mm=7.0) + 0.03 * smooth_noise(rng, grid, smoothness_mm=25.0)
+    # The cortex is brighter in some lobes than in others (insula, cingulum, temporal poles), and a little in places.
+    regional = 0.07 * smooth_noise(rng, grid, smoothness_mm=22.0)
+    cortex = grey * (1.0 + regional + 0.06 * smooth_noise(rng, grid, smoothness_mm=5.0))
+    deep = rng.normal(1.02, 0.06)
     cortex += (deep - cortex) * tissues.deep_grey
     image = white * tissues.white + cortex * tissues.grey + fluid * tissues.fluid
     # Not disease: a thin bright lining of the ventricles, choroid plexus within them, caps at the frontal horns.
@@ -88,7 +90,7 @@ def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     image += caps * rng.uniform(0.15, 0.45) * tissues.caps * tissues.white
     # Lesions differ from each other and are brightest inside; their border is a partial volume of about a millimetre.
     soft = ndimage.gaussian_filter(tissues.lesions.astype(np.float32), [0.6 / s for s in grid.voxel_sizes])
-    brightness = lesion * (1.0 + 0.12 * smooth_noise(rng, grid, smoothness_mm=5.0))
+    brightness = lesion * (1.0 + 0.09 * smooth_noise(rng, grid, smoothness_mm=5.0))
     image += soft * np.maximum(brightness - image, 0.0)
     return _scan(rng, tissues, image)
 
