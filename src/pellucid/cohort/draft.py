@@ -1,0 +1,150 @@
+"""The unfinished store: what is done stays done, and a bad scan stops no other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from pellucid.cohort.lesions import lesions_on
+from pellucid.errors import PellucidError
+from pellucid.files import atomic_path, read_json, sha256, write_json
+from pellucid.image.grid import Grid
+from pellucid.image.nifti import read_mask, read_volume
+from pellucid.image.prepare import prepare
+from pellucid.image.scaling import SCALINGS, scale
+
+ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
+"""The arrays of a store, each `NAME.npy` of shape (N, X, Y, Z)."""
+
+_REQUEST = "request.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One scan to prepare: row `n` of the draft arrays; `note` is the file that says it is done."""
+
+    n: int
+    name: str
+    image: Path
+    lesion_mask: Path | None
+    draft: Path
+    grid: Grid
+    scaling: str
+
+    @property
+    def note(self) -> Path:
+        """The file that holds the job's result."""
+        return self.draft / f"scan-{self.n:05d}.json"
+
+
+def start(draft: Path, request: str, shape: tuple[int, ...]) -> None:
+    """Make the draft arrays of `shape` in the folder `draft`, unless those of the same request are there."""
+    if (draft / _REQUEST).exists() and read_json(draft / _REQUEST) == request:
+        return
+    if draft.exists():
+        shutil.rmtree(draft)
+    draft.mkdir(parents=True)
+    for name, dtype in ARRAYS.items():
+        open_memmap(draft / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+    write_json(draft / _REQUEST, request)
+
+
+def work(jobs: list[Job], workers: int) -> Iterator[Job]:
+    """Do the jobs, here or in other processes; yield each when it is done and noted.
+
+    Raises
+    ------
+    PellucidError
+        A worker process died.
+    """
+    if workers <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            _do(job)
+            yield job
+        return
+    # Spawned, not forked: a fork copies the locks of BLAS and PyTorch threads that the child does not have.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent) as pool:
+        futures = {pool.submit(_do, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield futures[future]
+        except BrokenProcessPool:
+            raise PellucidError(
+                "A process that prepared scans was ended from outside, perhaps for want of memory. "
+                "What is done is kept: run the same command again, with one worker."
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def finish(draft: Path, folder: Path, kept: list[int], n: int) -> None:
+    """Move the `n` rows of every draft array to `folder`, without those that are not `kept`."""
+    for name in ARRAYS:
+        source = draft / f"{name}.npy"
+        if not source.exists():
+            continue  # an earlier call got this far
+        if len(kept) == n:
+            source.replace(folder / source.name)
+            continue
+        rows = np.load(source, mmap_mode="r")
+        with atomic_path(folder / source.name) as temporary:
+            target = open_memmap(temporary, mode="w+", dtype=rows.dtype, shape=(len(kept), *rows.shape[1:]))
+            for new, old in enumerate(kept):
+                target[new] = rows[old]
+            target.flush()
+        source.unlink()
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when the process that started it ends; a killed parent would leave it waiting for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _do(job: Job) -> None:
+    """Prepare one scan, write it to its row of the draft arrays, then note the result."""
+    try:
+        note = _prepare(job)
+    except PellucidError as error:
+        note = {"problem": str(error)}
+    write_json(job.note, note)
+
+
+def _prepare(job: Job) -> dict[str, Any]:
+    """Write one scan to the draft arrays; return what was measured in it."""
+    volume = read_volume(job.image)
+    prepared = prepare(volume, job.grid, scaling=job.scaling)
+    values: dict[str, Any] = {"images": prepared.image, "brain": prepared.brain}
+    lesion_volume_ml = None
+    if job.lesion_mask is not None:
+        mask = read_mask(job.lesion_mask, volume.grid)
+        lesion_volume_ml = float(np.count_nonzero(mask.data)) * mask.grid.voxel_volume_ml
+        values["lesions"] = lesions_on(mask, job.grid)
+    for name, value in values.items():
+        array = open_memmap(job.draft / f"{name}.npy", mode="r+")
+        array[job.n] = value
+        array.flush()
+    brightness = {
+        method: float(scale(prepared.unscaled, prepared.brain, method)[prepared.brain].mean(dtype=np.float64))
+        for method in SCALINGS
+    }
+    return {"sha256": sha256(job.image), "lesion_volume_ml": lesion_volume_ml, "brightness": brightness}

@@ -1,0 +1,203 @@
+"""Fit one network once: batches, loss, early stopping, the best epoch's weights. No files."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from pellucid.cohort import augment
+from pellucid.errors import PellucidError
+from pellucid.training.optimiser import KerasAdam
+from pellucid.training.settings import Checkpoint, TrialSettings
+
+Rows = npt.NDArray[np.intp]
+History = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scans:
+    """What a network is fitted to.
+
+    Parameters
+    ----------
+    images
+        (N, X, Y, Z), in memory or memory-mapped; read batch by batch.
+    labels
+        (N,) of 0 and 1.
+    stops
+        The corner of the images that the network sees, `field_of_view(model).stops`; nothing else is read. Augmentation
+        acts on the whole image before the corner is taken. None takes the whole image.
+    """
+
+    images: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    stops: tuple[int, ...] | None = None
+
+
+def fit(
+    model: nn.Module,
+    scans: Scans,
+    rows: Mapping[str, Rows],
+    settings: TrialSettings,
+    *,
+    penalty: Callable[[Any], torch.Tensor],
+    progress: Callable[[int, int, str], None] | None = None,
+) -> pd.DataFrame:
+    """Fit `model` in place, leave it with the weights of its best epoch, and return the history.
+
+    The loss of a batch, and likewise of the validation scans, is the mean binary cross-entropy of the logits plus
+    `l2 * penalty(model)`. Each epoch shuffles the training scans; the last batch may be short. Training stops after
+    `patience` epochs without a lower validation loss. The best epoch is the first of lowest validation loss or of
+    highest validation accuracy, as `settings.checkpoint` says (FACTS §1.2 of the paper's code).
+
+    Parameters
+    ----------
+    model
+        Any network from (B, 1, X, Y, Z) to logits (B,); its device and data type are used.
+    scans, rows
+        The scans, and which of them have the roles `train` and `validation`.
+    settings
+        All numbers of the trial.
+    penalty
+        What `l2` weighs, as a function of the model.
+    progress
+        Called after each batch with batches done, batches at most, and the last epoch's result.
+
+    Returns
+    -------
+    DataFrame
+        One row an epoch: epoch (from 1), steps (in all, so far), learning_rate (of the last step), train_loss and
+        train_accuracy (means over the epoch, while the weights move, dropout on), val_loss, val_accuracy, val_auc,
+        seconds, best.
+
+    Raises
+    ------
+    PellucidError
+        The loss is not finite.
+    """
+    seeds = np.random.SeedSequence(settings.seed).generate_state(3)
+    shuffle, draw = np.random.default_rng(seeds[0]), np.random.default_rng(seeds[1])
+    optimiser = KerasAdam(model.parameters(), learning_rate=settings.learning_rate, decay=settings.decay)
+    steps = math.ceil(len(rows["train"]) / settings.batch_size)
+    total = steps * settings.max_epochs
+    history: History = []
+    weights: dict[str, torch.Tensor] = {}
+    device = next(model.parameters()).device
+    # Dropout draws from PyTorch's global generator: seed it for the trial, then leave it as it was found.
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(seeds[2]))
+        for epoch in range(1, settings.max_epochs + 1):
+            started = time.perf_counter()
+            order = shuffle.permutation(rows["train"])
+            loss_sum = size = 0.0
+            correct = 0
+            model.train()
+            for step in range(steps):
+                batch = order[step * settings.batch_size : (step + 1) * settings.batch_size]
+                moved = augment.draw(draw, len(batch)) if settings.augment else augment.untouched(len(batch))
+                logit = model(_input(model, scans, batch, moved))
+                target = torch.as_tensor(scans.labels[batch], dtype=logit.dtype, device=logit.device)
+                loss = binary_cross_entropy_with_logits(logit, target) + settings.l2 * penalty(model)
+                loss_sum += _finite(loss.item(), "training", epoch, settings) * len(batch)
+                correct += int(((logit.detach() > 0) == (target > 0.5)).sum())
+                loss.backward()  # type: ignore[no-untyped-call]
+                size = optimiser.step()
+                if progress is not None and step < steps - 1:
+                    progress((epoch - 1) * steps + step + 1, total, _state(history, settings))
+            means = {"train_loss": loss_sum / len(order), "train_accuracy": correct / len(order)}
+            means |= _validate(model, scans, rows["validation"], settings, penalty, epoch=epoch)
+            seconds = time.perf_counter() - started
+            history.append(
+                {"epoch": epoch, "steps": epoch * steps, "learning_rate": size} | means | {"seconds": seconds}
+            )
+            if best_epoch(history, settings.checkpoint) == epoch:
+                weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+            stop = epoch - best_epoch(history, "validation-loss") >= settings.patience
+            if progress is not None:
+                progress(total if stop else epoch * steps, total, _state(history, settings))
+            if stop:
+                break
+    model.load_state_dict(weights)
+    table = pd.DataFrame(history)
+    return table.assign(best=table["epoch"] == best_epoch(history, settings.checkpoint))
+
+
+def best_epoch(history: History, checkpoint: Checkpoint) -> int:
+    """Return the epoch, from 1, that is the first of lowest validation loss or of highest validation accuracy."""
+    if checkpoint == "validation-loss":
+        return 1 + int(np.argmin([row["val_loss"] for row in history]))
+    return 1 + int(np.argmax([row["val_accuracy"] for row in history]))
+
+
+def logits(model: nn.Module, scans: Scans, rows: Rows, *, batch_size: int) -> npt.NDArray[np.float64]:
+    """Return the logits (n,) of the scans in `rows`: no augmentation, no dropout."""
+    was_training = model.training
+    model.eval()
+    found = [np.zeros(0)]
+    with torch.no_grad():
+        for first in range(0, len(rows), batch_size):
+            batch = rows[first : first + batch_size]
+            x = _input(model, scans, batch, augment.untouched(len(batch)))
+            found.append(model(x).double().cpu().numpy())
+    model.train(was_training)
+    return np.concatenate(found)
+
+
+def _input(model: nn.Module, scans: Scans, rows: Rows, moved: tuple[augment.Flip, augment.Shift]) -> torch.Tensor:
+    """Return scans as x: (B, 1, X, Y, Z) of the model's data type, on its device."""
+    volumes = augment.apply(scans.images, rows, *moved, stops=scans.stops)
+    parameter = next(model.parameters())
+    return torch.from_numpy(volumes)[:, None].to(device=parameter.device, dtype=parameter.dtype)
+
+
+def _validate(
+    model: nn.Module,
+    scans: Scans,
+    rows: Rows,
+    settings: TrialSettings,
+    penalty: Callable[[Any], torch.Tensor],
+    *,
+    epoch: int,
+) -> dict[str, float]:
+    """Return loss, accuracy and AUC on the validation scans; the AUC is NaN if they are of one class."""
+    z = logits(model, scans, rows, batch_size=settings.batch_size)
+    y = scans.labels[rows]
+    _finite(float(np.abs(z).max()), "validation", epoch, settings)
+    with torch.no_grad():
+        l2 = settings.l2 * float(penalty(model))
+    both = 0 < y.sum() < len(y)
+    return {
+        "val_loss": float(np.mean(np.logaddexp(0.0, z) - y * z)) + l2,
+        "val_accuracy": float(np.mean((z > 0) == (y == 1))),
+        "val_auc": float(roc_auc_score(y, z)) if both else math.nan,
+    }
+
+
+def _finite(loss: float, what: str, epoch: int, settings: TrialSettings) -> float:
+    """Return the loss; raise PellucidError if it is not finite."""
+    if not math.isfinite(loss):
+        raise PellucidError(
+            f"Training diverged: the {what} loss is {loss} in epoch {epoch}. "
+            f"Lower learning_rate ({settings.learning_rate:g}), or check the intensity scaling of the scans."
+        )
+    return loss
+
+
+def _state(history: History, settings: TrialSettings) -> str:
+    """Say how far training is: `epoch 3/20: val loss 0.41, val acc 0.83`."""
+    if not history:
+        return f"epoch 1/{settings.max_epochs}"
+    last = history[-1]
+    values = f"val loss {last['val_loss']:.2f}, val acc {last['val_accuracy']:.2f}"
+    return f"epoch {last['epoch']}/{settings.max_epochs}: {values}"

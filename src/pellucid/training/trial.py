@@ -1,0 +1,219 @@
+"""A trial: one model fitted once on one store, with its files; a finished trial is never run again."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import expit
+
+from pellucid.cohort.guard import check_leakage
+from pellucid.cohort.splits import ROLES
+from pellucid.cohort.store import Store
+from pellucid.errors import InputError
+from pellucid.files import read_json, read_tsv, write_tsv
+from pellucid.network.field_of_view import field_of_view
+from pellucid.network.files import load_model, save_model
+from pellucid.network.info import ModelInfo
+from pellucid.network.paper import PaperNetwork, kernels_penalty
+from pellucid.training.fit import Rows, Scans, fit, logits
+from pellucid.training.settings import TrialSettings
+
+_FILES = ("history.tsv", "predictions.tsv", "model.safetensors", "model.json")  # in the order in which they are written
+
+
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """A finished trial.
+
+    Parameters
+    ----------
+    folder
+        Holds model.safetensors, model.json, history.tsv and predictions.tsv.
+    history
+        One row an epoch, as `pellucid.training.fit.fit` gives it.
+    predictions
+        One row a scan of every role: participant_id, session_id, group, label, role, logit, probability. The diagnosis
+        is positive where the probability exceeds 0.5.
+    trained
+        What model.json says of the training: settings, epoch, val_loss and so on, of the epoch whose weights were kept.
+    """
+
+    folder: Path
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    trained: dict[str, Any]
+
+    @property
+    def validation_loss(self) -> float:
+        """The validation loss of the model that was kept."""
+        return float(self.trained["val_loss"])
+
+    def model(self) -> PaperNetwork:
+        """Load the model that was kept."""
+        return load_model(self.folder)
+
+
+def run_trial(
+    store: Store,
+    rows: Mapping[str, Rows],
+    settings: TrialSettings,
+    folder: Path,
+    *,
+    initial: PaperNetwork | None = None,
+    channels: int = 64,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> TrialResult:
+    """Fit the paper's network once and write model, history and predictions; or read them, if that was done before.
+
+    With one seed and one number of threads, two runs give the same bits.
+
+    Parameters
+    ----------
+    store
+        The scans.
+    rows
+        Rows of the store by role, as `pellucid.cohort.splits.rows_of` gives them: train, validation and, if there is
+        one, holdout, which is predicted but has no influence.
+    settings
+        All numbers of the trial.
+    folder
+        Where its files shall lie. model.json is written last: a folder without it is no finished trial.
+    initial
+        A network to start from, taken whole with its head, nothing frozen, with a fresh optimiser (Eitel 2019's
+        transfer); it is left as it is. None starts from random weights drawn by `settings.seed`.
+    channels
+        Filters of each convolution, without `initial`.
+    progress
+        As in `pellucid.training.fit.fit`.
+
+    Raises
+    ------
+    InputError
+        A role that is unknown, empty or of one class, a model of another grid, or another trial in the folder.
+    LeakageError
+        A participant in two roles.
+    PellucidError
+        The loss is not finite.
+    """
+    folder = Path(folder)
+    _check_rows(store, rows)
+    if initial is not None and not initial.grid.matches(store.grid):
+        raise InputError(
+            "initial", f"the model is for {initial.grid}, the store has {store.grid}", "Prepare both alike"
+        )
+    asked = {
+        "settings": settings.to_json(),
+        "channels": channels if initial is None else initial.channels,
+        "initial": None if initial is None else _digest(initial),
+        "scans": {role: len(rows[role]) for role in ROLES if role in rows},
+        "scans_sha256": _digest_scans(store, rows),
+    }
+    if all((folder / name).exists() for name in _FILES):
+        result = read_trial(folder)
+        if any(result.trained.get(key) != value for key, value in asked.items()):
+            raise InputError(folder, "holds a trial with other settings, scans or start", "Name another folder")
+        return result
+    (folder / "model.json").unlink(missing_ok=True)
+    model = _start(store, settings, initial, channels)
+    scans = Scans(store.images, store.table["label"].to_numpy(), field_of_view(model).stops)
+    history = fit(model, scans, rows, settings, penalty=kernels_penalty, progress=progress)
+    best = history[history["best"]].iloc[0]
+    write_tsv(folder / "history.tsv", history)
+    write_tsv(folder / "predictions.tsv", _predict(model, store, scans, rows, settings.batch_size))
+    trained = asked | {
+        "epoch": int(best["epoch"]),
+        "epochs": len(history),
+        **{name: float(best[name]) for name in ("val_loss", "val_accuracy", "val_auc")},
+        "seconds": float(history["seconds"].sum()),
+        "threads": torch.get_num_threads(),
+    }
+    info = ModelInfo(modality=store.modality, scaling=store.scaling, classes=store.classes, trained=trained)
+    save_model(folder, model, info)
+    return read_trial(folder)
+
+
+def read_trial(folder: Path) -> TrialResult:
+    """Read a finished trial from its folder.
+
+    Raises
+    ------
+    InputError
+        A file of it is missing or damaged.
+    """
+    folder = Path(folder)
+    missing = [name for name in _FILES if not (folder / name).exists()]
+    if missing:
+        raise InputError(folder, f"is no finished trial: {', '.join(missing)} missing", "Run the trial again")
+    return TrialResult(
+        folder=folder,
+        history=read_tsv(folder / "history.tsv"),
+        predictions=read_tsv(folder / "predictions.tsv"),
+        trained=dict(read_json(folder / "model.json")["trained"]),
+    )
+
+
+def selected_trial(results: Sequence[TrialResult]) -> TrialResult:
+    """Return the trial of lowest validation loss, the first of them if several tie.
+
+    deviates: the paper's code explained the trials that were best on the holdout.
+    """
+    return min(results, key=lambda result: result.validation_loss)
+
+
+def _check_rows(store: Store, rows: Mapping[str, Rows]) -> None:
+    """Refuse roles that cannot be trained on, and participants in two of them."""
+    unknown = sorted(set(rows) - set(ROLES))
+    if unknown:
+        raise InputError("rows", f"the role {unknown[0]!r} is unknown", f"Use {', '.join(ROLES)}")
+    for role in ("train", "validation"):
+        groups = sorted(set(store.table["group"].iloc[rows[role]])) if role in rows else []
+        if len(groups) < 2:
+            found = ", ".join(groups) or "nobody"
+            raise InputError(role, f"a study with one class only ({found})", "Give scans of both groups for this role")
+    people = [store.table[["participant_id"]].iloc[index].assign(role=role) for role, index in rows.items()]
+    check_leakage({store.folder.name: pd.concat(people)})
+
+
+def _start(store: Store, settings: TrialSettings, initial: PaperNetwork | None, channels: int) -> PaperNetwork:
+    """Return the network to fit: a copy of `initial`, or one with random weights."""
+    if initial is not None:
+        return copy.deepcopy(initial)
+    # Not the first words of the sequence: those seed batch order, augmentation and dropout.
+    seed = int(np.random.SeedSequence(settings.seed).generate_state(4)[3])
+    return PaperNetwork(channels, store.grid, seed=seed)
+
+
+def _predict(
+    model: PaperNetwork, store: Store, scans: Scans, rows: Mapping[str, Rows], batch_size: int
+) -> pd.DataFrame:
+    """Return the predictions of all roles."""
+    parts = []
+    for role in ROLES:
+        if role in rows:
+            table = store.table[["participant_id", "session_id", "group", "label"]].iloc[rows[role]]
+            z = logits(model, scans, rows[role], batch_size=batch_size)
+            parts.append(table.assign(role=role, logit=z, probability=expit(z)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _digest_scans(store: Store, rows: Mapping[str, Rows]) -> str:
+    """Return one SHA-256 for who has which role and what their image files are; names stay out of the model's file."""
+    parts = [store.table[["participant_id", "session_id", "sha256"]].iloc[rows[r]].assign(role=r) for r in sorted(rows)]
+    return hashlib.sha256(pd.concat(parts).to_csv(index=False).encode()).hexdigest()
+
+
+def _digest(model: PaperNetwork) -> str:
+    """Return the SHA-256 of a network's weights."""
+    content = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        content.update(name.encode())
+        content.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return content.hexdigest()
