@@ -18,6 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pellucid.cohort import augment
 from pellucid.errors import PellucidError
+from pellucid.network.allocator import keep_freed_memory
 from pellucid.training.optimiser import KerasAdam
 from pellucid.training.settings import Checkpoint, TrialSettings
 
@@ -86,6 +87,7 @@ def fit(
     PellucidError
         The loss is not finite.
     """
+    keep_freed_memory()
     seeds = np.random.SeedSequence(settings.seed).generate_state(3)
     shuffle, draw = np.random.default_rng(seeds[0]), np.random.default_rng(seeds[1])
     optimiser = KerasAdam(model.parameters(), learning_rate=settings.learning_rate, decay=settings.decay)

@@ -1,0 +1,84 @@
+"""The arithmetic of layer-wise relevance propagation, one layer at a time.
+
+Every rule takes the layer's inputs and output as autograd recorded them: for an affine layer, the vector-Jacobian
+product of autograd is the transposed layer, whatever its stride, padding, dilation or groups.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pellucid.explain.operations import bias_of
+
+Tensors = tuple[torch.Tensor, ...]
+
+
+def epsilon_rule(
+    inputs: Tensors, z: torch.Tensor, relevance: torch.Tensor, epsilon: float
+) -> tuple[Tensors, torch.Tensor]:
+    """Share relevance out among the inputs of an affine layer in proportion to what they added to it.
+
+    `z_j = sum_i a_i w_ij + b_j`, `s_j = +1 if z_j >= 0 else -1`, and
+    `R_i = a_i sum_j w_ij q_j` with the quotient `q_j = R_j / (z_j + epsilon s_j)`.
+
+    The bias is part of the denominator, so it takes its share. Padding takes none: its a_i is 0.
+
+    Parameters
+    ----------
+    inputs
+        The tensors a that the layer is affine in, recorded by autograd.
+    z
+        The layer's output, of any shape, recorded by autograd.
+    relevance
+        The relevance of z, of its shape.
+    epsilon
+        The stabiliser, above 0.
+
+    Returns
+    -------
+    relevance_in, quotient
+        The relevance of each input, of its shape; and q, of z's shape.
+
+    References
+    ----------
+    Bach et al. 2015, PLOS ONE 10(7), eq. 58; as in iNNvestigate's `lrp.epsilon`, which Eitel et al. 2019 used.
+    """
+    quotient = relevance / (z.detach() + signed(epsilon, z))
+    pulled = torch.autograd.grad(z, inputs, quotient)
+    return tuple(a.detach() * c for a, c in zip(inputs, pulled, strict=True)), quotient
+
+
+def route_rule(inputs: Tensors, output: torch.Tensor, relevance: torch.Tensor) -> Tensors:
+    """Send relevance back to where each value came from: the winner of a max-pool takes all.
+
+    Where values tie in a window, the first wins, as in PyTorch's gradient. Cropped voxels get 0.
+    """
+    return torch.autograd.grad(output, inputs, relevance)
+
+
+def absorbed_by_epsilon(z: torch.Tensor, quotient: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Return `sum_j q_j epsilon s_j`, (B,)."""
+    return total(quotient * signed(epsilon, z))
+
+
+def signed(epsilon: float, z: torch.Tensor) -> torch.Tensor:
+    """Return `epsilon s(z)`: +epsilon where z >= 0, also at -0.0, and -epsilon elsewhere."""
+    return torch.where(z.detach() >= 0, z.new_tensor(epsilon), z.new_tensor(-epsilon))
+
+
+def absorbed_by_bias(layer: nn.Module | None, quotient: torch.Tensor) -> torch.Tensor:
+    """Return `sum_j q_j b_j`, (B,), for a module with a bias per channel; 0 for a layer without."""
+    bias = None if layer is None else bias_of(layer)
+    if bias is None:
+        return torch.zeros(len(quotient), dtype=torch.float64, device=quotient.device)
+    channel = quotient.ndim - 1 if isinstance(layer, nn.Linear) else 1
+    others = [axis for axis in range(1, quotient.ndim) if axis != channel]
+    per_channel = quotient.sum(dim=others, dtype=torch.float64) if others else quotient.double()
+    return per_channel @ bias.double()
+
+
+def total(values: torch.Tensor) -> torch.Tensor:
+    """Return the sum of each batch item in float64, (B,)."""
+    axes = tuple(range(1, values.ndim))
+    return values.sum(dim=axes, dtype=torch.float64) if axes else values.double()

@@ -1,0 +1,29 @@
+"""What a trained model must say of itself before anyone may use it on an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """How images must be prepared for a model, what its output means, and how it was trained.
+
+    Parameters
+    ----------
+    modality
+        The BIDS suffix of the images it was trained on, `FLAIR` or `T1w`.
+    scaling
+        The intensity scaling of its input, a name of `pellucid.image.scaling.SCALINGS`.
+    classes
+        The group of each label: the logit is positive for label 1.
+    trained
+        How it was trained, as JSON types: seed, epoch, validation loss and so on; empty if it was not.
+    """
+
+    modality: str
+    scaling: str
+    classes: Mapping[int, str] = field(default_factory=lambda: {0: "HC", 1: "MS"})
+    trained: Mapping[str, Any] = field(default_factory=dict)

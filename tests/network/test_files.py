@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import pellucid
+from pellucid.errors import InputError
+from pellucid.files import sha256
+from pellucid.image.grid import PAPER_GRID, Grid, resized
+from pellucid.network.files import load_model, save_model
+from pellucid.network.info import ModelInfo
+from pellucid.network.paper import PaperNetwork
+
+INFO = ModelInfo(
+    modality="T1w", scaling="robust", classes={0: "CN", 1: "AD"}, trained={"seed": 3, "epoch": 7, "val_loss": 0.25}
+)
+SMALL = resized(PAPER_GRID, (71, 71, 71))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_model(tmp_path / "model", PaperNetwork(channels=2, grid=SMALL, seed=1), INFO)
+    return tmp_path / "model"
+
+
+def _edit_json(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads((folder / "model.json").read_text())
+    edit(content)
+    (folder / "model.json").write_text(json.dumps(content))
+
+
+def _edit_weights(folder: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Change the weights and let the description vouch for them."""
+    tensors = load_file(folder / "model.safetensors")
+    edit(tensors)
+    save_file(tensors, folder / "model.safetensors")
+    _edit_json(folder, lambda content: content.update(sha256=sha256(folder / "model.safetensors")))
+
+
+@pytest.mark.parametrize("name", [".", "model.safetensors", "model.json"])
+def test_round_trip(folder: Path, name: str) -> None:
+    model = load_model(folder / name)
+    original = PaperNetwork(channels=2, grid=SMALL, seed=1).eval()
+    assert not model.training
+    assert model.info == INFO
+    assert model.grid == SMALL
+    assert model.channels == 2
+    for (name_a, a), (name_b, b) in zip(model.state_dict().items(), original.state_dict().items(), strict=True):
+        assert name_a == name_b
+        assert torch.equal(a, b)
+    x = torch.randn(2, 1, 71, 71, 71)
+    assert torch.equal(model(x), original(x))
+
+
+def test_path_may_be_a_string(folder: Path) -> None:
+    assert pellucid.load_model(str(folder)).info == INFO
+
+
+def test_description_says_all(folder: Path) -> None:
+    content = json.loads((folder / "model.json").read_text())
+    assert content == {
+        "architecture": "PaperNetwork",
+        "channels": 2,
+        "grid": SMALL.to_json(),
+        "modality": "T1w",
+        "scaling": "robust",
+        "classes": {"0": "CN", "1": "AD"},
+        "trained": {"seed": 3, "epoch": 7, "val_loss": 0.25},
+        "pellucid": pellucid.__version__,
+        "sha256": sha256(folder / "model.safetensors"),
+    }
+
+
+def test_the_file_is_ordinary_whatever_the_memory_format(tmp_path: Path) -> None:
+    model = PaperNetwork(channels=3, seed=2)
+    assert not model.conv2.weight.is_contiguous()
+    save_model(tmp_path / "last", model, INFO)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.contiguous()
+    save_model(tmp_path / "first", model, INFO)
+    assert (tmp_path / "last/model.safetensors").read_bytes() == (tmp_path / "first/model.safetensors").read_bytes()
+    loaded = load_model(tmp_path / "last")
+    assert torch.equal(loaded.conv2.weight, model.conv2.weight)
+    assert loaded.conv2.weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert torch.equal(load_file(tmp_path / "last/model.safetensors")["conv2.weight"], model.conv2.weight)
+
+
+def test_saving_leaves_two_files_and_replaces_them(folder: Path) -> None:
+    save_model(folder, PaperNetwork(channels=2, grid=SMALL, seed=9), INFO)
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.safetensors"]
+    assert torch.equal(load_model(folder).conv1.weight, PaperNetwork(channels=2, grid=SMALL, seed=9).conv1.weight)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(torch.float64, "is torch.float64"), (torch.nan, "holds NaN or infinity")]
+)
+def test_refuses_to_save(tmp_path: Path, value: Any, message: str) -> None:
+    model = PaperNetwork(channels=1, seed=0)
+    if isinstance(value, torch.dtype):
+        model.to(value)
+    else:
+        model.fc.bias.data.fill_(value)
+    with pytest.raises(InputError, match=message):
+        save_model(tmp_path / "model", model, INFO)
+    assert not (tmp_path / "model").exists()
+
+
+def test_never_runs_a_pickle(folder: Path) -> None:
+    ran = folder / "ran"
+
+    class Stranger:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (ran,)
+
+    (folder / "model.safetensors").write_bytes(pickle.dumps(Stranger()))
+    with pytest.raises(InputError, match="is not a safetensors file"):
+        load_model(folder)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: (f / "model.json").unlink(), r"has no model\.json"),
+        (lambda f: (f / "model.safetensors").unlink(), "has no model.safetensors"),
+        (lambda f: (f / "model.json").write_text("{"), "is not valid JSON"),
+        (lambda f: (f / "model.json").write_text("[1]"), "does not describe a model"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"\0" * 100), "is not a safetensors file"),
+        (lambda f: (f / "model.safetensors").write_bytes(b""), "is not a safetensors file"),
+        (lambda f: _edit_json(f, lambda c: c.pop("scaling")), "the key 'scaling' is missing"),
+        (lambda f: _edit_json(f, lambda c: c.update(channels="many")), "does not describe a model"),
+        (lambda f: _edit_json(f, lambda c: c.update(channels=3)), "it has 2 channels, model.json says 3"),
+        (lambda f: _edit_json(f, lambda c: c.update(architecture="UNet")), "the architecture 'UNet' is not known"),
+        (
+            lambda f: _edit_json(f, lambda c: c.update(grid={"shape": [1, 2], "affine": [[1]]})),
+            "does not describe a model",
+        ),
+        (lambda f: _edit_json(f, lambda c: c.update(sha256="0" * 64)), "are not those that model.json describes"),
+        (
+            lambda f: _edit_json(f, lambda c: c.update(grid=PAPER_GRID.to_json())),
+            "the head has 2 weights, the model's grid .96x114x96 at .* needs 4",
+        ),
+        (
+            lambda f: _edit_json(f, lambda c: c.update(grid=resized(SMALL, (70, 71, 71)).to_json())),
+            "the head has 2 weights, .* needs 0",
+        ),
+        (
+            lambda f: _edit_json(f, lambda c: c["grid"].update(shape=[10**12] * 3)),
+            "the head has 2 weights, .* needs",
+        ),
+        (lambda f: _edit_weights(f, lambda t: t.pop("conv2.bias")), "missing or unknown tensors: conv2.bias"),
+        (
+            lambda f: _edit_weights(f, lambda t: t.update(extra=torch.zeros(1))),
+            "missing or unknown tensors: extra",
+        ),
+        (
+            lambda f: _edit_weights(f, lambda t: t.update({"conv2.weight": torch.zeros(2, 3, 3, 3, 3)})),
+            r"conv2.weight has shape \(2, 3, 3, 3, 3\), not \(2, 2, 3, 3, 3\)",
+        ),
+        (
+            lambda f: _edit_weights(f, lambda t: t.update({"fc.bias": torch.tensor([torch.inf])})),
+            "fc.bias holds NaN or infinity",
+        ),
+        (
+            lambda f: _edit_weights(f, lambda t: t.update({"fc.bias": torch.zeros(1, dtype=torch.float16)})),
+            "fc.bias is torch.float16, not float32",
+        ),
+    ],
+)
+def test_refuses_to_load(folder: Path, spoil: Callable[[Path], object], message: str) -> None:
+    spoil(folder)
+    with pytest.raises(InputError, match=message) as caught:
+        load_model(folder)
+    assert caught.value.where.startswith(str(folder))
+
+
+def test_refuses_other_paths(folder: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        load_model(folder / "nowhere")
+    (folder / "model.pt").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"neither model\.safetensors nor model\.json"):
+        load_model(folder / "model.pt")
+    (folder / "model.json").unlink()
+    with pytest.raises(InputError, match=r"has no model\.json"):
+        load_model(folder / "model.safetensors")
+
+
+def test_grid_is_read_back_exactly(tmp_path: Path) -> None:
+    save_model(tmp_path, PaperNetwork(channels=1, seed=0), INFO)
+    grid = load_model(tmp_path).grid
+    assert isinstance(grid, Grid)
+    assert grid == PAPER_GRID
