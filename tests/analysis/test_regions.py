@@ -1,0 +1,93 @@
+"""Regional sums against a loop over areas, and what pooling and blindness must do to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from pellucid.analysis.regions import regional_relevance
+from pellucid.errors import InputError
+
+SHAPE = (3, 4, 2)
+REGIONS = pd.DataFrame(
+    {
+        "index": [7, 2, 3, 4, 9, 5],
+        "name": ["R Thalamus", "L Thalamus", "Stem", "R Pole", "L Pole", "Nowhere"],
+        "area": ["Thalamus", "Thalamus", "Stem", "Pole", "Pole", "Nowhere"],
+    }
+)
+MAPS = hnp.arrays(np.float64, SHAPE, elements=st.integers(-8, 8).map(float))
+LABELS = hnp.arrays(np.int32, SHAPE, elements=st.sampled_from([0, 2, 3, 4, 7, 9]))
+MASKS = hnp.arrays(np.bool_, SHAPE)
+
+
+def _slow(values: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> pd.DataFrame:
+    rows = []
+    for area in ["Thalamus", "Stem", "Pole", "Nowhere"]:
+        members = REGIONS.loc[REGIONS["area"] == area, "index"].tolist()
+        cells = [i for i in np.ndindex(*SHAPE) if labels[i] in members]
+        visible = [i for i in cells if seen[i]]
+        total = sum(values[i] for i in visible) if visible else np.nan
+        share = len(visible) / len(cells) if cells else np.nan
+        rows.append((area, len(cells), len(visible), share, total, total / len(visible) if visible else np.nan))
+    return pd.DataFrame(rows, columns=["area", "voxels", "seen_voxels", "seen_share", "sum", "mean"])
+
+
+@given(MAPS, LABELS, MASKS)
+def test_regional_relevance_equals_its_slow_twin(values: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> None:
+    pd.testing.assert_frame_equal(regional_relevance(values, labels, REGIONS, seen), _slow(values, labels, seen))
+
+
+@given(MAPS, LABELS, MASKS)
+def test_the_areas_sum_to_the_labelled_seen_relevance(values: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> None:
+    table = regional_relevance(values, labels, REGIONS, seen)
+    assert table["sum"].sum() == pytest.approx(values[(labels > 0) & seen].sum())
+    assert table["voxels"].sum() == (labels > 0).sum()
+
+
+@given(MAPS, LABELS, MASKS)
+def test_swapping_left_and_right_changes_no_area(values: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> None:
+    swap = np.arange(10)
+    swap[[7, 2, 4, 9]] = [2, 7, 9, 4]
+    one = regional_relevance(values, labels, REGIONS, seen)
+    pd.testing.assert_frame_equal(one, regional_relevance(values, swap[labels], REGIONS, seen))
+
+
+@given(MAPS, LABELS, MASKS, MAPS)
+def test_unseen_relevance_is_not_counted(
+    values: np.ndarray, labels: np.ndarray, seen: np.ndarray, other: np.ndarray
+) -> None:
+    one = regional_relevance(values, labels, REGIONS, seen)
+    pd.testing.assert_frame_equal(one, regional_relevance(np.where(seen, values, other), labels, REGIONS, seen))
+
+
+def test_areas_that_cannot_be_seen_stay_in_the_table_as_missing() -> None:
+    labels = np.zeros(SHAPE, dtype=int)
+    labels[0], labels[1] = 3, 4
+    seen = np.ones(SHAPE, dtype=bool)
+    seen[0] = False
+    seen[1, :2] = False
+    table = regional_relevance(np.full(SHAPE, 0.5), labels, REGIONS, seen).set_index("area")
+    assert table.index.tolist() == ["Thalamus", "Stem", "Pole", "Nowhere"]
+    assert table.loc["Stem", ["voxels", "seen_voxels", "seen_share"]].tolist() == [8, 0, 0.0]
+    assert table.loc["Stem", ["sum", "mean"]].isna().all()
+    assert table.loc["Pole", ["seen_share", "sum", "mean"]].tolist() == [0.5, 2.0, 0.5]
+    assert table.loc["Nowhere", ["seen_share", "sum", "mean"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "seen", "words"),
+    [
+        (np.full(SHAPE, 99), np.ones(SHAPE, dtype=bool), "without a row in the table: 99"),
+        (np.zeros(SHAPE), np.ones(SHAPE, dtype=bool), "not integers"),
+        (np.zeros((3, 4, 3), dtype=int), np.ones(SHAPE, dtype=bool), "shapes differ"),
+        (np.zeros(SHAPE, dtype=int), np.ones((3, 4, 3), dtype=bool), "shapes differ"),
+    ],
+)
+def test_an_atlas_that_does_not_fit_is_refused(labels: np.ndarray, seen: np.ndarray, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        regional_relevance(np.zeros(SHAPE), labels, REGIONS, seen)
