@@ -1,0 +1,53 @@
+# make demo   set up .venv and run the demo into demo/
+# make test   set up .venv with the test extra and run every check
+# make clean  remove .venv, the demo and what the tools leave behind
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# CPU builds of PyTorch. Where this index is out of reach pip warns and takes the wheel it can find.
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+
+.PHONY: demo test clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.package
+	$(BIN)/pellucid demo --out demo
+
+# Two tests at a time with one thread each: more of either would only wait for two cores.
+test: export OMP_NUM_THREADS = 1
+test: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2 -m "not slow" --doctest-modules tests src
+	$(BIN)/pytest -n 2 -m slow
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Pellucid needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	         "Name another one: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# PyTorch first and alone, because only it may come from the extra index.
+$(VENV)/.torch: $(VENV)/.python constraints.txt
+	@echo "Installing PyTorch (about 200 MB) ..."
+	$(PIP) --retries 0 --extra-index-url $(CPU_INDEX) -c constraints.txt torch
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "Installing Pellucid ..."
+	$(PIP) -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.package pyproject.toml constraints.txt
+	@echo "Installing the test tools ..."
+	$(PIP) -c constraints.txt -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,35 @@
+"""Many scans, one after the other: a bad one is named and left out, and never stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import typer
+
+from pellucid.cli import console
+from pellucid.errors import PellucidError
+
+
+def each(paths: Sequence[Path], work: Callable[[Path], None], *, label: str) -> dict[Path, str]:
+    """Do `work` for every path; return what was wrong with those that failed."""
+    failed: dict[Path, str] = {}
+    with console.Bars() as bars, bars.step(label) as progress:
+        for done, path in enumerate(paths, start=1):
+            try:
+                work(path)
+            except (PellucidError, OSError) as error:
+                failed[path] = str(error)
+            progress(done, len(paths), path.name)
+    return failed
+
+
+def finish(failed: dict[Path, str], total: int) -> None:
+    """Name what failed and exit: 1 if something of a batch failed, 2 if the only input did; else return."""
+    for path, error in failed.items():
+        # An error names its own file, which may be another one than the scan, such as its mask.
+        console.warn(f"failed: {error}" if str(path) in error else f"failed: {path}: {error}")
+    if failed:
+        if total > 1:
+            console.warn(f"{len(failed)} of {total} failed; the others are done")
+        raise typer.Exit(2 if total == 1 else 1)

@@ -1,0 +1,169 @@
+"""What the verbs print: results on the output, progress and trouble on the error stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pellucid.study.tasks import Result, Task
+
+Report = Callable[[int, int, str], None]
+"""The progress protocol: (done, total, what)."""
+
+SECONDS_BETWEEN_LINES = 10.0  # a log that is read later needs a sign of life, not every step
+
+
+PLAIN_WIDTH = 160  # a file has no width of its own
+
+
+def output() -> Console:
+    """Return the console of results; one a call, so that a redirected stream is the one in force."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def errors() -> Console:
+    """Return the console of progress and trouble."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Print one line of results."""
+    output().print(text, style=style, markup=False)
+
+
+def warn(text: str) -> None:
+    """Print one red line of trouble."""
+    errors().print(text, style="bold red", markup=False)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; the first column is left, the others right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = output()
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    console.print(table)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number for a table; missing is `n/a`."""
+    return "n/a" if value != value else f"{value:.{digits}f}"
+
+
+def count(n: int, noun: str) -> str:
+    """Write a count with its noun: `1 scan`, `2 scans`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Write a share in 0-1 as a percentage; missing is `n/a`."""
+    return "n/a" if share != share else f"{100 * share:.{digits}f} %"
+
+
+class Bars:
+    """A bar a step on a terminal, plain lines elsewhere. Watches a study's tasks, or one loop by `step`."""
+
+    def __init__(self) -> None:
+        self._console = errors()
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            self._progress = Progress(*columns, TextColumn("{task.fields[what]}"), console=self._console)
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    @contextmanager
+    def step(self, label: str) -> Iterator[Report]:
+        """Show one step from its start to its end; yields what to call as it goes."""
+        report, close = self._open(label)
+        start = time.perf_counter()
+        yield report
+        close(f"done in {duration(time.perf_counter() - start)}")
+
+    def begin(self, task: Task, number: int, total: int) -> Report:
+        """Show that a task of a study starts."""
+        report, self._close = self._open(f"[{number}/{total}] {task.name}")
+        return report
+
+    def end(self, result: Result, number: int, total: int) -> None:
+        """Show what became of a task."""
+        label = f"[{number}/{total}] {result.task.name}"
+        if result.state == "done" and result.fresh:
+            self._close(f"done in {duration(result.seconds)}")
+        elif result.state == "done":
+            self._line(f"{label}: there already")
+        else:
+            if result.fresh and self._progress:
+                self._close("failed")
+            self._line(f"{label}: {result.state}: {result.error}", style="bold red")
+        for problem in result.problems:
+            self._line(f"  left out: {problem.subject}: {problem.message}", style="red")
+
+    def _line(self, text: str, style: str | None = None) -> None:
+        console = self._progress.console if self._progress else self._console
+        console.print(text, style=style, markup=False)
+
+    def _open(self, label: str) -> tuple[Report, Callable[[str], None]]:
+        return self._open_bar(label, self._progress) if self._progress else self._open_lines(label)
+
+    def _open_bar(self, label: str, progress: Progress) -> tuple[Report, Callable[[str], None]]:
+        bar = progress.add_task(label.replace("[", r"\["), total=None, what="")
+
+        def report(done: int, total: int, what: str) -> None:
+            progress.update(bar, completed=done, total=total, what=what.replace("[", r"\["))
+
+        def close(outcome: str) -> None:
+            total = progress.tasks[bar].total or 1
+            progress.update(bar, completed=total, total=total, what=outcome)
+            progress.stop_task(bar)
+
+        return report, close
+
+    def _open_lines(self, label: str) -> tuple[Report, Callable[[str], None]]:
+        self._line(f"{label} ...")
+        last = time.monotonic()
+
+        def report(done: int, total: int, what: str) -> None:
+            nonlocal last
+            if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+                last = time.monotonic()
+                self._line(f"{label}: {done}/{total} {what}".rstrip())
+
+        def close(outcome: str) -> None:
+            self._line(f"{label}: {outcome}")
+
+        return report, close
+
+
+def duration(seconds: float) -> str:
+    """Write a time: `12.3 s`, `4 min 05 s`, `2 h 03 min`.
+
+    >>> duration(245)
+    '4 min 05 s'
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,22 @@
+"""`pellucid demo`: simulate, train, explain, judge, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli import study
+from pellucid.cli.options import Workers
+
+EXAMPLE = "Example: pellucid demo --out demo"
+
+
+def demo(
+    *,
+    out: Annotated[Path, typer.Option(help="The run directory; a stopped demo there goes on.")] = Path("demo"),
+    workers: Workers = None,
+) -> None:
+    """Run the shipped demo study: simulate two cohorts, train, explain, judge and report, with no data of your own."""
+    study.run("demo", out=out, workers=workers)

@@ -1,0 +1,132 @@
+"""What the user names on the command line: images, masks and models as files or folders, and who they belong to."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pellucid.errors import InputError
+from pellucid.files import read_json
+from pellucid.image.nifti import SUFFIXES, stem
+
+SELECTED = "selected.json"
+MODEL_FILES = ("model.safetensors", "model.json")
+
+_SUBJECT = re.compile(r"sub-[0-9A-Za-z]+")
+_SESSION = re.compile(r"ses-[0-9A-Za-z]+")
+# Words of a file's name that say what it shows, not whom.
+_WHAT = re.compile(
+    r"(?:flair|t1w?|t2w?|pd|brain|bet|mni|mask|roi|lesions?|labels?|relevance|map|(?:space|desc|label|run|acq|res|rec)-.*)",
+    re.IGNORECASE,
+)
+
+
+def expand(paths: Sequence[Path], *, deep: bool = False) -> list[Path]:
+    """Return the NIfTI files that the paths name, a folder standing for every *.nii and *.nii.gz directly in it.
+
+    With `deep`, a folder without any stands for those in its sub-folders, as in a BIDS dataset. In a folder, averages
+    of a group (group-*) and second copies of maps (*_res-native_*) are left out. A file that does not exist stays in
+    the list, for whoever reads it says what is wrong. A file named twice counts once.
+
+    Raises
+    ------
+    InputError
+        For a folder without NIfTI files.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = _images(path.iterdir()) or (_images(path.rglob("*")) if deep else [])
+            if not inside:
+                raise InputError(path, "the folder holds no .nii or .nii.gz file", "Give files, or a folder of files")
+            found |= dict.fromkeys(inside)
+        else:
+            found[path] = None
+    return list(found)
+
+
+def find_model(path: Path) -> Path:
+    """Return a model's folder, named by itself, by one of its files, or by its arm, whose selected trial it then is."""
+    if path.is_file() and path.name in MODEL_FILES:
+        return path.parent
+    if (path / SELECTED).is_file():
+        return path / str(read_json(path / SELECTED)["trial"])
+    return path
+
+
+def participant(path: Path) -> str | None:
+    """Return the BIDS subject that a file's name starts with, or None: `sub-01_ses-2_FLAIR.nii.gz` is of `sub-01`."""
+    match = _SUBJECT.match(path.name)
+    return match.group() if match else None
+
+
+def owner(path: Path) -> str:
+    """Return whom a file shows: BIDS subject and session, or what is left of its name without words such as FLAIR.
+
+    >>> owner(Path("sub-01_ses-2_space-MNI_FLAIR.nii.gz")), owner(Path("patient07_lesions.nii"))
+    ('sub-01_ses-2', 'patient07')
+    """
+    name = _stem(path)
+    if subject := participant(path):
+        session = _SESSION.search(name)
+        return f"{subject}_{session.group()}" if session else subject
+    words = [word for word in name.split("_") if not _WHAT.fullmatch(word)]
+    return "_".join(words) or name
+
+
+def unique_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return a different name for the outputs of each input: its own, with folders before it where two agree."""
+    names = {path: _stem(path) for path in paths}
+    for depth in range(1, 32):
+        twice = {name for name, count in Counter(names.values()).items() if count > 1}
+        if not twice:
+            return names
+        for path, name in names.items():
+            if name in twice:
+                folders = path.resolve().parts[1:-1][-depth:]
+                names[path] = "-".join([*folders, _stem(path)])
+    return {path: f"{number:04d}-{name}" for number, (path, name) in enumerate(names.items(), start=1)}
+
+
+def match_masks(images: Sequence[Path], masks: Iterable[Path]) -> dict[Path, Path | None]:
+    """Return the lesion mask of each image: of the same subject by name, or the only one of the only image.
+
+    Raises
+    ------
+    InputError
+        If two masks belong to one subject, or a mask belongs to none of the images.
+    """
+    listed = list(masks)
+    if len(images) == 1 and len(listed) == 1:
+        return {images[0]: listed[0]}
+    by_owner: dict[str, Path] = {}
+    for mask in listed:
+        if owner(mask) in by_owner:
+            raise InputError(
+                mask, f"it belongs to {owner(mask)}, as {by_owner[owner(mask)]} does", "Give one mask each"
+            )
+        by_owner[owner(mask)] = mask
+    matched = {image: by_owner.get(owner(image)) for image in images}
+    if listed and not any(matched.values()):
+        raise InputError(
+            listed[0],
+            f"no mask belongs to an image: this one is of {owner(listed[0])}, the first image of {owner(images[0])}",
+            "Name masks after their images, such as sub-01_FLAIR.nii.gz and sub-01_lesions.nii.gz",
+        )
+    return matched
+
+
+def _images(entries: Iterable[Path]) -> list[Path]:
+    return sorted(
+        path
+        for path in entries
+        if path.name.endswith(SUFFIXES)
+        and not path.name.startswith((".", "group-"))
+        and "_res-native_" not in path.name
+    )
+
+
+def _stem(path: Path) -> str:
+    return stem(path) if path.name.endswith(SUFFIXES) else path.name

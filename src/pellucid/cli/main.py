@@ -1,0 +1,71 @@
+"""The command `pellucid`: its verbs, its one error line, its exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import pellucid
+from pellucid.cli import console, demo, doctor, explain, judge, predict, report, simulate, study
+from pellucid.errors import PellucidError
+
+app = typer.Typer(
+    name="pellucid",
+    help="Transparent deep learning for brain MRI: diagnose, show why, and test whether the why can be believed.",
+    epilog="Exit codes: 0 success; 1 some subjects or tasks failed (named; the rest is done); 2 bad usage or input. "
+    "Research software: not for clinical use.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb, module in (
+    (demo.demo, demo),
+    (simulate.simulate, simulate),
+    (predict.predict, predict),
+    (explain.explain, explain),
+    (judge.judge, judge),
+    (report.report, report),
+    (doctor.doctor, doctor),
+):
+    app.command(epilog=module.EXAMPLE)(verb)
+app.add_typer(study.app, name="study")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.say(f"pellucid {pellucid.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before the verb; --debug may stand anywhere, for `run` takes it out."""
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit; print errors that Pellucid raises on purpose as one line, without a traceback."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        app([argument for argument in given if argument != "--debug"])
+    except PellucidError as error:
+        if debug:
+            raise
+        console.warn(f"error: {error}")
+        sys.exit(2)
+    except OSError as error:  # no permission, a full disk
+        if debug:
+            raise
+        console.warn(f"error: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.warn("stopped")
+        sys.exit(130)

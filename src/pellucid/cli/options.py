@@ -1,0 +1,26 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pellucid.errors import InputError
+
+Workers = Annotated[
+    int | None, typer.Option(help="Processes that simulate and prepare scans; one a core if not given.")
+]
+
+Epsilon = Annotated[float | None, typer.Option(help="The stabiliser of lrp-epsilon; 0.001 if not given.")]
+
+
+def worker_count(workers: int | None) -> int:
+    """Return how many processes to use: as asked, or as many as this process may use cores."""
+    if workers is not None and workers < 1:
+        raise InputError("--workers", f"is {workers}", "Give a whole number of at least 1")
+    if workers is not None:
+        return workers
+    # A container or a cluster may lend fewer cores than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

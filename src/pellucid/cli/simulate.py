@@ -1,0 +1,77 @@
+"""`pellucid simulate`: a BIDS cohort whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pellucid.cli import console
+from pellucid.cli.options import Workers, worker_count
+from pellucid.errors import InputError
+
+EXAMPLE = "Example: pellucid simulate cohort --patients 20 --controls 20 --lesions 0.5"
+
+_Strength = typer.Option(help="0 removes the effect, 1 is usual, up to 5.", rich_help_panel="Strength of each effect")
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="The folder to write; an unfinished cohort there is finished.")],
+    *,
+    kind: Annotated[str, typer.Option(help="'ms' (FLAIR and T1w) or 'pretraining' (T1w, several visits).")] = "ms",
+    patients: Annotated[int | None, typer.Option(help="How many; 76 if not given, 223 for pretraining.")] = None,
+    controls: Annotated[int | None, typer.Option(help="How many; 71 if not given, 166 for pretraining.")] = None,
+    visits: Annotated[int | None, typer.Option(help="Most visits a subject; pretraining only, 3 if not given.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same cohort.")] = 0,
+    voxel_size: Annotated[float | None, typer.Option(help="Spacing of the images in mm; 1 if not given.")] = None,
+    lesions: Annotated[float | None, _Strength] = None,
+    callosum: Annotated[float | None, _Strength] = None,
+    thalamus: Annotated[float | None, _Strength] = None,
+    age_gap: Annotated[float | None, _Strength] = None,
+    caps: Annotated[float | None, _Strength] = None,
+    hippocampus: Annotated[float | None, _Strength] = None,
+    ventricles: Annotated[float | None, _Strength] = None,
+    cortex: Annotated[float | None, _Strength] = None,
+    aging: Annotated[float | None, _Strength] = None,
+    workers: Workers = None,
+) -> None:
+    """Simulate a cohort of patients and controls as a BIDS dataset, the truth written beside it."""
+    from pellucid.simulate.settings import CohortSettings, PretrainingSettings
+
+    given: dict[str, Any] = {
+        "patients": patients,
+        "controls": controls,
+        "visits": visits,
+        "seed": seed,
+        "voxel_size": voxel_size,
+        "lesions": lesions,
+        "callosum": callosum,
+        "thalamus": thalamus,
+        "age_gap": age_gap,
+        "caps": caps,
+        "hippocampus": hippocampus,
+        "ventricles": ventricles,
+        "cortex": cortex,
+        "aging": aging,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    accepted = {
+        "ms": [field.name for field in fields(CohortSettings)],
+        "pretraining": [field.name for field in fields(PretrainingSettings)],
+    }
+    if kind not in accepted:
+        raise InputError("--kind", f"is {kind!r}", f"Give one of {', '.join(accepted)}")
+    for name in given:
+        if name not in accepted[kind]:
+            other = next(k for k in accepted if k != kind)
+            raise InputError(f"--{name.replace('_', '-')}", f"is no option of --kind {kind}", f"Use --kind {other}")
+    from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
+
+    with console.Bars() as bars, bars.step(f"simulating {out}") as progress:
+        if kind == "ms":
+            simulate_cohort(out, CohortSettings(**given), workers=worker_count(workers), progress=progress)
+        else:
+            simulate_pretraining(out, PretrainingSettings(**given), workers=worker_count(workers), progress=progress)
+    console.say(f"{out}: a BIDS dataset; the truth is under {out / 'derivatives' / 'truth'}")

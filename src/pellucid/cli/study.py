@@ -1,0 +1,115 @@
+"""`pellucid study`: a whole experiment from its specification."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pellucid.cli import console
+from pellucid.cli.options import Workers, worker_count
+
+if TYPE_CHECKING:
+    from pellucid.study.spec import Spec
+
+app = typer.Typer(help="Run, check or look at a whole experiment.", no_args_is_help=True)
+
+SpecArgument = Annotated[
+    str, typer.Argument(metavar="STUDY.toml", help="A specification, or the name of a shipped one.")
+]
+OutOption = Annotated[Path | None, typer.Option(help="The run directory; runs/NAME if not given.")]
+
+
+@app.command("run", epilog="Example: pellucid study run mystudy.toml --out runs/mystudy")
+def run_command(study: SpecArgument, *, out: OutOption = None, workers: Workers = None) -> None:
+    """Run a study; what is complete already is not run again, and a stopped run goes on."""
+    run(study, out=out, workers=workers)
+
+
+@app.command("check", epilog="Example: pellucid study check mystudy.toml")
+def check(study: SpecArgument, *, out: OutOption = None) -> None:
+    """Check a specification and its data before anything runs, and say what would run."""
+    from pellucid.study.folder import RunFolder
+    from pellucid.study.run import check_study, study_tasks
+
+    path, spec = _read(study)
+    scans = check_study(spec)
+    folder = _folder(spec, out)
+    for name, cohort in spec.cohorts.items():
+        where = f"{console.count(scans[name], 'scan')} in {cohort.bids}" if name in scans else "simulated"
+        console.say(f"cohort {name}: {cohort.modality}, {cohort.positive} against {cohort.negative}, {where}")
+    for name, arm in spec.training.items():
+        start = f"from {arm.start_from}" if arm.start_from else "from random weights"
+        console.say(f"arm {name}: {console.count(arm.trials, 'trial')} on {arm.cohort}, {start}")
+    console.say(f"{len(study_tasks(spec, RunFolder(folder)))} tasks; run directory {folder}")
+    console.say(f"{path}: nothing wrong was found")
+
+
+@app.command("status", epilog="Example: pellucid study status mystudy.toml --out runs/mystudy")
+def status(study: SpecArgument, *, out: OutOption = None) -> None:
+    """Show which tasks of a run are complete, and what failed."""
+    from pellucid.errors import InputError
+    from pellucid.files import read_json
+    from pellucid.study.folder import RunFolder
+    from pellucid.study.run import claimed, study_tasks
+
+    _, spec = _read(study)
+    folder = RunFolder(_folder(spec, out))
+    if not claimed(spec, folder):
+        raise InputError(folder.root, "there is no run of this study", "Start it with `pellucid study run`")
+    known = read_json(folder.record)["tasks"] if folder.record.is_file() else {}
+    tasks = study_tasks(spec, folder)
+    for task in tasks:
+        entry = known.get(task.name, {})
+        state = "complete" if task.complete else entry.get("state", "waiting")
+        # What runs now and what was killed look alike here: neither has said that it ended.
+        state = "begun" if state == "running" else "waiting" if state == "done" else state
+        note = entry.get("error", "") if state in ("failed", "blocked") else ""
+        seconds = console.duration(entry["seconds"]) if state == "complete" and "seconds" in entry else ""
+        console.say(f"{state:9} {task.name} {note or seconds}".rstrip())
+        for problem in entry.get("problems", []):
+            console.say(f"          left out: {problem['subject']}: {problem['message']}")
+    console.say(f"{sum(task.complete for task in tasks)} of {len(tasks)} tasks are complete")
+
+
+def run(study: str, *, out: Path | None, workers: int | None) -> None:
+    """Run a study and its report; exit 1 if a task failed or a subject was left out."""
+    from pellucid.cli.report import write_report
+    from pellucid.study.run import run_study
+
+    _, spec = _read(study)
+    folder = _folder(spec, out)
+    with console.Bars() as bars:
+        results = run_study(
+            spec, folder, watcher=bars, workers=worker_count(workers), command=["pellucid", *sys.argv[1:]]
+        )
+    open_tasks = [result for result in results if result.state != "done"]
+    left_out = [problem for result in results for problem in result.problems]
+    for problem in left_out:
+        console.warn(f"left out: {problem.subject}: {problem.message}")
+    for result in open_tasks:
+        if result.state == "failed":
+            console.warn(f"failed: {result.task.name}: {result.error}")
+    with console.Bars() as bars, bars.step("report"):
+        page = write_report(folder)  # of a run with failures too: the page names them
+    console.say(f"run directory: {folder}")
+    console.say(f"report: {page}")
+    if open_tasks:
+        console.warn(f"{len(open_tasks)} of {len(results)} tasks are not done; the same command goes on with them")
+    elif spec.explain:
+        console.say(f"explain a scan of your own: pellucid explain {folder / 'models' / spec.explain.arm} IMAGE")
+    if open_tasks or left_out:
+        raise typer.Exit(1)
+
+
+def _read(study: str) -> tuple[Path, Spec]:
+    from pellucid.study.reading import find_spec, read_spec
+
+    path = find_spec(study)
+    return path, read_spec(path)
+
+
+def _folder(spec: Spec, out: Path | None) -> Path:
+    return out if out is not None else Path("runs") / spec.study.name

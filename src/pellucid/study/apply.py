@@ -1,0 +1,201 @@
+"""A trained model applied to scans from anywhere: predictions, maps, and what lesion masks say of the maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+import pellucid
+from pellucid.analysis.regions import regional_relevance
+from pellucid.atlas.labels import Atlas
+from pellucid.atlas.template import mni_brain_mask
+from pellucid.files import read_json, sha256
+from pellucid.image.grid import Grid
+from pellucid.image.nifti import read_volume, sidecar_path
+from pellucid.image.prepare import Prepared, prepare
+from pellucid.network.field_of_view import field_of_view
+from pellucid.network.files import WEIGHTS
+from pellucid.network.paper import PaperNetwork
+from pellucid.study.evidence import Bools, Floats, find_population, lesion_evidence, read_lesions
+from pellucid.study.maps import (
+    Explained,
+    Explainer,
+    map_name,
+    probability,
+    seen_by,
+    write_map,
+    write_native_map,
+)
+
+PREDICTION_COLUMNS = ("image", "participant_id", "logit", "probability", "class", "problems")
+
+NULL_SEED = 0
+"""Seed of the random null map of scans that belong to no study."""
+
+_OFF_GRID = 0.01  # a larger share of the brain outside the grid is worth a word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """A scan as the model sees it, the grid it came on, and what is odd about it."""
+
+    path: Path
+    prepared: Prepared
+    native: Grid
+    remark: str | None
+
+
+def open_scan(path: Path, model: PaperNetwork) -> Scan:
+    """Read a scan and prepare it as the model's description says.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is no brain-extracted scan in MNI space.
+    """
+    volume = read_volume(path)
+    prepared = prepare(volume, model.grid, scaling=model.info.scaling)
+    remarks = []
+    if prepared.off_grid > _OFF_GRID:
+        remarks.append(f"{100 * prepared.off_grid:.0f} % of its brain lies outside the model's grid")
+    other = {"FLAIR": "T1w", "T1w": "FLAIR"}.get(model.info.modality, "")
+    if other and f"_{other.lower()}." in path.name.lower():
+        remarks.append(f"it is named {other}, the model was trained on {model.info.modality}")
+    return Scan(path=path, prepared=prepared, native=volume.grid, remark="; ".join(remarks) or None)
+
+
+def predict_scan(model: PaperNetwork, scan: Scan) -> float:
+    """Return the logit of one scan."""
+    with torch.inference_mode():
+        return float(model(torch.from_numpy(scan.prepared.image)[None, None])[0])
+
+
+def prediction_row(
+    path: Path, participant_id: str | None, *, model: PaperNetwork, logit: float | None, problems: str | None
+) -> dict[str, Any]:
+    """Return one row of `PREDICTION_COLUMNS`; a scan that failed has its problem and no numbers."""
+    return {
+        "image": str(path),
+        "participant_id": participant_id,
+        "logit": logit,
+        "probability": None if logit is None else probability(logit),
+        "class": None if logit is None else model.info.classes[int(logit > 0)],
+        "problems": problems,
+    }
+
+
+def describe_predictions(folder: Path, model: PaperNetwork, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Say, as JSON types, what model gave the predictions, what they mean, and the predictions themselves."""
+    classes = model.info.classes
+    view = field_of_view(model)
+    return {
+        "Model": str(folder),
+        "ModelSha256": sha256(folder / WEIGHTS),
+        "Modality": model.info.modality,
+        "Scaling": model.info.scaling,
+        "Grid": model.grid.to_json(),
+        "FieldOfView": {"Stops": list(view.stops), "SeenShare": view.share},
+        "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
+        "logit": {"Description": f"Output before the sigmoid; above 0 means {classes[1]}"},
+        "probability": {"Description": f"1 / (1 + exp(-logit)), of {classes[1]}; not calibrated. Research only."},
+        "problems": {"Description": "Why there is no prediction, or what is odd about the scan"},
+        "Predictions": list(rows),
+    }
+
+
+def write_maps(
+    explainer: Explainer, scan: Scan, explained: Explained, *, folder: Path, name: str, native: bool
+) -> list[Path]:
+    """Write a scan's map on the model's grid and, if asked, on the scan's own; return the paths."""
+    paths = [folder / map_name(name, explainer.method.name)]
+    write_map(paths[0], explainer, explained, source=scan.path, source_grid=scan.native)
+    if native:
+        paths.append(folder / map_name(name, explainer.method.name, res="native"))
+        write_native_map(paths[1], explainer, explained, source=scan.path, source_grid=scan.native)
+    return paths
+
+
+def scan_regions(explainer: Explainer, explained: Explained, atlas: Atlas) -> pd.DataFrame:
+    """Return the relevance of each area of an atlas that lies on the model's grid."""
+    return regional_relevance(explained.relevance, atlas.labels, atlas.regions, explainer.view.mask())
+
+
+def scan_lesions(
+    explainer: Explainer, scan: Scan, explained: Explained, mask: Path | None, *, population: Floats | None
+) -> tuple[pd.DataFrame, Bools | None]:
+    """Return the lesion table of one scan, its map and the nulls, and the mask on the model's grid.
+
+    A missing mask gives missing values.
+
+    Raises
+    ------
+    InputError
+        If the mask is not binary, or lies on neither the scan's grid nor the model's.
+    """
+    lesions = None if mask is None else read_lesions(mask, native=scan.native, grid=explainer.grid)
+    table = lesion_evidence(
+        explained.relevance,
+        lesions,
+        name=explainer.method.name,
+        image=scan.prepared.image,
+        brain=scan.prepared.brain,
+        seen=explainer.view.mask(),
+        population=population,
+        seed=NULL_SEED,
+    )
+    return table, lesions
+
+
+def judge_map(path: Path, mask: Path | None, *, image: Path | None = None) -> pd.DataFrame:
+    """Return the lesion table of a map on disk, made by whatever method or tool.
+
+    What the map's sidecar says is used: the field of view, the image it explains, the model's population map. Without
+    an image the brain is the MNI template's and the nulls made from the image are missing, and `brain_from` says so.
+
+    Parameters
+    ----------
+    path
+        The map, in MNI space.
+    mask
+        The lesion mask, on the map's grid or on that of the image.
+    image
+        The scan that the map explains; None takes the sidecar's, if it is there unchanged.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or the mask lies on another grid.
+    """
+    volume = read_volume(path)
+    sidecar: dict[str, Any] = read_json(sidecar_path(path)) if sidecar_path(path).is_file() else {}
+    image = image or _recorded_image(sidecar, path.parent)
+    native = Grid.from_json(sidecar["SourceGrid"]) if "SourceGrid" in sidecar else volume.grid
+    if image is not None:
+        scan = read_volume(image)
+        native = scan.grid
+        prepared = prepare(scan, volume.grid, scaling=str(sidecar.get("Scaling", "robust")))
+    table = lesion_evidence(
+        volume.data,
+        None if mask is None else read_lesions(mask, native=native, grid=volume.grid),
+        name=str(sidecar.get("Method", "map")),
+        image=prepared.image if image is not None else None,
+        brain=prepared.brain if image is not None else mni_brain_mask(volume.grid),
+        seen=seen_by(sidecar, volume.grid),
+        population=find_population(path.parent / sidecar["Model"], volume.grid) if "Model" in sidecar else None,
+        seed=NULL_SEED,
+    )
+    return table.assign(brain_from="image" if image is not None else "MNI template")
+
+
+def _recorded_image(sidecar: dict[str, Any], folder: Path) -> Path | None:
+    """Return the image that a map in `folder` was made from, if it is still there and still the same."""
+    for source in sidecar.get("Sources", [])[:1]:
+        path = folder / str(source)
+        if path.is_file() and sha256(path) == sidecar.get("SourceSha256"):
+            return path
+    return None

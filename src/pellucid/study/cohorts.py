@@ -1,0 +1,161 @@
+"""A study's cohorts: simulated or found, indexed, stored, split, and guarded against leakage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pellucid.cohort.bids import index_bids
+from pellucid.cohort.guard import check_leakage
+from pellucid.cohort.splits import split
+from pellucid.cohort.store import build_store, open_store
+from pellucid.errors import InputError
+from pellucid.files import write_json, write_tsv
+from pellucid.image.grid import PAPER_GRID
+from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
+from pellucid.simulate.settings import CohortSettings
+from pellucid.study.folder import RunFolder
+from pellucid.study.seeds import derive_seed
+from pellucid.study.spec import Cohort, Spec, Split
+from pellucid.study.tasks import Problem, Progress, Task
+
+GRIDS = {"paper": PAPER_GRID}
+
+
+def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
+    """Return the tasks that end with a store for each cohort and one table of splits."""
+    tasks = []
+    for name, cohort in spec.cohorts.items():
+        needs: tuple[str, ...] = ()
+        if cohort.simulate:
+            tasks.append(_simulate_task(name, cohort, folder, workers=workers))
+            needs = (tasks[-1].name,)
+        tasks.append(_store_task(name, spec, folder, needs, workers=workers))
+    stores = tuple(f"store/{name}" for name in spec.cohorts)
+
+    def run_splits(_: Progress) -> None:
+        write_splits(spec, folder)
+
+    outputs = (folder.splits.with_suffix(".json"), folder.splits)
+    return [*tasks, Task(name="splits", outputs=outputs, needs=stores, run=run_splits)]
+
+
+def cohort_index(name: str, cohort: Cohort, root: Path) -> pd.DataFrame:
+    """List the scans of a cohort, those of its two groups only.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be read, or one of the two groups has nobody.
+    """
+    rows = index_bids(root, modality=cohort.modality, lesions=cohort.lesions)
+    wanted = (cohort.negative, cohort.positive)
+    for group in wanted:
+        if not (rows["group"] == group).any():
+            found = ", ".join(sorted(rows["group"].dropna().unique())) or "none"
+            raise InputError(
+                root / "participants.tsv",
+                f"a study with one class only: nobody is in group {group!r} (groups there: {found})",
+                f"Name two groups that it has as `positive` and `negative` of [cohorts.{name}]",
+            )
+    # Rows without a group are problems that the store reports; other groups are not part of this study.
+    return rows[rows["group"].isna() | rows["group"].isin(wanted)].reset_index(drop=True)
+
+
+def write_splits(spec: Spec, folder: RunFolder) -> None:
+    """Split every cohort by participant, let the guard judge all splits together, write splits.tsv and splits.json.
+
+    Raises
+    ------
+    LeakageError
+        If a participant, or an image, stands on two sides.
+    """
+    tables, hashes = {}, []
+    for name in spec.cohorts:
+        table = open_store(folder.store(name)).table
+        sizes = spec.splits.get(name, Split())
+        tables[name] = split(
+            table,
+            holdout=sizes.holdout,
+            validation=sizes.validation,
+            seed=derive_seed(spec.study.seed, "split", name),
+        )
+        hashes.append(table[["participant_id", "sha256"]])
+    verdict = check_leakage(tables, hashes=pd.concat(hashes, ignore_index=True))
+    columns = ["cohort", "fold", "participant_id", "group", "role"]
+    rows = pd.concat([table.assign(cohort=name, fold=0) for name, table in tables.items()], ignore_index=True)
+    write_json(
+        folder.splits.with_suffix(".json"),
+        {
+            "Description": "Who trained, validated and was held out; by participant, stratified by group.",
+            "Guard": verdict,
+            "Seed": spec.study.seed,
+            "cohort": {"Description": "Name of the cohort in study.toml"},
+            "fold": {"Description": "Number of the fold, from 0"},
+            "role": {"Levels": {"train": "fitted", "validation": "stopped and selected by", "holdout": "judged on"}},
+        },
+    )
+    write_tsv(folder.splits, rows[columns])
+
+
+def _simulate_task(name: str, cohort: Cohort, folder: RunFolder, *, workers: int) -> Task:
+    out = folder.cohort(name)
+
+    def run(progress: Progress) -> None:
+        if isinstance(cohort.simulate, CohortSettings):
+            simulate_cohort(out, cohort.simulate, workers=workers, progress=progress)
+        elif cohort.simulate:
+            simulate_pretraining(out, cohort.simulate, workers=workers, progress=progress)
+
+    # The dataset's last files: what comes before them is whole when they are there.
+    outputs = (out / "dataset_description.json", out / "derivatives" / "truth" / "dataset_description.json")
+    return Task(name=f"simulate/{name}", outputs=outputs, needs=(), run=run)
+
+
+def _store_task(name: str, spec: Spec, folder: RunFolder, needs: tuple[str, ...], *, workers: int) -> Task:
+    cohort, out = spec.cohorts[name], folder.store(name)
+
+    def run(progress: Progress) -> None:
+        build_store(
+            cohort_index(name, cohort, cohort.bids or folder.cohort(name)),
+            out,
+            GRIDS[spec.preparation.grid],
+            scaling=spec.preparation.scaling,
+            positive=cohort.positive,
+            workers=workers,
+            progress=progress,
+        )
+
+    def problems() -> Sequence[Problem]:
+        return [Problem(subject, message) for subject, message in open_store(out).problems]
+
+    return Task(
+        name=f"store/{name}",
+        outputs=(out / "table.tsv", out / "store.json"),
+        needs=needs,
+        run=run,
+        problems=problems,
+    )
+
+
+def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
+    """Index every cohort that is there already, before anything runs; return the rows of each.
+
+    Raises
+    ------
+    InputError
+        As `cohort_index`, and for a folder that is not there.
+    LeakageError
+        If two datasets share participants: the guard would refuse them later.
+    """
+    found: dict[str, pd.DataFrame] = {}
+    for name, cohort in spec.cohorts.items():
+        if cohort.bids is None:
+            continue
+        if not cohort.bids.is_dir():
+            raise InputError(cohort.bids, "the folder does not exist", f"Change `cohorts.{name}.bids`")
+        found[name] = cohort_index(name, cohort, cohort.bids)
+    check_leakage({name: rows[["participant_id"]].assign(role="all scans") for name, rows in found.items()})
+    return found

@@ -1,0 +1,99 @@
+"""The explained arm's maps: one a held-out scan, their group averages, and the ledger of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pellucid.analysis.averages import group_means
+from pellucid.cohort.store import Store
+from pellucid.files import write_tsv
+from pellucid.image.nifti import read_volume, write_volume
+from pellucid.study.folder import RunFolder
+from pellucid.study.maps import (
+    Explainer,
+    describe_map,
+    explain_image,
+    ledger_table,
+    map_name,
+    open_explainer,
+    read_ledger,
+    write_map,
+)
+from pellucid.study.spec import Explain, Spec
+from pellucid.study.tasks import Progress, Task
+from pellucid.study.trials import cohort_rows, read_selected
+
+
+def explain_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+    """Return the task that explains every held-out scan; none if the study explains nothing."""
+    if spec.explain is None:
+        return []
+    asked = spec.explain
+
+    def run(progress: Progress) -> None:
+        explain_holdout(spec, asked, folder, progress)
+
+    return [
+        Task(
+            name=f"explain/{asked.arm}",
+            outputs=(folder.table("ledger"),),  # written when every map is there
+            needs=(f"select/{asked.arm}",),
+            run=run,
+        )
+    ]
+
+
+def explain_holdout(spec: Spec, asked: Explain, folder: RunFolder, progress: Progress) -> None:
+    """Write the map of every held-out scan that has none yet, then averages a group, then the ledger."""
+    model = folder.arm(asked.arm) / read_selected(asked.arm, folder)
+    explainer = open_explainer(model, method=asked.method, epsilon=asked.epsilon)
+    store, rows = cohort_rows(spec.training[asked.arm].cohort, folder)
+    out = folder.maps(asked.arm, asked.method)
+    ledger: list[dict[str, Any]] = []
+    for done, n in enumerate(rows["holdout"], start=1):
+        who = scan_name(store.table.iloc[n])
+        path = out / map_name(who, asked.method)
+        if not path.is_file():  # its sidecar was written first
+            source = store.image_path(int(n))
+            native = read_volume(source).grid
+            write_map(path, explainer, explain_image(explainer, store.images[n]), source=source, source_grid=native)
+        ledger += [scan_columns(asked.arm, store.table.iloc[n]) | entry for entry in read_ledger(path)]
+        progress(done, len(rows["holdout"]), who)
+    _write_means(store, rows["holdout"], asked.method, explainer, out)
+    write_tsv(folder.table("ledger"), ledger_table(ledger, ["arm", "participant_id", "session_id", "group"]))
+
+
+def scan_name(row: pd.Series[Any]) -> str:
+    """Return the BIDS name of a scan of a store's table: `sub-01` or `sub-01_ses-02`."""
+    session = row["session_id"]
+    return str(row["participant_id"]) if pd.isna(session) else f"{row['participant_id']}_{session}"
+
+
+def scan_columns(arm: str, row: pd.Series[Any]) -> dict[str, Any]:
+    """Return the columns that say whose map a table's row is about."""
+    return {"arm": arm, **{name: row[name] for name in ("participant_id", "session_id", "group")}}
+
+
+def _write_means(store: Store, index: Any, method: str, explainer: Explainer, out: Path) -> None:
+    """Write the mean map of each group."""
+
+    def maps() -> Iterator[tuple[str, Any]]:
+        for n in index:
+            row = store.table.iloc[n]
+            yield str(row["group"]), read_volume(out / map_name(scan_name(row), method)).data
+
+    for group, average in group_means(maps()).items():
+        write_volume(
+            out / map_name(f"group-{group}", method, mean=True),
+            average.values,
+            explainer.grid,
+            np.float32,
+            description=f"Mean relevance of {average.number} subjects of {group}",
+            sidecar=describe_map(explainer, out)
+            | {"Description": f"Mean relevance map of the held-out scans of group {group}", "Scans": average.number},
+        )

@@ -1,0 +1,55 @@
+"""Where everything of a run lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+TABLES = ("table1", "table2", "roc", "lesions", "regions", "brightness")
+"""The tables of the analysis; the ledger, which the maps give, makes the seventh."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The paths of a run directory, as DESIGN lays it out."""
+
+    root: Path
+
+    @property
+    def spec(self) -> Path:
+        """The specification with every default filled in."""
+        return self.root / "study.toml"
+
+    @property
+    def record(self) -> Path:
+        """What ran."""
+        return self.root / "record.json"
+
+    @property
+    def splits(self) -> Path:
+        """Who trained, validated and was held out; the guard's verdict lies in the sidecar, splits.json."""
+        return self.root / "splits.tsv"
+
+    def cohort(self, name: str) -> Path:
+        """Return the BIDS dataset of a simulated cohort."""
+        return self.root / "cohorts" / name
+
+    def store(self, name: str) -> Path:
+        """Return the store of a cohort."""
+        return self.root / "stores" / name
+
+    def arm(self, name: str) -> Path:
+        """Return the folder of an arm's models."""
+        return self.root / "models" / name
+
+    def trial(self, arm: str, number: int) -> Path:
+        """Return the folder of one model."""
+        return self.arm(arm) / f"trial-{number:02d}"
+
+    def maps(self, arm: str, method: str) -> Path:
+        """Return the folder of an arm's maps."""
+        return self.root / "maps" / arm / method
+
+    def table(self, name: str) -> Path:
+        """Return the path of a table."""
+        return self.root / "tables" / f"{name}.tsv"

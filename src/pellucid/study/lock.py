@@ -1,0 +1,61 @@
+"""One process a run directory: a lock that dies with its holder."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pellucid.errors import InputError
+
+NAME = ".lock"
+
+if sys.platform == "win32":  # the same promise by another name
+    import msvcrt
+
+    def _take(handle: IO[str]) -> None:
+        msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(handle: IO[str]) -> None:
+        # POSIX record locks, not flock: worker processes that outlive a killed parent do not inherit them.
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run directory for the length of the block.
+
+    The operating system lets go of the lock when its holder ends, however it ends, so that a stale lock cannot exist;
+    what the file says of its holder serves the message only.
+
+    Raises
+    ------
+    InputError
+        If another process holds it; says which.
+    """
+    path = folder / NAME
+    with path.open("a+", encoding="utf-8") as handle:
+        try:
+            _take(handle)
+        except OSError:
+            handle.seek(0)
+            holder = handle.read().strip() or "another process"
+            raise InputError(
+                folder, f"a run is under way here ({holder})", "Wait for it, stop it, or use another --out"
+            ) from None
+        handle.seek(0)
+        handle.truncate()
+        handle.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        handle.flush()
+        try:
+            yield
+        finally:
+            handle.truncate(0)
+            handle.flush()

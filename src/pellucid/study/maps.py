@@ -1,0 +1,231 @@
+"""One prepared scan to one relevance map on disk, with a sidecar that says everything about it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+import pellucid
+from pellucid.errors import InputError, PellucidError
+from pellucid.explain.api import Method, explain, methods
+from pellucid.files import read_json, sha256
+from pellucid.image.grid import Grid
+from pellucid.image.nifti import sidecar_path, write_volume
+from pellucid.image.prepare import to_native
+from pellucid.image.resample import resample_mask
+from pellucid.network.allocator import keep_freed_memory
+from pellucid.network.field_of_view import FieldOfView, field_of_view
+from pellucid.network.files import WEIGHTS, load_model
+from pellucid.network.paper import PaperNetwork
+
+SPACE = "MNI152NLin6Asym"
+LEDGER_COLUMNS = ("layer", "relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explainer:
+    """A model, how it is explained, and what it can see.
+
+    Parameters
+    ----------
+    folder, model
+        The model, and where it lies.
+    digest
+        SHA-256 of its weights.
+    view
+        Its field of view.
+    method, parameters
+        As `pellucid.methods` lists them, with the parameters in force.
+    """
+
+    folder: Path
+    model: PaperNetwork
+    digest: str
+    view: FieldOfView
+    method: Method
+    parameters: dict[str, float]
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the model's images."""
+        return self.model.grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A relevance map (X, Y, Z), the logit, and the ledger as rows of `LEDGER_COLUMNS`."""
+
+    relevance: Floats
+    logit: float
+    ledger: list[dict[str, Any]]
+
+
+def open_explainer(folder: Path, *, method: str, epsilon: float | None = None) -> Explainer:
+    """Load a model and settle how it is explained; `epsilon` is the method's own if None.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be used, there is no such method, or it takes no such parameter.
+    """
+    known = {entry.name: entry for entry in methods()}
+    if method not in known:
+        raise InputError("method", f"there is no {method!r}", f"Give one of {', '.join(known)}")
+    parameters = dict(known[method].parameters)
+    if epsilon is not None:
+        if "epsilon" not in parameters:
+            raise InputError("epsilon", f"the method {method} takes none", "Leave it out")
+        if not 0 < epsilon < math.inf:
+            raise InputError("epsilon", f"is {epsilon}", "Give a positive number; the paper's is 0.001")
+        parameters["epsilon"] = epsilon
+    keep_freed_memory()
+    model = load_model(folder)
+    return Explainer(
+        folder=folder,
+        model=model,
+        digest=sha256(folder / WEIGHTS),
+        view=field_of_view(model),
+        method=known[method],
+        parameters=parameters,
+    )
+
+
+def explain_image(explainer: Explainer, image: Floats) -> Explained:
+    """Explain one prepared image (X, Y, Z) on the model's grid."""
+    x = torch.tensor(image)[None, None]  # a copy: arrays of a store are read-only
+    result = explain(explainer.model, x, method=explainer.method.name, epsilon=explainer.parameters.get("epsilon"))
+    relevance = result.relevance[0, 0].numpy()
+    if not np.isfinite(relevance).all():
+        raise PellucidError(f"{explainer.folder}: the relevance of an image is not finite. Train the model again.")
+    ledger = [
+        {"layer": entry.layer} | {name: float(getattr(entry, name)[0]) for name in LEDGER_COLUMNS[1:]}
+        for entry in result.ledger
+    ]
+    return Explained(relevance=relevance, logit=float(result.logit[0]), ledger=ledger)
+
+
+def map_name(who: str, method: str, *, res: str = "", mean: bool = False) -> str:
+    """Return the file name of a map: `sub-01_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance.nii.gz`."""
+    first, *rest = method.split("-")
+    label = first + "".join(word.capitalize() for word in rest) + ("Mean" if mean else "")
+    entity = f"_res-{res}" if res else ""
+    return f"{who}_space-{SPACE}{entity}_desc-{label}_relevance.nii.gz"
+
+
+def write_map(path: Path, explainer: Explainer, explained: Explained, *, source: Path, source_grid: Grid) -> None:
+    """Write a map on the model's grid, with its sidecar; the ledger is in it."""
+    write_volume(
+        path,
+        explained.relevance,
+        explainer.grid,
+        np.float32,
+        description=f"Pellucid relevance, {explainer.method.name}",
+        sidecar=describe_map(explainer, path.parent)
+        | describe_source(explained, path.parent, source=source, source_grid=source_grid)
+        | {"Ledger": explained.ledger},
+    )
+
+
+def write_native_map(
+    path: Path, explainer: Explainer, explained: Explained, *, source: Path, source_grid: Grid
+) -> None:
+    """Write a map resampled linearly onto the grid of its scan; sums over voxels are not those of the map itself."""
+    write_volume(
+        path,
+        to_native(explained.relevance, explainer.grid, source_grid),
+        source_grid,
+        np.float32,
+        description=f"Pellucid relevance, {explainer.method.name}, on the scan's grid",
+        sidecar=describe_map(explainer, path.parent)
+        | describe_source(explained, path.parent, source=source, source_grid=source_grid)
+        | {
+            "Description": "Relevance resampled linearly onto the scan's grid; sums differ from the original map's.",
+            "Grid": source_grid.to_json(),
+        },
+    )
+
+
+def describe_source(explained: Explained, folder: Path, *, source: Path, source_grid: Grid) -> dict[str, Any]:
+    """Say which scan a map in `folder` explains, and the model's output for it."""
+    return {
+        "Sources": [relative(source, folder)],
+        "SourceSha256": sha256(source),
+        "SourceGrid": source_grid.to_json(),
+        "Logit": explained.logit,
+        "Probability": probability(explained.logit),
+    }
+
+
+def read_ledger(path: Path) -> list[dict[str, Any]]:
+    """Return the ledger that a map's sidecar holds."""
+    ledger: list[dict[str, Any]] = read_json(sidecar_path(path))["Ledger"]
+    return ledger
+
+
+def describe_map(explainer: Explainer, folder: Path) -> dict[str, Any]:
+    """Say what every map of this explainer in `folder` has in common, as JSON types in the manner of BIDS sidecars."""
+    method = explainer.method
+    info = explainer.model.info
+    return {
+        "Description": "Relevance of each voxel for the logit of one network. Research only.",
+        "Method": method.name,
+        "Rule": method.summary,
+        "RuleSource": method.source,
+        "Parameters": explainer.parameters,
+        "SeedNeuron": "logit",
+        "Units": "logit per unit of the image" if method.name == "gradient" else "logit",
+        "Model": relative(explainer.folder, folder),
+        "ModelSha256": explainer.digest,
+        "Classes": {str(label): name for label, name in info.classes.items()},
+        "Modality": info.modality,
+        "Scaling": info.scaling,
+        "Space": SPACE,
+        "Grid": explainer.grid.to_json(),
+        "FieldOfView": {
+            "Stops": list(explainer.view.stops),
+            "SeenShare": explainer.view.share,
+            "Grid": explainer.grid.to_json(),
+            "Description": "Voxels (i, j, k) of Grid below Stops can move the logit; elsewhere a map is 0 and silent.",
+        },
+        "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
+    }
+
+
+def seen_by(sidecar: Mapping[str, Any], grid: Grid) -> npt.NDArray[np.bool_]:
+    """Return the field of view that a map's sidecar states as a mask on `grid`; everything, if it states none."""
+    view = sidecar.get("FieldOfView")
+    if view is None:
+        return np.ones(grid.shape, dtype=np.bool_)
+    home = Grid.from_json(view.get("Grid", grid.to_json()))
+    mask = np.zeros(home.shape, dtype=np.bool_)
+    mask[tuple(slice(int(stop)) for stop in view["Stops"])] = True
+    return mask if home.matches(grid) else resample_mask(mask, home, grid)
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Return how to get from `folder` to `path`, so that a run directory can be moved; absolute on another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return str(path.resolve())
+
+
+def probability(logit: float) -> float:
+    """Return the probability of label 1: 1 / (1 + exp(-logit)), without overflow."""
+    return float(0.5 * (1.0 + np.tanh(0.5 * logit)))
+
+
+def ledger_table(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Return ledger rows as a table whose columns are `columns`, then `LEDGER_COLUMNS`, also when there are none."""
+    return pd.DataFrame(rows, columns=[*columns, *LEDGER_COLUMNS])

@@ -1,0 +1,154 @@
+"""A specification read from TOML, or refused with the file, the key and what is accepted."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pellucid.errors import InputError
+from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
+from pellucid.study.seeds import derive_seed
+from pellucid.study.spec import NAME, SIMULATIONS, Analysis, Arm, Cohort, Explain, Preparation, Spec, Split, Study
+from pellucid.training.settings import TrialSettings
+
+
+def find_spec(name: str) -> Path:
+    """Return the path of a specification: a file of the user's, or one that ships with Pellucid, by its bare name."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = Path(str(files("pellucid"))) / "studies"
+    if (shipped / f"{name}.toml").is_file():
+        return shipped / f"{name}.toml"
+    names = ", ".join(sorted(entry.stem for entry in shipped.glob("*.toml")))
+    raise InputError(
+        path, "there is no such specification", f"Give a TOML file, or the name of one that ships: {names}"
+    )
+
+
+def read_spec(path: Path) -> Spec:
+    """Read a specification from a TOML file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no TOML, for an unknown key, a wrong type or an impossible value, and for a name that
+        nothing has; it names file and key and says what is accepted.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(path, "the file does not exist", "Check the path") from None
+    except (UnicodeDecodeError, IsADirectoryError, PermissionError) as error:
+        raise InputError(path, f"the file cannot be read ({error})", "Give a TOML file in UTF-8") from None
+    return parse_spec(text, file=path)
+
+
+def parse_spec(text: str, *, file: Path) -> Spec:
+    """Read a specification from TOML text; `file` is named in messages, and relative paths start at its folder."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(file, f"the file is not valid TOML ({error})", "Mend the line that it names") from None
+    refuse_unknown(table, [section.name for section in dataclasses.fields(Spec)], file=file, key="")
+    sections = {name: require_table(value, file=file, key=name) for name, value in table.items()}
+    for name in ("study", "cohorts", "training"):
+        if not sections.get(name):
+            raise InputError(file, f"[{name}] is missing", f"Add a section [{name}]")
+    study = read_fields(Study, sections["study"], file=file, key="study")
+    spec = Spec(
+        study=study,
+        cohorts={
+            name: _read_cohort(name, inner, study.seed, file=file, key=f"cohorts.{name}")
+            for name, inner in _named(sections["cohorts"], file=file, key="cohorts")
+        },
+        preparation=read_fields(Preparation, sections.get("preparation", {}), file=file, key="preparation"),
+        splits={
+            name: read_fields(Split, inner, file=file, key=f"splits.{name}")
+            for name, inner in _named(sections.get("splits", {}), file=file, key="splits")
+        },
+        training={
+            name: _read_arm(inner, file=file, key=f"training.{name}")
+            for name, inner in _named(sections["training"], file=file, key="training")
+        },
+        explain=read_fields(Explain, sections["explain"], file=file, key="explain") if "explain" in sections else None,
+        analysis=read_fields(Analysis, sections.get("analysis", {}), file=file, key="analysis"),
+    )
+    _check_names(spec, file=file)
+    return spec
+
+
+def _named(section: dict[str, Any], *, file: Path, key: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the sub-tables of a section, whose names become folder names."""
+    for name, inner in section.items():
+        require_table(inner, file=file, key=dotted(key, name))
+        if not NAME.fullmatch(name):
+            raise InputError(file, f"`{dotted(key, name)}` is no usable name", "Use a-z, 0-9 and -")
+    return list(section.items())
+
+
+def _read_cohort(name: str, table: dict[str, Any], seed: int, *, file: Path, key: str) -> Cohort:
+    """Read one cohort: `bids`, or `simulate` whose `kind` says which simulation and gives modality and groups."""
+    plain = {k: value for k, value in table.items() if k != "simulate"}
+    if ("bids" in table) == ("simulate" in table):
+        raise InputError(file, f"[{key}] needs one source of scans", f'Give either `bids = "path"` or [{key}.simulate]')
+    if "bids" in table:
+        return read_fields(Cohort, plain, file=file, key=key)
+    inner = dict(require_table(table["simulate"], file=file, key=f"{key}.simulate"))
+    kind = inner.pop("kind", None)
+    if kind not in SIMULATIONS:
+        raise InputError(file, f"`{key}.simulate.kind` is {kind!r}", f"Give one of {', '.join(SIMULATIONS)}")
+    settings, modality, positive, negative = SIMULATIONS[kind]
+    inner.setdefault("seed", derive_seed(seed, "simulate", name))
+    simulate = read_fields(settings, inner, file=file, key=f"{key}.simulate")
+    groups = {"modality": modality, "positive": positive, "negative": negative, **plain}
+    cohort = read_fields(Cohort, groups, file=file, key=key)
+    return dataclasses.replace(cohort, simulate=simulate)
+
+
+def _read_arm(table: dict[str, Any], *, file: Path, key: str) -> Arm:
+    """Read one arm: its own keys and those of TrialSettings lie side by side; the seed is the study's to give."""
+    own = [item.name for item in dataclasses.fields(Arm) if item.name != "settings"]
+    trial = [item.name for item in dataclasses.fields(TrialSettings) if item.name != "seed"]
+    refuse_unknown(table, [*own, *trial], file=file, key=key)
+    settings = read_fields(TrialSettings, {k: table[k] for k in trial if k in table}, file=file, key=key)
+    arm = read_fields(Arm, {k: table[k] for k in own if k in table}, file=file, key=key)
+    return dataclasses.replace(arm, settings=settings)
+
+
+def _check_names(spec: Spec, *, file: Path) -> None:
+    """Refuse names that nothing has, arms that start from themselves, and an explained arm that holds nobody out."""
+    for name in spec.splits:
+        _known(f"splits.{name}", name, spec.cohorts, file=file)
+    for name, arm in spec.training.items():
+        _known(f"training.{name}.cohort", arm.cohort, spec.cohorts, file=file)
+        seen = [name]
+        while (start := spec.training[seen[-1]].start_from) is not None:
+            _known(f"training.{seen[-1]}.start_from", start, spec.training, file=file)
+            if start in seen:
+                raise InputError(
+                    file, f"`training.{name}.start_from` leads in a circle ({' > '.join([*seen, start])})", "Break it"
+                )
+            if spec.training[start].channels != arm.channels:
+                raise InputError(
+                    file,
+                    f"`training.{name}.channels` is {arm.channels}, but it starts from `{start}` with "
+                    f"{spec.training[start].channels}",
+                    "Give both the same",
+                )
+            seen.append(start)
+    if spec.explain:
+        _known("explain.arm", spec.explain.arm, spec.training, file=file)
+        cohort = spec.training[spec.explain.arm].cohort
+        if spec.splits.get(cohort, Split()).holdout == 0:
+            raise InputError(
+                file, f"`splits.{cohort}.holdout` is 0", f"Hold subjects out, for [explain] maps those of `{cohort}`"
+            )
+
+
+def _known(key: str, name: str, names: dict[str, Any], *, file: Path) -> None:
+    if name not in names:
+        raise InputError(file, f"`{key}` names {name!r}, which does not exist", f"Give one of {', '.join(names)}")

@@ -1,0 +1,129 @@
+"""A study run in its directory, from wherever it stopped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pellucid.atlas.find import find_atlas
+from pellucid.errors import InputError
+from pellucid.explain.api import methods
+from pellucid.files import write_text
+from pellucid.study.cohorts import check_cohorts, cohort_tasks
+from pellucid.study.explaining import explain_tasks
+from pellucid.study.folder import RunFolder
+from pellucid.study.lock import NAME as LOCK
+from pellucid.study.lock import locked
+from pellucid.study.reading import read_spec
+from pellucid.study.record import Record
+from pellucid.study.spec import Spec
+from pellucid.study.tables import table_tasks
+from pellucid.study.tasks import Result, Task, Watcher, execute, ordered
+from pellucid.study.trials import trial_tasks
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.+")  # what `files.atomic_path` leaves behind when it is killed
+
+
+def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task]:
+    """Return every task of a study in the order in which they run."""
+    return ordered(
+        [
+            *cohort_tasks(spec, folder, workers=workers),
+            *trial_tasks(spec, folder),
+            *explain_tasks(spec, folder),
+            *table_tasks(spec, folder),
+        ]
+    )
+
+
+def check_study(spec: Spec) -> dict[str, int]:
+    """Check all that can be known before anything runs; return the number of scans of each cohort that is there.
+
+    Raises
+    ------
+    InputError
+        If a dataset, the atlas or the method cannot be used.
+    LeakageError
+        If two datasets share participants.
+    """
+    if spec.explain and spec.explain.method not in (names := [method.name for method in methods()]):
+        raise InputError("explain.method", f"is {spec.explain.method!r}", f"Give one of {', '.join(names)}")
+    if spec.explain:
+        find_atlas(spec.analysis.atlas)
+    return {name: len(rows) for name, rows in check_cohorts(spec).items()}
+
+
+def run_study(spec: Spec, out: Path, *, watcher: Watcher, command: Sequence[str], workers: int = 1) -> list[Result]:
+    """Run what is not complete of a study in the directory `out`; return what became of each task.
+
+    A run that was killed at any moment goes on where it stopped and ends with the same numbers.
+
+    Parameters
+    ----------
+    spec
+        What to run.
+    out
+        The run directory: new, empty, or an earlier run of the same study.
+    watcher
+        Told of each task's start and end.
+    command
+        What the user typed, for the record.
+    workers
+        Processes that simulate and prepare scans. Training uses PyTorch's threads.
+
+    Raises
+    ------
+    InputError
+        If the directory holds something else or a run of another specification, or another process runs there.
+    """
+    check_study(spec)
+    folder = RunFolder(out.resolve())
+    claimed(spec, folder)  # before anything is written there
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with locked(folder.root):
+        if not claimed(spec, folder):  # again, now that nobody else can be at it
+            write_text(folder.spec, spec.to_toml())
+        _sweep(folder.root)
+        record = Record(folder.record, study=spec.study.name, seed=spec.study.seed)
+        record.begin(list(command))
+        try:
+            results = execute(study_tasks(spec, folder, workers=workers), watcher=watcher, note=record.note)
+        except BaseException:
+            record.end("interrupted")
+            raise
+        record.end("done" if all(result.state == "done" for result in results) else "incomplete")
+    return results
+
+
+def claimed(spec: Spec, folder: RunFolder) -> bool:
+    """Tell whether a directory holds a run of this study; False if it is new or empty.
+
+    Raises
+    ------
+    InputError
+        If it holds something else, or a run of another specification; says which keys differ.
+    """
+    if folder.spec.is_file():
+        differing = spec.differences(read_spec(folder.spec))
+        if differing:
+            raise InputError(
+                folder.root,
+                f"it holds a run of another specification ({'; '.join(differing)})",
+                "Use another --out, or put the old values back",
+            )
+        return True
+    there = [path.name for path in folder.root.iterdir()] if folder.root.is_dir() else []
+    strangers = sorted(name for name in there if name != LOCK and not _TEMPORARY.fullmatch(name))
+    if strangers:
+        raise InputError(
+            folder.root, f"it is no run directory and not empty ({', '.join(strangers[:3])})", "Use another --out"
+        )
+    return False
+
+
+def _sweep(root: Path) -> None:
+    """Remove the temporary files of runs that were killed."""
+    for path in root.rglob(".*-*"):
+        if path.is_file() and _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)

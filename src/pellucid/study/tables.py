@@ -1,0 +1,194 @@
+"""A study's tables: who took part, how well the models do, and what the maps are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from pellucid.analysis.brightness import brightness_alone
+from pellucid.analysis.classification import over_trials, roc
+from pellucid.analysis.regions import regional_relevance
+from pellucid.atlas.find import find_atlas
+from pellucid.cohort.store import open_store
+from pellucid.files import read_tsv, write_tsv
+from pellucid.image.nifti import read_volume
+from pellucid.image.scaling import SCALINGS
+from pellucid.study.evidence import find_population, lesion_evidence
+from pellucid.study.explaining import scan_columns, scan_name
+from pellucid.study.folder import RunFolder
+from pellucid.study.maps import map_name, open_explainer
+from pellucid.study.seeds import derive_seed
+from pellucid.study.spec import Explain, Spec, Split
+from pellucid.study.tasks import Progress, Task
+from pellucid.study.trials import arm_predictions, cohort_rows, read_selected
+
+
+def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+    """Return one task a table, each with what it needs and no more."""
+    judged = judged_arms(spec)
+    trials = tuple(f"select/{arm}" for arm in judged)
+    tasks = [_table_task("table1", ("splits",), spec, folder, participants)]
+    if judged:
+        tasks += [
+            _table_task("table2", trials, spec, folder, performance),
+            _table_task("roc", trials, spec, folder, curves),
+            _table_task("brightness", ("splits",), spec, folder, brightness),
+        ]
+    if spec.explain:
+        needs = (f"explain/{spec.explain.arm}",)
+        tasks += [
+            _table_task("lesions", needs, spec, folder, lesions),
+            _table_task("regions", needs, spec, folder, regions),
+        ]
+    return tasks
+
+
+def judged_arms(spec: Spec) -> list[str]:
+    """Return the arms whose cohort has a holdout to judge them on."""
+    return [name for name, arm in spec.training.items() if spec.splits.get(arm.cohort, Split()).holdout]
+
+
+Make = Callable[[Spec, RunFolder, Progress], pd.DataFrame]
+
+
+def _table_task(name: str, needs: tuple[str, ...], spec: Spec, folder: RunFolder, make: Make) -> Task:
+    def run(progress: Progress) -> None:
+        write_tsv(folder.table(name), make(spec, folder, progress))
+
+    return Task(name=f"table/{name}", outputs=(folder.table(name),), needs=needs, run=run)
+
+
+def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Describe who took part: one row a cohort, role and group, and one for each group over all roles.
+
+    Ages, EDSS and lesion volumes are those of a participant's first scan; missing values are left out and show in the
+    `_n` columns.
+    """
+    splits = read_tsv(folder.splits)
+    rows = []
+    for name in spec.cohorts:
+        table = open_store(folder.store(name)).table
+        people = table.groupby("participant_id", sort=False).first().reset_index()
+        role = splits[splits["cohort"] == name].set_index("participant_id")["role"]
+        scans = table.groupby("participant_id").size()
+        people = people.assign(role=people["participant_id"].map(role), scans=people["participant_id"].map(scans))
+        for (group, part), some in [
+            *(((group, "all"), some) for group, some in people.groupby("group")),
+            *people.groupby(["group", "role"]),
+        ]:
+            row: dict[str, Any] = {"cohort": name, "group": group, "role": part}
+            row |= {"participants": len(some), "scans": int(some["scans"].sum())}
+            row |= {"female": int((some["sex"] == "F").sum()), "sex_known": int(some["sex"].notna().sum())}
+            for column in ("age", "edss", "lesion_volume_ml"):
+                values = some[column].dropna().astype(float)
+                row |= {
+                    f"{column}_n": len(values),
+                    f"{column}_mean": values.mean(),
+                    f"{column}_sd": values.std(ddof=1),
+                    f"{column}_median": values.median(),
+                    f"{column}_min": values.min(),
+                    f"{column}_max": values.max(),
+                }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Score every arm on its holdout: mean and SD over trials, and a subject-level bootstrap interval of the mean."""
+    tables = []
+    for name in judged_arms(spec):
+        held_out = _holdout(name, spec, folder)
+        table = over_trials(held_out, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap"))
+        table.insert(0, "arm", name)
+        table.insert(1, "pretraining", spec.training[name].start_from)
+        tables.append(
+            table.assign(n_trials=held_out["trial"].nunique(), n_subjects=held_out["participant_id"].nunique())
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Return the ROC curve of every trial of every arm on its holdout: arm, trial, fpr, tpr."""
+    tables = []
+    for name in judged_arms(spec):
+        table = roc(_holdout(name, spec, folder))
+        table.insert(0, "arm", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Score mean brightness alone, under each scaling, on all scans of each cohort that has a holdout."""
+    tables = []
+    for name in dict.fromkeys(spec.training[arm].cohort for arm in judged_arms(spec)):
+        table = open_store(folder.store(name)).table
+        means = table[["participant_id", "session_id", "label"]].assign(
+            **{scaling: table[f"brightness_{scaling}"] for scaling in SCALINGS}
+        )
+        scored = brightness_alone(
+            means, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap")
+        )
+        tables.append(scored.assign(cohort=name, n_subjects=means["participant_id"].nunique()))
+    return pd.concat(tables, ignore_index=True)
+
+
+def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Measure every map, and its nulls, against the subject's lesion mask."""
+    asked, view, grid, model = _explained(spec, folder)
+    store, rows = cohort_rows(spec.training[asked.arm].cohort, folder)
+    population = find_population(model, grid)
+    tables = []
+    for done, n in enumerate(rows["holdout"], start=1):
+        row = store.table.iloc[n]
+        mask = store.lesions(int(n))
+        table = lesion_evidence(
+            read_volume(folder.maps(asked.arm, asked.method) / map_name(scan_name(row), asked.method)).data,
+            None if mask is None else mask.astype(bool),
+            name=asked.method,
+            image=store.images[n],
+            brain=store.brain[n],
+            seen=view,
+            population=population,
+            seed=derive_seed(spec.study.seed, "null", scan_name(row)),
+        )
+        tables.append(_with_subject(table, asked.arm, row))
+        progress(done, len(rows["holdout"]), scan_name(row))
+    return pd.concat(tables, ignore_index=True)
+
+
+def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum every map over the areas of the atlas, unseen voxels left out and their share stated."""
+    asked, view, grid, _ = _explained(spec, folder)
+    store, rows = cohort_rows(spec.training[asked.arm].cohort, folder)
+    atlas = find_atlas(spec.analysis.atlas).on(grid)
+    tables = []
+    for done, n in enumerate(rows["holdout"], start=1):
+        row = store.table.iloc[n]
+        path = folder.maps(asked.arm, asked.method) / map_name(scan_name(row), asked.method)
+        table = regional_relevance(read_volume(path).data, atlas.labels, atlas.regions, view)
+        tables.append(_with_subject(table, asked.arm, row))
+        progress(done, len(rows["holdout"]), scan_name(row))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _explained(spec: Spec, folder: RunFolder) -> tuple[Explain, Any, Any, Any]:
+    """Return what was asked to be explained, the model's field of view and grid, and where it lies."""
+    asked = spec.explain
+    assert asked is not None  # the tasks that call this exist only then
+    model = folder.arm(asked.arm) / read_selected(asked.arm, folder)
+    explainer = open_explainer(model, method=asked.method, epsilon=asked.epsilon)
+    return asked, explainer.view.mask(), explainer.grid, model
+
+
+def _holdout(arm: str, spec: Spec, folder: RunFolder) -> pd.DataFrame:
+    predictions = arm_predictions(arm, spec.training[arm], folder)
+    return predictions[predictions["role"] == "holdout"]
+
+
+def _with_subject(table: pd.DataFrame, arm: str, row: Any) -> pd.DataFrame:
+    """Put the columns that say whose rows these are in front."""
+    for place, (column, value) in enumerate(scan_columns(arm, row).items()):
+        table.insert(place, column, value)
+    return table

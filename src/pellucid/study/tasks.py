@@ -1,0 +1,171 @@
+"""A graph of tasks, each with its outputs, run in order in this process and never twice."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pellucid.errors import PellucidError
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, what) while a task runs."""
+
+State = Literal["done", "failed", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One subject that a task had to leave out, and why."""
+
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One step of a study.
+
+    Parameters
+    ----------
+    name
+        Unique, path-like: `train/scratch/trial-00`.
+    outputs
+        The files that the task leaves, each written atomically. The task is complete when all of them exist; whatever
+        else it writes must be in place before the last of them.
+    needs
+        Names of the tasks whose outputs it reads.
+    run
+        Does the work. A run that was killed half-way may find its own leftovers and must end with the same numbers.
+    problems
+        Reads the subjects left out back from the outputs, so that they outlive a kill.
+    """
+
+    name: str
+    outputs: tuple[Path, ...]
+    needs: tuple[str, ...]
+    run: Callable[[Progress], None]
+    problems: Callable[[], Sequence[Problem]] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every output exists."""
+        return all(path.exists() for path in self.outputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one task."""
+
+    task: Task
+    state: State
+    fresh: bool
+    """False when the outputs were there already."""
+    seconds: float = 0.0
+    error: str = ""
+    trace: str = ""
+    """The traceback, where the error is not one that Pellucid raises on purpose."""
+    problems: tuple[Problem, ...] = ()
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes: a progress bar, a log, or nobody."""
+
+    def begin(self, task: Task, number: int, total: int) -> Progress:
+        """Take note that task `number` of `total` (from 1) starts; return what to call as it goes."""
+
+    def end(self, result: Result, number: int, total: int) -> None:
+        """Take note of what became of it."""
+
+
+def ordered(tasks: Sequence[Task]) -> list[Task]:
+    """Return the tasks so that each comes after those it needs, else in the order given.
+
+    Raises
+    ------
+    ValueError
+        For two tasks of one name or with a common output, a need that is no task, or a circle.
+    """
+    by_name = {task.name: task for task in tasks}
+    outputs = [path for task in tasks for path in task.outputs]
+    if len(by_name) < len(tasks) or len(set(outputs)) < len(outputs):
+        raise ValueError("two tasks share a name or an output")
+    order: dict[str, Task] = {}
+    path: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in order:
+            return
+        if name not in by_name:
+            raise ValueError(f"{path[-1]} needs {name}, which is no task")
+        if name in path:
+            raise ValueError(f"a circle of tasks: {' > '.join([*path, name])}")
+        path.append(name)
+        for need in by_name[name].needs:
+            visit(need)
+        path.pop()
+        order[name] = by_name[name]
+
+    for task in tasks:
+        visit(task.name)
+    return list(order.values())
+
+
+def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result | Task], None]) -> list[Result]:
+    """Run every task that is not complete; return what became of each, in order.
+
+    A task that raises has failed: those that need it are blocked, the others go on.
+
+    Parameters
+    ----------
+    tasks
+        In any order.
+    watcher
+        Told of each task's start and end.
+    note
+        Called with each task before it runs and each result after, to keep the record.
+    """
+    order = ordered(tasks)
+    results: dict[str, Result] = {}
+    for number, task in enumerate(order, start=1):
+        missing = [name for name in task.needs if results[name].state != "done"]
+        if missing:
+            result = Result(task=task, state="blocked", fresh=False, error=f"needs {', '.join(missing)}")
+        elif task.complete:
+            result = Result(task=task, state="done", fresh=False, problems=_problems(task))
+        else:
+            note(task)
+            result = _attempt(task, watcher.begin(task, number, len(order)))
+        results[task.name] = result
+        note(result)
+        watcher.end(result, number, len(order))
+    return list(results.values())
+
+
+def _attempt(task: Task, progress: Progress) -> Result:
+    """Run one task and say what became of it."""
+    start = time.perf_counter()
+    try:
+        task.run(progress)
+        absent = [str(path) for path in task.outputs if not path.exists()]
+        if absent:
+            raise RuntimeError(f"{task.name} ended without writing {', '.join(absent)}")
+        problems = _problems(task)
+    except Exception as error:  # one failing task must not cost the others
+        expected = isinstance(error, PellucidError)
+        return Result(
+            task=task,
+            state="failed",
+            fresh=True,
+            seconds=time.perf_counter() - start,
+            error=str(error) if expected else f"{type(error).__name__}: {error}",
+            trace="" if expected else traceback.format_exc(),
+        )
+    return Result(task=task, state="done", fresh=True, seconds=time.perf_counter() - start, problems=problems)
+
+
+def _problems(task: Task) -> tuple[Problem, ...]:
+    return tuple(task.problems()) if task.problems else ()

@@ -1,0 +1,152 @@
+"""Bad scans and bad models: each named, and the others done. For `predict` and `explain`, which share this."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from pellucid.files import read_json, read_tsv
+from pellucid.image.nifti import read_volume
+
+
+def _image(path: Path, data: np.ndarray, affine: np.ndarray, *, code: int = 4) -> None:
+    """Write an image byte by byte, for nibabel itself would refuse or mend some of these."""
+    header = nib.Nifti1Header()
+    header.set_data_dtype(np.float32)
+    header.set_data_shape(data.shape)
+    header["sform_code"], header["qform_code"] = code, 0
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    for name, row in zip(("srow_x", "srow_y", "srow_z"), affine, strict=False):
+        header[name] = row
+    content = header.binaryblock + b"\0" * 4 + data.astype("<f4").tobytes(order="F")
+    path.write_bytes(gzip.compress(content, 1) if path.suffix == ".gz" else content)
+
+
+@pytest.fixture
+def bad(scans: Path, tmp_path: Path) -> Path:
+    """A folder with one scan of every kind that cannot be used."""
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    good = read_volume(scans / "images" / "sub-01_FLAIR.nii.gz")
+    data, affine = good.data, good.grid.affine
+    content = (scans / "images" / "sub-01_FLAIR.nii.gz").read_bytes()
+    (folder / "truncated.nii.gz").write_bytes(content[: len(content) // 2])
+    (folder / "nothing.nii.gz").write_bytes(b"")
+    (folder / "text.nii").write_text("not an image")
+    _image(folder / "series.nii.gz", np.stack([data, data], axis=-1), affine)
+    _image(folder / "zero.nii.gz", np.zeros_like(data), affine)
+    for name, value in (("nan", np.nan), ("infinite", np.inf)):
+        broken = data.copy()
+        broken[20, 20, 20] = value
+        _image(folder / f"{name}.nii.gz", broken, affine)
+    _image(folder / "noaffine.nii.gz", data, affine, code=0)
+    flat = affine.copy()
+    flat[:3, 2] = 0.0
+    _image(folder / "singular.nii", data, flat)
+    moved = affine.copy()
+    moved[1, 3] += 45.0
+    _image(folder / "moved.nii.gz", data, moved)
+    return folder
+
+
+WORDS = {
+    "truncated.nii.gz": "truncated",
+    "nothing.nii.gz": "not NIfTI",
+    "text.nii": "not NIfTI",
+    "series.nii.gz": "4 dimensions",
+    "zero.nii.gz": "every voxel",
+    "nan.nii.gz": "NaN or infinite",
+    "infinite.nii.gz": "NaN or infinite",
+    "noaffine.nii.gz": "no affine",
+    "singular.nii": "singular",
+    "moved.nii.gz": "not in MNI space",
+    "missing.nii.gz": "does not exist",
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_bad_scan_alone_is_2_and_named(name: str, bad: Path, arm: Path, tmp_path: Path, pellucid) -> None:
+    shown = pellucid("predict", arm, bad / name, "--out", tmp_path / "out")
+    assert shown.code == 2
+    assert WORDS[name] in shown.err
+    assert str(bad / name) in shown.err
+    assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize("verb", ["predict", "explain"])
+def test_bad_scans_do_not_stop_the_others(
+    verb: str, bad: Path, scans: Path, arm: Path, tmp_path: Path, pellucid
+) -> None:
+    out = tmp_path / "out"
+    shown = pellucid(verb, arm, bad, bad / "missing.nii.gz", scans / "images", "--out", out)
+    assert shown.code == 1
+    table = read_tsv(out / "predictions.tsv")
+    table["name"] = [Path(image).name for image in table["image"]]
+    good = table[table["logit"].notna()]
+    assert list(good["participant_id"]) == ["sub-01", "sub-02"]
+    failed = table[table["logit"].isna()].set_index("name")
+    assert set(failed.index) == set(WORDS)
+    for name, words in WORDS.items():
+        assert words in failed.loc[name, "problems"]
+        # At the end, not only where it happened.
+        assert any(words in line and name in line for line in shown.err.splitlines()[-len(WORDS) - 1 :])
+    assert f"{len(WORDS)} of {len(table)} failed" in shown.err
+    assert {entry["image"] for entry in read_json(out / "predictions.json")["Predictions"]} == set(table["image"])
+    if verb == "explain":
+        assert len(list(out.glob("*_relevance.nii.gz"))) == 2
+    assert not list(out.glob(".*"))
+
+
+def _other_weights(folder: Path, arm: Path) -> None:
+    shutil.copytree(arm / "trial-00", folder)
+    (folder / "model.safetensors").write_bytes(b"PK\x03\x04 a pickle, perhaps")
+
+
+def _other_grid(folder: Path, arm: Path) -> None:
+    shutil.copytree(arm / "trial-00", folder)
+    description = read_json(folder / "model.json")
+    description["grid"]["shape"] = [128, 128, 128]
+    (folder / "model.json").write_text(json.dumps(description))
+
+
+def _no_description(folder: Path, arm: Path) -> None:
+    shutil.copytree(arm / "trial-00", folder)
+    (folder / "model.json").unlink()
+
+
+def _nothing(folder: Path, arm: Path) -> None:
+    del folder, arm
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_other_weights, "not a safetensors file"),
+        (_other_grid, "grid"),
+        (_no_description, "no model.json"),
+        (_nothing, "does not exist"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["predict", "explain"])
+def test_a_bad_model_is_2_before_anything_is_written(
+    verb: str, spoil, words: str, scans: Path, arm: Path, tmp_path: Path, pellucid
+) -> None:
+    spoil(tmp_path / "model", arm)
+    shown = pellucid(verb, tmp_path / "model", scans / "images", "--out", tmp_path / "out")
+    assert shown.code == 2
+    assert words in shown.err
+    assert str(tmp_path / "model") in shown.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_images_is_2(arm: Path, tmp_path: Path, pellucid) -> None:
+    (tmp_path / "empty").mkdir()
+    shown = pellucid("predict", arm, tmp_path / "empty", "--out", tmp_path / "out")
+    assert shown.code == 2
+    assert "holds no .nii or .nii.gz file" in shown.err

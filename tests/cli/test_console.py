@@ -1,0 +1,80 @@
+"""What is printed: numbers, times, tables and progress."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from pellucid.cli import console
+from pellucid.study.tasks import Problem, Result, Task
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (3599.7, "1 h 00 min"), (7380, "2 h 03 min")],
+)
+def test_durations_are_written_for_people(seconds: float, text: str) -> None:
+    assert console.duration(seconds) == text
+
+
+def test_missing_numbers_are_written_as_missing() -> None:
+    assert console.number(float("nan")) == "n/a"
+    assert console.percent(float("nan")) == "n/a"
+    assert console.percent(0.1234) == "12.3 %"
+    assert (console.count(1, "scan"), console.count(2, "scan")) == ("1 scan", "2 scans")
+
+
+def test_a_wide_table_is_not_cut_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a_rather_long_file_name_as_they_are_in_bids_datasets_with_many_entities_relevance.nii.gz"
+    console.show_table(("scan", "one", "two"), [(name, "1.0", "n/a")])
+    shown = capsys.readouterr().out
+    assert name in shown
+    assert len(shown.splitlines()) == 2
+
+
+def task(name: str) -> Task:
+    return Task(name=name, outputs=(), needs=(), run=lambda _: None)
+
+
+def test_plain_lines_tell_what_happened(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.0)
+    with console.Bars() as bars:
+        report = bars.begin(task("train/a"), 1, 4)
+        report(3, 10, "epoch [1]")
+        bars.end(Result(task=task("train/a"), state="done", fresh=True, seconds=2.0), 1, 4)
+        bars.end(Result(task=task("train/b"), state="done", fresh=False), 2, 4)
+        bars.begin(task("train/c"), 3, 4)
+        problem = Problem("sub-01", "is [broken]")
+        bars.end(Result(task=task("train/c"), state="failed", fresh=True, error="no", problems=(problem,)), 3, 4)
+        bars.end(Result(task=task("train/d"), state="blocked", fresh=False, error="needs train/c"), 4, 4)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        "[1/4] train/a ...",
+        "[1/4] train/a: 3/10 epoch [1]",
+        "[1/4] train/a: done in 2.0 s",
+        "[2/4] train/b: there already",
+        "[3/4] train/c ...",
+        "[3/4] train/c: failed: no",
+        "  left out: sub-01: is [broken]",
+        "[4/4] train/d: blocked: needs train/c",
+    ]
+
+
+def test_a_terminal_gets_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    terminal = Console(file=stream, force_terminal=True, width=120, highlight=False)
+    monkeypatch.setattr(console, "errors", lambda: terminal)
+    with console.Bars() as bars:
+        report = bars.begin(task("train/a"), 1, 2)
+        report(3, 10, "epoch [1]")
+        bars.end(Result(task=task("train/a"), state="done", fresh=True, seconds=2.0), 1, 2)
+        with bars.step("report"):
+            pass
+    shown = stream.getvalue()
+    assert "[1/2] train/a" in shown
+    assert "10/10" in shown
+    assert "done in 2.0 s" in shown
+    assert "report" in shown

@@ -1,0 +1,121 @@
+"""`pellucid explain`: map, picture, regions, ledger and lesion table."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import pellucid as package
+from pellucid.files import read_json, read_tsv
+from pellucid.image.grid import MNI_2MM, PAPER_GRID
+from pellucid.image.nifti import read_volume, write_volume
+from pellucid.image.prepare import prepare
+from pellucid.network.field_of_view import field_of_view
+from pellucid.network.files import load_model
+
+
+def test_explaining_writes_map_picture_regions_ledger_and_lesions(
+    arm: Path, scans: Path, tmp_path: Path, pellucid
+) -> None:
+    out = tmp_path / "out"
+    masks = scans / "masks"
+    shown = pellucid("explain", arm, scans / "images", "--native", "--lesions", masks, "--out", out)
+    assert shown.code == 0, shown.err
+    stem = "sub-02_FLAIR_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance"
+    native = stem.replace("_desc", "_res-native_desc")
+    volume, own = read_volume(out / f"{stem}.nii.gz"), read_volume(out / f"{native}.nii.gz")
+    scan = read_volume(scans / "images" / "sub-02_FLAIR.nii.gz")
+    assert volume.grid.matches(PAPER_GRID)
+    assert own.grid.matches(scan.grid)
+    assert (out / f"{stem}.png").read_bytes().startswith(b"\x89PNG")
+
+    # The same as the library's own call.
+    x = torch.tensor(prepare(scan, PAPER_GRID, scaling="robust").image)[None, None]
+    expected = package.explain(load_model(arm / "trial-00"), x, method="lrp-epsilon", epsilon=1e-3)
+    np.testing.assert_array_equal(volume.data, expected.relevance[0, 0].numpy())
+    ledger = read_tsv(out / "ledger.tsv").query("participant_id == 'sub-02'")
+    assert list(ledger["layer"]) == [entry.layer for entry in expected.ledger]
+
+    sidecar = read_json(out / f"{stem}.json")
+    assert sidecar["SeedNeuron"] == "logit"
+    assert sidecar["Parameters"] == {"epsilon": 1e-3}
+    assert sidecar["FieldOfView"]["Stops"] == [71, 98, 71]
+    assert len(sidecar["ModelSha256"]) == 64
+
+    regions = read_tsv(out / "regions.tsv")
+    assert regions.groupby("participant_id")["area"].nunique().to_dict() == {"sub-01": 68, "sub-02": 68}
+    assert "strongest regions" in shown.out
+
+    lesions = read_tsv(out / "lesions.tsv").set_index(["participant_id", "map"])
+    measured, unmeasured = lesions.loc["sub-02"], lesions.loc["sub-01"]
+    assert unmeasured["lift"].isna().all()  # no mask is missing, not zero
+    assert measured.loc["intensity", "lift"] > 1  # the spot is bright
+    assert np.isnan(measured.loc["mean-lesion", "lift"])  # no training cohort at hand
+    assert "the mean-lesion null is missing" in shown.out
+    view = field_of_view(load_model(arm / "trial-00")).mask()
+    brain = prepare(scan, PAPER_GRID, scaling="robust").brain & view
+    positive = np.maximum(volume.data, 0) * brain
+    mask = positive[_spot_on_paper_grid() & brain].sum() / positive.sum()
+    assert measured.loc["lrp-epsilon", "positive_share"] == pytest.approx(mask, rel=0.15)
+
+
+def _spot_on_paper_grid() -> np.ndarray:
+    ijk = np.moveaxis(np.indices(PAPER_GRID.shape), 0, -1)
+    return np.linalg.norm(PAPER_GRID.world(ijk) - (30.0, -50.0, 20.0), axis=-1) <= 10.0
+
+
+def test_other_methods_and_their_parameters(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    image = scans / "images" / "sub-01_FLAIR.nii.gz"
+    out = tmp_path / "out"
+    assert pellucid("explain", arm, image, "--method", "input-x-gradient", "--out", out).code == 0
+    assert (out / "sub-01_FLAIR_space-MNI152NLin6Asym_desc-inputXGradient_relevance.nii.gz").is_file()
+    for arguments, words in (
+        (["--method", "lrp"], "lrp-epsilon"),
+        (["--epsilon", "0"], "positive"),
+        (["--method", "gradient", "--epsilon", "0.1"], "takes none"),
+        (["--atlas", "nowhere"], "nowhere"),
+    ):
+        shown = pellucid("explain", arm, image, "--out", tmp_path / "no", *arguments)
+        assert shown.code == 2
+        assert words in shown.err
+    assert not (tmp_path / "no").exists()
+
+
+def test_scans_of_one_name_do_not_overwrite_each_other(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(scans / "images" / "sub-01_FLAIR.nii.gz", tmp_path / folder / "scan.nii.gz")
+    out = tmp_path / "out"
+    assert pellucid("explain", arm, tmp_path / "one", tmp_path / "two", "--out", out).code == 0
+    assert sorted(path.name.partition("_")[0] for path in out.glob("*_relevance.nii.gz")) == ["one-scan", "two-scan"]
+
+
+def _break_mask(kind: str, scans: Path, path: Path) -> str:
+    good = read_volume(scans / "masks" / "sub-02_lesions.nii.gz")
+    if kind == "not binary":
+        write_volume(path, good.data * 0.5, good.grid)
+        return "not binary"
+    if kind == "another grid":
+        write_volume(path, np.ones(MNI_2MM.shape, dtype=np.uint8), MNI_2MM, np.uint8)
+        return "lies on another grid"
+    return "does not exist"
+
+
+@pytest.mark.parametrize("kind", ["not binary", "another grid", "missing"])
+def test_a_bad_mask_is_named_and_the_map_is_kept(kind: str, scans: Path, arm: Path, tmp_path: Path, pellucid) -> None:
+    mask = tmp_path / "sub-02_lesions.nii.gz"
+    words = _break_mask(kind, scans, mask)
+    out = tmp_path / "out"
+    shown = pellucid("explain", arm, scans / "images", "--lesions", mask, "--out", out)
+    assert shown.code == 1
+    assert words in shown.err
+    assert str(mask) in shown.err
+    table = read_tsv(out / "predictions.tsv").set_index("participant_id")
+    assert words in table.loc["sub-02", "problems"]
+    assert table["logit"].notna().all()
+    assert len(list(out.glob("*_relevance.nii.gz"))) == 2
+    assert set(read_tsv(out / "lesions.tsv")["participant_id"]) == {"sub-01"}

@@ -1,0 +1,28 @@
+"""`pellucid simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid.files import read_json, read_tsv
+
+
+def test_simulating_takes_options_and_refuses_those_of_the_other_kind(tmp_path: Path, pellucid) -> None:
+    out = tmp_path / "cohort"
+    shown = pellucid(
+        "simulate", out, "--patients", 1, "--controls", 1, "--voxel-size", 4, "--lesions", 0.5, "--workers", 1
+    )
+    assert shown.code == 0
+    settings = read_json(out / "derivatives" / "truth" / "settings.json")
+    assert (settings["patients"], settings["controls"], settings["lesions"]) == (1, 1, 0.5)
+    assert sorted(read_tsv(out / "participants.tsv")["group"]) == ["HC", "MS"]
+    for arguments, words in (
+        (["--visits", 2], "--visits"),
+        (["--kind", "ad"], "pretraining"),
+        (["--patients", 0], "patients"),
+        (["--workers", 0], "--workers"),
+        (["--patients", 3], "other settings"),
+    ):
+        wrong = pellucid("simulate", out, "--controls", 1, "--voxel-size", 4, "--lesions", 0.5, *arguments)
+        assert wrong.code == 2
+        assert words in wrong.err

@@ -1,0 +1,162 @@
+"""`pellucid study` on data of the user's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pellucid.files import read_json, read_tsv, write_tsv
+
+SPEC = """
+[study]
+name = "own"
+seed = 1
+
+[cohorts.ms]
+bids = "{bids}"
+modality = "FLAIR"
+positive = "MS"
+negative = "HC"
+
+[splits.ms]
+holdout = 4
+validation = 2
+
+[training.scratch]
+cohort = "ms"
+channels = 2
+max_epochs = 1
+
+[explain]
+arm = "scratch"
+
+[analysis]
+bootstrap = 100
+"""
+
+
+@pytest.fixture
+def bids(cohort: Path, tmp_path: Path) -> Path:
+    """A dataset of the user's own that a test may spoil."""
+    return Path(shutil.copytree(cohort, tmp_path / "bids"))
+
+
+@pytest.fixture
+def spec(bids: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "own.toml"
+    path.write_text(SPEC.format(bids=bids.name))
+    return path
+
+
+@pytest.mark.slow
+def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
+    spec: Path, bids: Path, tmp_path: Path, pellucid
+) -> None:
+    victim = next(bids.glob("sub-*/anat/*_FLAIR.nii.gz"))
+    victim.write_bytes(victim.read_bytes()[:1000])
+    out = tmp_path / "run"
+    shown = pellucid("study", "run", spec, "--out", out, "--workers", 1)
+    assert shown.code == 1
+    who = victim.name.partition("_")[0]
+    assert any(line.startswith(f"left out: {who}: ") and "truncated" in line for line in shown.err.splitlines())
+    problems = read_json(out / "record.json")["tasks"]["store/ms"]["problems"]
+    assert [problem["subject"] for problem in problems] == [who]
+    assert len(read_tsv(out / "splits.tsv")) == 9
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert who in page
+    assert "truncated" in page
+
+    status = pellucid("study", "status", spec, "--out", out)
+    assert status.code == 0
+    assert "11 of 11 tasks are complete" in status.out
+    assert f"left out: {who}" in status.out
+
+    judged = pellucid(
+        "judge", out / "maps" / "scratch" / "lrp-epsilon", "--lesions", bids / "derivatives" / "lesions",
+        "--out", tmp_path / "judged",
+    )  # fmt: skip
+    assert judged.code == 0
+    mine = read_tsv(tmp_path / "judged" / "lesions.tsv").set_index(["participant_id", "map"])
+    theirs = read_tsv(out / "tables" / "lesions.tsv").set_index(["participant_id", "map"])
+    assert set(mine["brain_from"]) == {"image"}
+    for name in ("lrp-epsilon", "intensity", "edge", "mean-lesion"):  # the random map has another seed
+        for measure in ("positive_share", "volume_share", "lift"):
+            found = mine.xs(name, level="map")[measure].dropna()
+            assert dict(found) == pytest.approx(
+                dict(theirs.xs(name, level="map")[measure].dropna()), rel=1e-5
+            )  # BLAS may sum in another order
+
+
+def test_a_check_says_what_would_run(spec: Path, pellucid) -> None:
+    shown = pellucid("study", "check", spec)
+    assert shown.code == 0
+    assert "cohort ms: FLAIR, MS against HC, 10 scans" in shown.out
+    assert "11 tasks" in shown.out
+    assert not (spec.parent / "runs").exists()
+
+
+def test_a_status_of_nothing_is_2(spec: Path, tmp_path: Path, pellucid) -> None:
+    shown = pellucid("study", "status", spec, "--out", tmp_path / "none")
+    assert shown.code == 2
+    assert "there is no run of this study" in shown.err
+
+
+def _one_class(bids: Path) -> str:
+    table = read_tsv(bids / "participants.tsv")
+    write_tsv(bids / "participants.tsv", table.assign(group="MS"))
+    return "a study with one class only"
+
+
+def _duplicate(bids: Path) -> str:
+    text = (bids / "participants.tsv").read_text()
+    (bids / "participants.tsv").write_text(text + text.splitlines()[1] + "\n")
+    return "more than once"
+
+
+def _no_participants(bids: Path) -> str:
+    (bids / "participants.tsv").unlink()
+    return "does not exist"
+
+
+def _nothing(bids: Path) -> str:
+    shutil.rmtree(bids)
+    return "does not exist"
+
+
+@pytest.mark.parametrize("spoil", [_one_class, _duplicate, _no_participants, _nothing])
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_a_dataset_that_cannot_be_used_is_2_before_anything_runs(
+    verb: str, spoil, spec: Path, bids: Path, tmp_path: Path, pellucid
+) -> None:
+    words = spoil(bids)
+    shown = pellucid("study", verb, spec, "--out", tmp_path / "run")
+    assert shown.code == 2
+    assert words in shown.err
+    assert str(bids) in shown.err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("channels = 2", "chanels = 2", "Did you mean `channels`?"),
+        ('arm = "scratch"', 'arm = "scratch"\nmethod = "lrp"', "lrp-epsilon"),
+        ("bootstrap = 100", 'bootstrap = 100\natlas = "nowhere"', "nowhere"),
+    ],
+)
+def test_a_wrong_specification_is_2(old: str, new: str, words: str, spec: Path, tmp_path: Path, pellucid) -> None:
+    spec.write_text(spec.read_text().replace(old, new))
+    shown = pellucid("study", "run", spec, "--out", tmp_path / "run")
+    assert shown.code == 2
+    assert words in shown.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_out_that_is_a_file_is_2(spec: Path, tmp_path: Path, pellucid) -> None:
+    (tmp_path / "file").write_text("precious")
+    shown = pellucid("study", "run", spec, "--out", tmp_path / "file")
+    assert shown.code == 2
+    assert "Traceback" not in shown.err
+    assert (tmp_path / "file").read_text() == "precious"

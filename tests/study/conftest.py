@@ -1,0 +1,44 @@
+"""One small study, run once and looked at by many tests; who would change it works on a copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pellucid.study.reading import read_spec
+from pellucid.study.run import run_study
+from pellucid.study.tasks import Progress, Result, Task
+
+TINY = Path(__file__).parent / "tiny.toml"
+
+
+class Counter:
+    """A watcher that counts what begins, and can stop the run there."""
+
+    def __init__(self, stop: str = "") -> None:
+        self.begun: list[str] = []
+        self._stop = stop
+
+    def begin(self, task: Task, number: int, total: int) -> Progress:
+        if task.name == self._stop:
+            raise KeyboardInterrupt
+        self.begun.append(task.name)
+        return lambda done, of, what: None
+
+    def end(self, result: Result, number: int, total: int) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def counter() -> type[Counter]:
+    """The watcher above, for tests that run studies."""
+    return Counter
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("study") / "undisturbed"
+    results = run_study(read_spec(TINY), root, watcher=Counter(), command=["pellucid", "test"])
+    assert [result.error for result in results if result.state != "done"] == []
+    return root

@@ -1,0 +1,69 @@
+"""Cohorts of a study: splits, and the guard over all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from pellucid.errors import InputError, LeakageError
+from pellucid.files import read_json, read_tsv
+from pellucid.study.cohorts import check_cohorts, cohort_index
+from pellucid.study.reading import read_spec
+from pellucid.study.spec import Cohort
+
+TINY = Path(__file__).parent / "tiny.toml"
+
+
+def test_splits_hold_everybody_once_and_the_guard_has_judged_them(undisturbed: Path) -> None:
+    splits = read_tsv(undisturbed / "splits.tsv")
+    assert list(splits.columns) == ["cohort", "fold", "participant_id", "group", "role"]
+    assert not splits.duplicated(["participant_id"]).any()
+    counts = splits.groupby(["cohort", "role"]).size().to_dict()
+    assert counts == {
+        ("ms", "holdout"): 4,
+        ("ms", "train"): 4,
+        ("ms", "validation"): 2,
+        ("pretraining", "train"): 4,
+        ("pretraining", "validation"): 2,
+    }
+    assert "no participant stands in two of the sets" in read_json(undisturbed / "splits.json")["Guard"]
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two datasets of empty files, the second with a participant of the first; a third group in the first."""
+    root = tmp_path_factory.mktemp("bids")
+    for name, people in (("one", {"A": "MS", "B": "HC", "C": "ON"}), ("two", {"D": "MS", "A": "HC"})):
+        rows = ["participant_id\tgroup", *(f"sub-{who}\t{group}" for who, group in people.items())]
+        for who in people:
+            path = root / name / f"sub-{who}" / "anat" / f"sub-{who}_FLAIR.nii.gz"
+            path.parent.mkdir(parents=True)
+            path.touch()
+        (root / name / "participants.tsv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def cohort(path: Path, positive: str = "MS") -> Cohort:
+    return Cohort(modality="FLAIR", positive=positive, negative="HC", bids=path)
+
+
+def test_only_the_two_groups_of_the_study_take_part(datasets: Path) -> None:
+    rows = cohort_index("one", cohort(datasets / "one"), datasets / "one")
+    assert dict(zip(rows["participant_id"], rows["group"], strict=True)) == {"sub-A": "MS", "sub-B": "HC"}
+
+
+def test_a_group_without_anybody_is_one_class_only(datasets: Path) -> None:
+    with pytest.raises(InputError, match=r"one class only: nobody is in group 'AD' \(groups there: HC, MS, ON\)"):
+        cohort_index("one", cohort(datasets / "one", "AD"), datasets / "one")
+
+
+def test_datasets_that_share_participants_are_refused_before_anything_runs(datasets: Path) -> None:
+    spec = read_spec(TINY)
+    both = {name: cohort(datasets / name) for name in ("one", "two")}
+    with pytest.raises(LeakageError, match="sub-A"):
+        check_cohorts(dataclasses.replace(spec, cohorts=both))
+    assert list(check_cohorts(dataclasses.replace(spec, cohorts={"one": both["one"]}))) == ["one"]
+    # Simulated cohorts are not there yet.
+    assert check_cohorts(spec) == {}

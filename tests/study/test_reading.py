@@ -1,0 +1,130 @@
+"""Specifications: what is read, what is refused and with which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pellucid.errors import InputError
+from pellucid.simulate.settings import CohortSettings, PretrainingSettings
+from pellucid.study.reading import find_spec, parse_spec, read_spec
+from pellucid.study.spec import Spec
+from pellucid.training.settings import TrialSettings
+
+FILE = Path("/folder/study.toml")
+TINY = (Path(__file__).parent / "tiny.toml").read_text(encoding="utf-8")
+
+
+def parse(text: str) -> Spec:
+    return parse_spec(text, file=FILE)
+
+
+def test_the_shipped_demo_is_whole() -> None:
+    spec = read_spec(find_spec("demo"))
+    assert list(spec.training) == ["pretraining", "finetuned", "scratch"]
+    assert spec.training["finetuned"].start_from == "pretraining"
+    assert spec.training["finetuned"].channels == 64
+    assert spec.preparation.scaling == "robust"
+    assert spec.explain is not None
+    assert (spec.explain.arm, spec.explain.method, spec.explain.epsilon) == ("finetuned", "lrp-epsilon", 0.001)
+
+
+def test_defaults_are_filled_in() -> None:
+    spec = parse(TINY)
+    ms, first = spec.cohorts["ms"], spec.cohorts["pretraining"]
+    assert (ms.modality, ms.positive, ms.negative) == ("FLAIR", "MS", "HC")
+    assert (first.modality, first.positive, first.negative) == ("T1w", "AD", "CN")
+    assert isinstance(ms.simulate, CohortSettings)
+    assert isinstance(first.simulate, PretrainingSettings)
+    # Two cohorts of one study are not drawn from one stream.
+    assert ms.simulate.seed != first.simulate.seed
+    assert spec.training["scratch"].settings == TrialSettings(max_epochs=2)
+    assert spec.splits["pretraining"].holdout == 0
+
+
+def test_the_study_seed_moves_the_cohorts_but_not_a_seed_that_is_given() -> None:
+    first, second = parse(TINY), parse(TINY.replace("seed = 3", "seed = 4"))
+    assert first.cohorts["ms"].simulate != second.cohorts["ms"].simulate
+    given = TINY.replace("patients = 5", "patients = 5\nseed = 11")
+    assert parse(given).cohorts["ms"].simulate.seed == 11  # type: ignore[union-attr]
+
+
+def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
+    text = TINY.replace(
+        "[cohorts.ms.simulate]", '[cohorts.ms]\nbids = "../data/ms"\nmodality = "FLAIR"\npositive = "MS"'
+    )
+    text = text.replace('kind = "ms"\npatients = 5\ncontrols = 5\nvoxel_size = 4.0', 'negative = "HC"')
+    spec = parse(text)
+    assert spec.cohorts["ms"].bids == Path("/data/ms")
+    # The copy in the run directory must mean the same from there.
+    assert parse_spec(spec.to_toml(), file=Path("/elsewhere/study.toml")) == spec
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[study]", "[study", ["not valid TOML", "line 2"]),
+        ("[study]", "[stdy]", ["unknown key `stdy`", "Did you mean `study`?"]),
+        ('name = "tiny"', 'name = "Tiny Study"', ["`study.name` is 'Tiny Study'", "a-z, 0-9 and -"]),
+        ('name = "tiny"', "", ["`study.name` is missing"]),
+        ("seed = 3", "seed = -3", ["`study.seed` is -3"]),
+        ("seed = 3", 'seed = "3"', ["`study.seed` is '3'", "a whole number"]),
+        ('kind = "ms"', 'kind = "mms"', ["`cohorts.ms.simulate.kind` is 'mms'", "ms, pretraining"]),
+        ('kind = "ms"', "", ["`cohorts.ms.simulate.kind` is None"]),
+        ("patients = 5", "patients = 0", ["`cohorts.ms.simulate.patients` is 0"]),
+        ("patients = 5", "patient = 5", ["`cohorts.ms.simulate.patient`", "Did you mean `patients`?"]),
+        ("voxel_size = 4.0", "voxel_size = 40", ["voxel_size` is 40.0 mm"]),
+        ("[cohorts.ms.simulate]", '[cohorts.ms]\nbids = "x"\n[cohorts.ms.simulate]', ["one source of scans"]),
+        ("[cohorts.ms.simulate]", "[cohorts.MS.simulate]", ["`cohorts.MS` is no usable name"]),
+        ("holdout = 4", "holdout = 1.5", ["`splits.ms.holdout` is 1.5", "a share from 0 to below 1"]),
+        ("holdout = 4", "holdout = 0", ["`splits.ms.holdout` is 0", "[explain]"]),
+        ("validation = 2", "validation = 0", ["`splits.ms.validation` is 0", "Early stopping"]),
+        ("[splits.ms]", "[splits.mss]", ["`splits.mss` names 'mss'", "ms, pretraining"]),
+        ('cohort = "ms"', 'cohort = "mss"', ["`training.finetuned.cohort` names 'mss'", "ms, pretraining"]),
+        ("trials = 2", "trials = 0", ["`training.finetuned.trials` is 0"]),
+        ("trials = 2", "seed = 2", ["unknown key `training.finetuned.seed`"]),
+        ("trials = 2", "batch_size = 0", ["`training.finetuned.batch_size`: 0 is not possible"]),
+        ("trials = 2", 'checkpoint = "best"', ["`training.finetuned.checkpoint` is 'best'", "validation-loss"]),
+        (
+            "channels = 2\ntrials",
+            "channels = 3\ntrials",
+            ["`training.finetuned.channels` is 3", "`pretraining` with 2"],
+        ),
+        ('start_from = "pretraining"', 'start_from = "pre"', ["`training.finetuned.start_from` names 'pre'"]),
+        ('start_from = "pretraining"', 'start_from = "finetuned"', ["leads in a circle (finetuned > finetuned)"]),
+        ('arm = "finetuned"', 'arm = "fine"', ["`explain.arm` names 'fine'", "pretraining, finetuned, scratch"]),
+        ('arm = "finetuned"', 'arm = "finetuned"\nepsilon = 0', ["`explain.epsilon` is 0.0", "0.001"]),
+        ("bootstrap = 100", "bootstrap = 10", ["`analysis.bootstrap` is 10", "at least 100"]),
+        ("bootstrap = 100", "bootstraps = 100", ["Did you mean `bootstrap`?"]),
+    ],
+)
+def test_a_wrong_specification_is_refused_with_file_and_key(old: str, new: str, words: list[str]) -> None:
+    assert old in TINY
+    with pytest.raises(InputError) as caught:
+        parse(TINY.replace(old, new, 1))
+    message = str(caught.value)
+    assert message.startswith(f"{FILE}: ")
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("section", ["study", "cohorts", "training"])
+def test_a_missing_section_is_named(section: str) -> None:
+    kept = "\n".join(part for part in TINY.split("\n\n") if not part.lstrip("# \n").startswith(f"[{section}"))
+    if section == "study":
+        kept = kept[kept.index("[cohorts") :]
+    with pytest.raises(InputError, match=rf"\[{section}\] is missing"):
+        parse(kept)
+
+
+def test_a_name_that_is_no_file_lists_what_ships(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="demo"):
+        find_spec("nowhere")
+    with pytest.raises(InputError, match="does not exist"):
+        read_spec(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_spec(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    with pytest.raises(InputError, match="cannot be read"):
+        read_spec(tmp_path / "latin.toml")

@@ -1,0 +1,75 @@
+"""The record of a run, against the run."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from pellucid.errors import InputError
+from pellucid.files import read_json, read_tsv
+from pellucid.study.record import Record
+from pellucid.study.tasks import Problem, Result, Task
+
+
+def test_the_record_says_what_ran(undisturbed: Path) -> None:
+    record = read_json(undisturbed / "record.json")
+    assert (record["study"], record["seed"], record["state"]) == ("tiny", 3, "done")
+    assert record["runs"][0]["command"] == ["pellucid", "test"]
+    assert record["runs"][0]["environment"]["packages"]["torch"].startswith("2.")
+    assert len(record["tasks"]) == 19
+    for name, task in record["tasks"].items():
+        assert task["state"] == "done", name
+        assert task["seconds"] >= 0
+        for path, digest in task["outputs"].items():
+            assert hashlib.sha256((undisturbed / path).read_bytes()).hexdigest() == digest
+    images = read_tsv(undisturbed / "stores" / "ms" / "table.tsv")
+    assert images["sha256"].str.len().eq(64).all()
+
+
+def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").touch()
+    (tmp_path / "record.json").write_text('["something else"]')
+    with pytest.raises(InputError, match="not a record of a run"):
+        Record(tmp_path / "record.json", study="s", seed=0)
+
+
+def test_failures_and_problems_are_kept_and_a_task_there_already_keeps_its_entry(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").touch()
+    (tmp_path / "a").touch()
+    done = Task(name="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
+    failed = Task(name="b", outputs=(tmp_path / "b",), needs=(), run=lambda _: None)
+    record = Record(tmp_path / "record.json", study="s", seed=0)
+    record.begin(["pellucid"])
+    record.note(done)
+    assert read_json(tmp_path / "record.json")["tasks"]["a"]["state"] == "running"
+    problem = Problem("sub-01", "is broken")
+    record.note(Result(task=done, state="done", fresh=True, seconds=1.25, problems=(problem,)))
+    record.note(Result(task=failed, state="failed", fresh=True, error="no", trace="Traceback"))
+    record.end("incomplete")
+    first = read_json(tmp_path / "record.json")
+    assert first["tasks"]["a"]["seconds"] == 1.25
+    assert first["tasks"]["a"]["problems"] == [{"subject": "sub-01", "message": "is broken"}]
+    assert first["tasks"]["b"]["error"] == "no"
+    assert first["tasks"]["b"]["traceback"] == "Traceback"
+
+    again = Record(tmp_path / "record.json", study="s", seed=0)
+    again.begin(["pellucid"])
+    again.note(Result(task=done, state="done", fresh=False, problems=(problem,)))
+    second = read_json(tmp_path / "record.json")
+    assert second["tasks"]["a"] == first["tasks"]["a"]
+    assert len(second["runs"]) == 2
+
+
+def test_a_task_whose_end_was_not_noted_is_noted_later_without_a_time(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").touch()
+    (tmp_path / "a").touch()
+    task = Task(name="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
+    record = Record(tmp_path / "record.json", study="s", seed=0)
+    record.note(task)
+    record.note(Result(task=task, state="done", fresh=False))
+    entry = read_json(tmp_path / "record.json")["tasks"]["a"]
+    assert entry["state"] == "done"
+    assert "seconds" not in entry
+    assert list(entry["outputs"]) == ["a"]

@@ -1,0 +1,34 @@
+"""Specifications as values: written out whole, and compared key by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid.study.reading import parse_spec
+from pellucid.study.spec import Spec
+
+FILE = Path("/folder/study.toml")
+
+
+TINY = (Path(__file__).parent / "tiny.toml").read_text(encoding="utf-8")
+
+
+def parse(text: str) -> Spec:
+    return parse_spec(text, file=FILE)
+
+
+def test_what_is_written_reads_back_equal_and_states_every_default() -> None:
+    spec = parse(TINY)
+    assert parse(spec.to_toml()) == spec
+    assert "patience = 15" in spec.to_toml()
+
+
+def test_differences_are_named_with_both_values() -> None:
+    first = parse(TINY)
+    second = parse(TINY.replace("trials = 2", "trials = 3").replace('[explain]\narm = "finetuned"\n', ""))
+    assert first.differences(first) == []
+    assert second.differences(first) == [
+        "training.finetuned.trials: 3 here, 2 there",
+        "explain.arm: 'absent' here, 'finetuned' there",
+        "explain.method: 'absent' here, 'lrp-epsilon' there",
+    ]

@@ -1,0 +1,44 @@
+"""Tables of a study, against what they are made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pellucid.analysis.classification import over_trials
+from pellucid.files import read_tsv
+from pellucid.study.seeds import derive_seed
+
+
+def test_tables_have_the_columns_that_readers_rely_on(undisturbed: Path) -> None:
+    wanted = {
+        "table1": ["cohort", "group", "role", "participants", "age_mean", "age_sd", "lesion_volume_ml_mean"],
+        "table2": ["arm", "pretraining", "metric", "mean", "sd", "low", "high", "n_trials", "n_subjects"],
+        "roc": ["arm", "trial", "fpr", "tpr"],
+        "lesions": ["arm", "participant_id", "group", "map", "positive_share", "volume_share", "lift"],
+        "regions": ["arm", "participant_id", "group", "area", "voxels", "seen_share", "sum", "mean"],
+        "ledger": ["arm", "participant_id", "layer", "relevance_out", "relevance_in", "absorbed_bias"],
+        "brightness": ["scaling", "auc", "low", "high"],
+    }
+    for name, columns in wanted.items():
+        table = read_tsv(undisturbed / "tables" / f"{name}.tsv")
+        assert set(columns) <= set(table.columns), name
+    lesions = read_tsv(undisturbed / "tables" / "lesions.tsv")
+    assert list(lesions["map"].unique()) == ["lrp-epsilon", "intensity", "edge", "random", "mean-lesion"]
+
+
+def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:
+    table = read_tsv(undisturbed / "tables" / "table2.tsv")
+    assert list(table["arm"].unique()) == ["finetuned", "scratch"]  # nobody of pretraining is held out
+    parts = [
+        read_tsv(undisturbed / "models" / "finetuned" / f"trial-{k:02d}" / "predictions.tsv").assign(trial=k)
+        for k in (0, 1)
+    ]
+    held_out = pd.concat(parts).query("role == 'holdout'")
+    expected = over_trials(held_out, resamples=100, seed=derive_seed(3, "bootstrap"))
+    rows = table[table["arm"] == "finetuned"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows[list(expected.columns)], expected)
+    assert set(rows["n_trials"]) == {2}
+    assert set(rows["n_subjects"]) == {4}
+    assert set(rows["pretraining"]) == {"pretraining"}

@@ -1,0 +1,161 @@
+"""The task graph: order, completeness, failure and its borders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.errors import InputError
+from pellucid.study.tasks import Problem, Progress, Result, Task, execute, ordered
+
+
+class Log:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended: list[tuple[str, str, bool]] = []
+        self.reports: list[tuple[int, int, str]] = []
+
+    def begin(self, task: Task, number: int, total: int) -> Progress:
+        self.begun.append(f"{number}/{total} {task.name}")
+        return lambda done, of, what: self.reports.append((done, of, what))
+
+    def end(self, result: Result, number: int, total: int) -> None:
+        self.ended.append((result.task.name, result.state, result.fresh))
+
+
+def make(
+    root: Path, name: str, *needs: str, run: Callable[[], None] | None = None, problems: list[Problem] | None = None
+) -> Task:
+    output = root / f"{name}.txt"
+
+    def work(progress: Progress) -> None:
+        progress(1, 2, name)
+        if run:
+            run()
+        output.write_text(name)
+
+    return Task(name=name, outputs=(output,), needs=needs, run=work, problems=(lambda: problems) if problems else None)
+
+
+def go(tasks: list[Task]) -> tuple[list[Result], Log, list[Task | Result]]:
+    log, notes = Log(), []
+    return execute(tasks, watcher=log, note=notes.append), log, notes
+
+
+def fail() -> None:
+    raise InputError("scan.nii", "is broken", "Mend it")
+
+
+def bug() -> None:
+    raise IndexError("a bug")
+
+
+@given(
+    st.integers(1, 8).flatmap(
+        lambda n: st.tuples(
+            st.permutations(range(n)),
+            st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=12),
+        )
+    )
+)
+def test_every_task_comes_after_what_it_needs(case: tuple[list[int], list[tuple[int, int]]]) -> None:
+    order, pairs = case
+    # A need always points to a smaller number, so there is no circle.
+    needs = {n: {min(p) for p in pairs if max(p) == n and p[0] != p[1]} for n in order}
+    tasks = [
+        Task(name=str(n), outputs=(Path(str(n)),), needs=tuple(map(str, needs[n])), run=lambda _: None) for n in order
+    ]
+    found = [int(task.name) for task in ordered(tasks)]
+    assert sorted(found) == sorted(order)
+    assert all(found.index(need) < found.index(n) for n in order for need in needs[n])
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        ([("a", ("b",)), ("b", ("a",))], "a circle of tasks: a > b > a"),
+        ([("a", ("c",))], "a needs c, which is no task"),
+        ([("a", ()), ("a", ())], "share a name or an output"),
+    ],
+)
+def test_an_impossible_graph_is_refused(tasks: list[tuple[str, tuple[str, ...]]], words: str) -> None:
+    listed = [
+        Task(name=name, outputs=(Path(f"{name}{n}"),), needs=needs, run=lambda _: None)
+        for n, (name, needs) in enumerate(tasks)
+    ]
+    with pytest.raises(ValueError, match=words):
+        ordered(listed)
+
+
+def test_two_tasks_may_not_write_one_file(tmp_path: Path) -> None:
+    first, second = make(tmp_path, "a"), make(tmp_path, "b")
+    with pytest.raises(ValueError, match="share a name or an output"):
+        ordered([first, Task(name="b", outputs=first.outputs, needs=(), run=second.run)])
+
+
+def test_what_is_complete_is_not_run_again(tmp_path: Path) -> None:
+    runs: list[str] = []
+    tasks = [make(tmp_path, "a", run=lambda: runs.append("a")), make(tmp_path, "b", "a", run=lambda: runs.append("b"))]
+    (tmp_path / "a.txt").write_text("there")
+    results, log, _ = go(tasks)
+    assert runs == ["b"]
+    assert log.begun == ["2/2 b"]
+    assert log.reports == [(1, 2, "b")]
+    assert [(r.state, r.fresh) for r in results] == [("done", False), ("done", True)]
+    assert (tmp_path / "a.txt").read_text() == "there"
+
+
+def test_a_missing_output_makes_a_task_run_again(tmp_path: Path) -> None:
+    tasks = [make(tmp_path, "a")]
+    go(tasks)
+    (tmp_path / "a.txt").unlink()
+    assert [r.fresh for r in go(tasks)[0]] == [True]
+
+
+def test_a_failure_blocks_what_needs_it_and_nothing_else(tmp_path: Path) -> None:
+    tasks = [
+        make(tmp_path, "a", run=fail),
+        make(tmp_path, "b", "a"),
+        make(tmp_path, "c", "b"),
+        make(tmp_path, "d"),
+        make(tmp_path, "e", run=bug),
+    ]
+    results, log, notes = go(tasks)
+    assert [(r.task.name, r.state) for r in results] == [
+        ("a", "failed"),
+        ("b", "blocked"),
+        ("c", "blocked"),
+        ("d", "done"),
+        ("e", "failed"),
+    ]
+    assert results[0].error == "scan.nii: is broken. Mend it."
+    assert results[0].trace == ""
+    assert results[1].error == "needs a"
+    assert results[4].error == "IndexError: a bug"
+    assert "in bug" in results[4].trace
+    assert [name for name, _, _ in log.ended] == ["a", "b", "c", "d", "e"]
+    assert [note.name if isinstance(note, Task) else note.state for note in notes] == [
+        "a", "failed", "blocked", "blocked", "d", "done", "e", "failed",
+    ]  # fmt: skip
+
+
+def test_a_task_that_writes_nothing_has_failed(tmp_path: Path) -> None:
+    task = Task(name="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
+    (result,) = go([task])[0]
+    assert result.state == "failed"
+    assert "ended without writing" in result.error
+
+
+def test_problems_outlive_the_run_that_found_them(tmp_path: Path) -> None:
+    problem = Problem("sub-01", "is broken")
+    tasks = [make(tmp_path, "a", problems=[problem])]
+    for fresh in (True, False):
+        (result,) = go(tasks)[0]
+        assert result.problems == (problem,)
+        assert result.fresh is fresh
