@@ -1,0 +1,165 @@
+"""Charts of relevance maps: inside lesions, over regions, and layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from pellucid.report.blocks import seen_share
+from pellucid.report.charts_models import WIDTH
+from pellucid.report.style import INK, MUTED, PATIENT, styled
+
+_NULL = "#6f7c8c"
+_BIAS, _EPSILON, _TOTAL = "#b4691f", "#8a93a0", "#1b6a6f"
+
+
+@styled
+def lesion_figure(table: pd.DataFrame, method: str) -> Figure:
+    """Draw the lift of every subject for the map and its nulls on a logarithmic axis, with boxes of the quartiles.
+
+    A lift of 0 has no place on the axis: such subjects stand as triangles at its left end.
+
+    Parameters
+    ----------
+    table
+        Columns map, lift; subjects without a lift are left out.
+    method
+        The map's name in column `map`; the others are nulls.
+    """
+    rows = [(str(name), one["lift"].dropna().to_numpy()) for name, one in table.groupby("map", sort=False)]
+    positive = np.concatenate([lift[lift > 0] for _, lift in rows] or [np.ones(1)])
+    low = min(float(positive.min(initial=1.0)) / 1.6, 0.5)
+    high = max(float(positive.max(initial=1.0)) * 1.6, 2.0)
+    figure = Figure(figsize=(WIDTH, 0.7 + 0.5 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    axes.axvline(1.0, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+    jitter = np.random.default_rng(0)
+    for place, (name, lift) in enumerate(rows):
+        colour = PATIENT if name == method else _NULL
+        shown = lift[lift > 0]
+        if shown.size:
+            axes.boxplot(
+                [lift.clip(min=low)],
+                positions=[place],
+                orientation="horizontal",
+                widths=0.52,
+                showfliers=False,
+                patch_artist=True,
+                manage_ticks=False,
+                boxprops={"facecolor": colour, "alpha": 0.18, "edgecolor": colour},
+                medianprops={"color": INK, "linewidth": 1.8},
+                whiskerprops={"color": colour},
+                capprops={"color": colour},
+            )
+        spread = place + jitter.uniform(-0.19, 0.19, shown.size)
+        axes.scatter(shown, spread, s=13, color=colour, alpha=0.75, linewidth=0, zorder=3)
+        zero = int((lift == 0).sum())
+        axes.scatter([low] * zero, place + jitter.uniform(-0.19, 0.19, zero), s=16, color=colour, marker="<", zorder=3)
+    axes.set_yticks(range(len(rows)), [f"{name} (map)" if name == method else f"{name} (null)" for name, _ in rows])
+    axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.5))
+    axes.set_xlabel("lift: share of positive relevance inside lesions / share of volume (1 = no preference)")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    _bare(axes)
+    return figure
+
+
+@styled
+def region_figure(table: pd.DataFrame, areas: Sequence[str], colours: Mapping[str, str]) -> Figure:
+    """Draw each subject's relevance sum in each area as a dot and each group's mean as a diamond.
+
+    Parameters
+    ----------
+    table
+        Columns area, group, sum, seen_share.
+    areas
+        The areas to draw, from top to bottom.
+    colours
+        A colour for each group.
+    """
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.27 * len(areas)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color=MUTED, linewidth=0.9)
+    offset = {group: 0.17 * (1 if n else -1) for n, group in enumerate(colours)}
+    for group, colour in colours.items():
+        one = table[table["group"] == group].set_index("area")["sum"]
+        for place, area in enumerate(areas):
+            values = one.loc[[area]].to_numpy()
+            row = np.full(values.size, place + offset[group])
+            axes.scatter(values, row, s=9, color=colour, alpha=0.35, linewidth=0)
+            label = f"{group}: mean of {values.size}" if place == 0 else None
+            mean = float(np.nanmean(values))
+            axes.scatter(mean, row[0], s=34, color=colour, marker="D", edgecolor="white", zorder=3, label=label)
+    axes.set_yticks(range(len(areas)), [_wrap(area) for area in areas], fontsize=8)
+    axes.set_ylim(len(areas) - 0.4, -0.6)
+    linear = _round_down(float(table.loc[table["area"].isin(areas), "sum"].abs().median()))
+    axes.set_xscale("symlog", linthresh=linear, linscale=0.8)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    axes.set_xlabel(f"relevance summed over the area (logit units; logarithmic beyond ± {linear:g})")
+    axes.legend(loc="lower right")
+    _bare(axes)
+    share = table.groupby("area")["seen_share"].first()
+    side = axes.secondary_yaxis("right")
+    side.set_yticks(range(len(areas)), [f"{seen_share(float(share[area]))} seen" for area in areas], fontsize=7.5)
+    side.tick_params(length=0, labelcolor=MUTED)
+    side.spines[:].set_visible(False)
+    return figure
+
+
+@styled
+def ledger_figure(ledger: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
+    """Draw for each group how the logit shrinks on its way to the image: what each layer's bias and epsilon absorb.
+
+    Parameters
+    ----------
+    ledger
+        For each group the mean ledger from the output to the input: layer, relevance_out, relevance_in,
+        absorbed_bias, absorbed_epsilon.
+    colours
+        A colour for each group.
+    """
+    figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
+    panels = figure.subplots(1, len(ledger), squeeze=False)[0]
+    for axes, (group, rows) in zip(panels, ledger.items(), strict=True):
+        names, level = ["logit"], float(rows["relevance_out"].iloc[0])
+        axes.bar(0, level, color=colours.get(group, _TOTAL), width=0.68)
+        for row in rows.to_dict("records"):
+            for key, colour in (("absorbed_bias", _BIAS), ("absorbed_epsilon", _EPSILON)):
+                place = len(names)
+                axes.bar(place, -row[key], bottom=level, color=colour, width=0.68)
+                axes.plot([place - 1.34, place + 0.34], [level, level], color=INK, linewidth=0.6)
+                level -= row[key]
+                names.append(f"{row['layer']} {'bias' if key == 'absorbed_bias' else 'ε'}")
+        axes.plot([len(names) - 1.34, len(names) + 0.34], [level, level], color=INK, linewidth=0.6)
+        axes.bar(len(names), float(rows["relevance_in"].iloc[-1]), color=colours.get(group, _TOTAL), width=0.68)
+        names.append("map")
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7.5)
+        axes.grid(visible=False, axis="x")
+        axes.set_title(group)
+        axes.use_sticky_edges = False
+        axes.margins(x=0.02, y=0.06)
+    panels[0].set_ylabel("relevance, mean of subjects (logit units)")
+    return figure
+
+
+def _bare(axes: Axes) -> None:
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+
+
+def _round_down(value: float) -> float:
+    """Return the power of ten at or below a positive number; 1 for 0."""
+    return float(10.0 ** np.floor(np.log10(value))) if value > 0 else 1.0
+
+
+def _wrap(area: str, width: int = 34) -> str:
+    return area if len(area) <= width else area[: width - 1].rstrip() + "…"

@@ -1,0 +1,86 @@
+"""A run directory to one HTML file that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jinja2
+
+import pellucid
+from pellucid.files import write_text
+from pellucid.report.run import Run, open_run
+from pellucid.report.section_ledger import ledger
+from pellucid.report.section_lesions import lesions
+from pellucid.report.section_limits import files, limits, method
+from pellucid.report.section_maps import averages, heatmaps
+from pellucid.report.section_regions import regions
+from pellucid.report.section_results import brightness, results, training
+from pellucid.report.section_run import problems, summary, what_ran
+
+REPORT = "report.html"
+FIGURES = "figures"
+_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+def write_report(run: Path) -> Path:
+    """Read a run directory and write RUN/report.html, with its figures in RUN/figures as PNG and SVG.
+
+    Only files of the directory are read. What is missing is said to be missing. The page embeds its pictures and asks
+    no network; every number names the file of the directory that it comes from. Sums over subjects that the page
+    shows and no table holds yet are written beside the others, as RUN/tables/*_summary.tsv.
+
+    Returns
+    -------
+    The path of the page.
+
+    Raises
+    ------
+    InputError
+        If the folder is no run directory, or a file in it is damaged.
+    """
+    opened = open_run(run)
+    page = opened.folder / REPORT
+    write_text(page, _render(opened, opened.folder / FIGURES))
+    return page
+
+
+def _render(run: Run, figures: Path) -> str:
+    sections = [
+        summary(run),
+        problems(run),
+        what_ran(run),
+        results(run, figures),
+        training(run, figures),
+        brightness(run, figures),
+        heatmaps(run, figures),
+        averages(run, figures),
+        regions(run, figures),
+        lesions(run, figures),
+        ledger(run, figures),
+        limits(run, figures),
+        method(run),
+        files(run),
+    ]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pellucid.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    study = run.spec.get("study", {})
+    return environment.get_template("report.html.j2").render(
+        name=study.get("name") or run.record.get("study") or run.folder.name,
+        title=study.get("title", ""),
+        version=pellucid.__version__,
+        written=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
+        sections=[section for section in sections if section is not None],
+        embed=lambda picture: _embed(figures / f"{picture.stem}{picture.suffix}"),
+    )
+
+
+def _embed(path: Path) -> str:
+    """Return a picture as a data URI."""
+    return f"data:{_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

@@ -1,0 +1,208 @@
+"""What a run directory holds, read as it is: files that are missing are None, and nothing is made up for them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pellucid.cohort.store import Store, open_store
+from pellucid.errors import InputError
+from pellucid.files import read_json, read_tsv
+from pellucid.image.grid import Grid
+
+RECORD = "record.json"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trained model of an arm: its folder and what model.json says."""
+
+    arm: str
+    name: str
+    folder: Path
+    description: dict[str, Any]
+
+    @property
+    def trained(self) -> dict[str, Any]:
+        """How it was trained; empty if the file does not say."""
+        return dict(self.description.get("trained", {}))
+
+    @property
+    def history(self) -> pd.DataFrame | None:
+        """One row an epoch."""
+        return _table(self.folder / "history.tsv")
+
+    @property
+    def predictions(self) -> pd.DataFrame | None:
+        """One row a scan, all roles."""
+        return _table(self.folder / "predictions.tsv")
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The relevance maps of one arm by one method, and the trial that was explained."""
+
+    arm: str
+    method: str
+    folder: Path
+    trial: Trial | None
+
+    def of(self, name: str) -> Path | None:
+        """Return the map of a scan (`sub-01`, `sub-01_ses-02`) or of a group (`group-MS`), if there is one."""
+        found = sorted(self.folder.glob(f"{name}_space-*_relevance.nii.gz"))
+        return found[0] if found else None
+
+    @cached_property
+    def sidecars(self) -> list[Path]:
+        """The sidecars of the subjects' maps."""
+        return sorted(self.folder.glob("sub-*_relevance.json"))
+
+    @cached_property
+    def sidecar(self) -> dict[str, Any]:
+        """What the first sidecar says: the same method, model and field of view for all."""
+        return dict(read_json(self.sidecars[0])) if self.sidecars else {}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory."""
+
+    folder: Path
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The content of record.json."""
+        content = read_json(self.folder / RECORD)
+        if not isinstance(content, dict):
+            raise InputError(self.folder / RECORD, "it is no record of a run", "Restore it, or run the study again")
+        return content
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The content of study.toml; empty if it is missing."""
+        try:
+            return tomllib.loads(self.spec_text)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(self.folder / "study.toml", f"it is not TOML ({error})", "Restore it") from None
+
+    @cached_property
+    def spec_text(self) -> str:
+        """The text of study.toml; empty if it is missing."""
+        path = self.folder / "study.toml"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Return tables/NAME.tsv, or None if it was not made."""
+        return _table(self.folder / "tables" / f"{name}.tsv")
+
+    @cached_property
+    def splits(self) -> pd.DataFrame | None:
+        """Who trained, validated and was held out."""
+        return _table(self.folder / "splits.tsv")
+
+    @cached_property
+    def verdict(self) -> str | None:
+        """What the leakage guard said."""
+        path = self.folder / "splits.json"
+        text = read_json(path).get("Guard") if path.exists() else None
+        return None if text is None else str(text)
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """Every finished trial, the arms in the order of the specification."""
+        order = list(self.spec.get("training", {}))
+        found = [
+            Trial(path.parent.parent.name, path.parent.name, path.parent, read_json(path))
+            for path in sorted((self.folder / "models").glob("*/trial-*/model.json"))
+        ]
+        return sorted(found, key=lambda t: (order.index(t.arm) if t.arm in order else len(order), t.arm, t.name))
+
+    @cached_property
+    def maps(self) -> Maps | None:
+        """The maps that the specification asks for; without it, the first that lie there."""
+        asked = self.spec.get("explain", {})
+        found = sorted(path for path in (self.folder / "maps").glob("*/*") if any(path.glob("*_relevance.nii.gz")))
+        for path in found:
+            if asked and (path.parent.name, path.name) != (asked.get("arm"), asked.get("method", path.name)):
+                continue
+            trial = self.selected(path.parent.name)
+            return Maps(path.parent.name, path.name, path, trial)
+        return None
+
+    def selected(self, arm: str) -> Trial | None:
+        """Return the trial of an arm that was taken further (models/ARM/selected.json)."""
+        path = self.folder / "models" / arm / "selected.json"
+        name = read_json(path).get("trial") if path.exists() else None
+        return next((trial for trial in self.trials if (trial.arm, trial.name) == (arm, name)), None)
+
+    @cached_property
+    def positive(self) -> str | None:
+        """The patients' group: what label 1 means to the explained model, else to the first."""
+        candidates = [self.maps.trial] if self.maps and self.maps.trial else self.trials
+        return next((trial.description["classes"]["1"] for trial in candidates), None)
+
+    @cached_property
+    def field_of_view(self) -> dict[str, Any] | None:
+        """`Stops` and `SeenShare` of the explained model, from its maps' sidecars."""
+        return self.maps.sidecar.get("FieldOfView") if self.maps else None
+
+    def seen(self, grid: Grid) -> npt.NDArray[np.bool_]:
+        """Return the field of view as a mask on a grid; everything, if the sidecars do not tell."""
+        mask = np.ones(grid.shape, dtype=bool)
+        if self.field_of_view is not None:
+            mask[:] = False
+            mask[tuple(slice(int(stop)) for stop in self.field_of_view["Stops"])] = True
+        return mask
+
+    def store(self, participants: set[str]) -> Store | None:
+        """Return the store that holds the most of these participants, or None if none holds any."""
+        best, most = None, 0
+        for path in sorted((self.folder / "stores").glob("*/store.json")):
+            store = open_store(path.parent)
+            common = len(participants & set(store.table["participant_id"]))
+            if common > most:
+                best, most = store, common
+        return best
+
+    def stores(self) -> Iterator[tuple[str, Store]]:
+        """Yield every finished store with the name of its cohort."""
+        for path in sorted((self.folder / "stores").glob("*/store.json")):
+            yield path.parent.name, open_store(path.parent)
+
+    @property
+    def simulated(self) -> list[str]:
+        """The cohorts that were simulated, by the specification."""
+        return [name for name, cohort in self.spec.get("cohorts", {}).items() if "simulate" in cohort]
+
+
+def open_run(folder: Path) -> Run:
+    """Open a run directory.
+
+    Raises
+    ------
+    InputError
+        If it is none: there is no record.json, or it is damaged.
+    """
+    run = Run(Path(folder))
+    if not (run.folder / RECORD).exists():
+        raise InputError(folder, f"holds no {RECORD}, so it is no run directory", "Give the folder that a study wrote")
+    _ = run.record, run.spec
+    return run
+
+
+def sidecar_sources(run: Run) -> list[str]:
+    """Return the path of the sidecar that speaks for all maps, from the run directory; empty if there is none."""
+    found = run.maps.sidecars[:1] if run.maps else []
+    return [path.relative_to(run.folder).as_posix() for path in found]
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    return read_tsv(path) if path.exists() else None

@@ -1,0 +1,110 @@
+"""Relevance inside lesions, beside maps that know nothing of the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from pellucid.analysis.lesions import lesion_summary
+from pellucid.files import write_tsv
+from pellucid.report.blocks import Note, Picture, Section, Table, Text, missing, number, percent, records, twofold
+from pellucid.report.charts_maps import lesion_figure
+from pellucid.report.run import Run
+from pellucid.report.style import save
+
+SUMMARY = "tables/lesions_summary.tsv"
+
+MEANING = {
+    "intensity": "the scaled scan itself",
+    "edge": "its gradient's magnitude",
+    "random": "white noise",
+    "mean-lesion": "the training subjects' mean lesion map",
+}
+
+
+def lesion_medians(run: Run) -> pd.DataFrame | None:
+    """Return the medians over the patients of tables/lesions.tsv, one row a map, or None if there is no table."""
+    patients = _patients(run)
+    return None if patients is None else lesion_summary(patients, seed=int(run.record.get("seed") or 0))
+
+
+def lesions(run: Run, figures: Path) -> Section:
+    """Return the figure of lifts and the table of medians."""
+    section = Section("lesions", "Relevance inside lesions")
+    patients, medians = _patients(run), lesion_medians(run)
+    if patients is None or medians is None:
+        section.add(missing("Lesion shares", "tables/lesions.tsv"))
+        return section
+    write_tsv(run.folder / SUMMARY, medians)
+    method = run.maps.method if run.maps else str(medians["map"].iloc[0])
+    who = run.positive or "all groups"
+    measured = int(medians["subjects"].max())
+    section.add(
+        Text(
+            paragraphs=[
+                "Lift is the share of a map's positive relevance that lies inside lesions, divided by the share of "
+                "the seen brain that the lesions fill: 1 means no preference, 10 ten times the density. On FLAIR, "
+                "lesions are bright, so any map that follows brightness has a lift above 1. That is why each map "
+                "stands beside null maps that know nothing of the network. Both are measured within the brain that "
+                "the network can see."
+            ]
+        )
+    )
+    if measured == 0:
+        text = "No subject has a lesion mask with a lesion in the seen brain: nothing can be measured."
+        section.add(Note(tone="missing", text=text))
+        return section
+    save(lesion_figure(patients, method), figures / "lesions")
+    section.add(
+        Picture(
+            stem="lesions",
+            suffix=".svg",
+            alt=f"Box plots with a dot a subject: lift of {', '.join(medians['map'])}, on a logarithmic axis.",
+            caption=f"Lift of each held-out subject of group {who} (dots; boxes: quartiles and median). "
+            "Triangles: no positive relevance inside lesions at all.",
+            sources=["tables/lesions.tsv"],
+        ),
+        _table(medians, method, who),
+    )
+    without = int(medians["without"].max())
+    if without:
+        why = "no mask, no lesion in the seen brain, or no positive relevance"
+        text = f"Left out and not counted as 0, for want of a lift ({why}): {without} of {measured + without} subjects."
+        section.add(Text(paragraphs=[text]))
+    return section
+
+
+def _patients(run: Run) -> pd.DataFrame | None:
+    table = run.table("lesions")
+    if table is None or run.positive is None:
+        return table
+    return table[table["group"] == run.positive]
+
+
+def _table(medians: pd.DataFrame, method: str, who: str) -> Table:
+    rows: list[list[str | Markup]] = []
+    for row in records(medians):
+        name = str(row["map"])
+        meaning = "the map" if name == method else f"null: {MEANING.get(name, 'no knowledge of the network')}"
+        interval = twofold(number(row["lift"]), f"[{number(row['low'])}, {number(row['high'])}]")
+        shares = [percent(row["positive_share"], 2), percent(row["volume_share"], 2)]
+        cells = [name, meaning, *shares, interval, percent(row["strongest_in_lesion"], 0), f"{row['subjects']:.0f}"]
+        rows.append([Markup("<strong>{}</strong>").format(cell) for cell in cells] if name == method else [*cells])
+    return Table(
+        header=[
+            "Map",
+            "What it is",
+            "Positive relevance in lesions",
+            "Lesions' share of the seen brain",
+            "Lift",
+            "Strongest voxel in a lesion",
+            "Subjects",
+        ],
+        rows=rows,
+        caption=f"Medians over the held-out subjects of group {who}; lift with the 95 % bootstrap interval of its "
+        "median; last but one: the share of subjects.",
+        sources=[SUMMARY, "tables/lesions.tsv"],
+        words=2,
+    )

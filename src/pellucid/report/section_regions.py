@@ -1,0 +1,102 @@
+"""Where in the anatomy relevance lies, area by area."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from pellucid.files import write_tsv
+from pellucid.report.blocks import Picture, Section, Table, Text, missing, number, records, seen_share, whole
+from pellucid.report.charts_maps import region_figure
+from pellucid.report.run import Run
+from pellucid.report.style import group_colours, save
+
+SUMMARY = "tables/regions_summary.tsv"
+SHOWN = 20
+
+
+def regions(run: Run, figures: Path) -> Section:
+    """Return the figure of the areas with most relevance and the table of all."""
+    section = Section("regions", "Relevance by region")
+    table = run.table("regions")
+    if table is None:
+        section.add(missing("Regions", "tables/regions.tsv"))
+        return section
+    groups = sorted(table["group"].unique(), key=lambda group: (group != run.positive, group))
+    summary = region_means(table, groups)
+    write_tsv(run.folder / SUMMARY, summary)
+    top = summary.dropna(subset="strength").nlargest(SHOWN, "strength")
+    order = top.sort_values(f"sum_{groups[0]}", ascending=False)["area"].tolist()
+    blind = int((summary["seen_share"] == 0).sum())
+    partly = int(((summary["seen_share"] > 0) & (summary["seen_share"] < 1)).sum())
+    atlas = str(run.spec.get("analysis", {}).get("atlas", "the atlas")).capitalize()
+    section.add(
+        Text(
+            paragraphs=[
+                f"Relevance is summed over the areas of {atlas}, left and right together, over the voxels that the "
+                f"network can see. Of {len(summary)} areas {blind} cannot be seen at all and {partly} only in part: "
+                "their sums speak of the seen part alone, and left and right do not weigh alike in them. The scans "
+                "are registered linearly, so borders of areas are approximate."
+            ]
+        )
+    )
+    if order:
+        save(region_figure(table, order, group_colours(groups, run.positive)), figures / "regions")
+        section.add(
+            Picture(
+                stem="regions",
+                suffix=".svg",
+                alt=f"Relevance sums of the areas {', '.join(order[:5])} and others, a dot a subject, by group.",
+                caption=f"The {len(order)} areas with the largest sum of |relevance| over subjects, ordered by the "
+                f"mean of {groups[0]}. Dots: subjects; diamonds: means of groups. Right: the share of the area that "
+                "the network sees.",
+                sources=["tables/regions.tsv"],
+            )
+        )
+    section.add(_table(summary, groups))
+    return section
+
+
+def region_means(table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
+    """Sum up subjects: for each area the size, the seen share, and each group's mean sum and mean per seen voxel.
+
+    `strength` is the sum over subjects of |sum|, by which areas are chosen for the figure (Eitel 2019, Figure 4).
+
+    Returns
+    -------
+    One row an area, in the atlas's order: area, voxels, seen_share, strength, sum_GROUP and mean_GROUP for each group.
+    """
+    by_area = table.groupby("area", sort=False)
+    result = by_area[["voxels", "seen_share"]].first()
+    result["strength"] = by_area["sum"].agg(lambda sums: sums.abs().sum(min_count=1))
+    for group in groups:
+        means = table[table["group"] == group].groupby("area", sort=False)[["sum", "mean"]].mean()
+        result[f"sum_{group}"], result[f"mean_{group}"] = means["sum"], means["mean"]
+    return result.reset_index()
+
+
+def _table(summary: pd.DataFrame, groups: list[str]) -> Table:
+    header = [
+        "Area",
+        "Voxels",
+        "Seen",
+        *(f"Sum, {group}" for group in groups),
+        *(f"Per voxel, {group}" for group in groups),
+    ]
+    rows: list[list[str | Markup]] = []
+    for row in records(summary):
+        share = seen_share(row["seen_share"])
+        seen = share if row["seen_share"] == 1 else Markup('<span class="flag">{}</span>').format(share)
+        sums = [number(row[f"sum_{group}"]) for group in groups]
+        means = [number(row[f"mean_{group}"]) for group in groups]
+        rows.append([str(row["area"]), whole(row["voxels"]), seen, *sums, *means])
+    return Table(
+        header=header,
+        rows=rows,
+        caption=f"All {len(rows)} areas, in the atlas's order: mean over subjects of the relevance sum (logit units) "
+        "and of the mean a seen voxel. Flagged: areas that the network does not see whole.",
+        sources=[SUMMARY, "tables/regions.tsv"],
+        closed=True,
+    )

@@ -1,0 +1,170 @@
+"""How well the models do: scores, ROC and training curves, and what brightness alone would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from pellucid.report.blocks import DASH, Picture, Section, Table, Text, missing, number, percent, records, twofold
+from pellucid.report.charts_models import brightness_figure, roc_figure, training_figure
+from pellucid.report.run import Run
+from pellucid.report.style import save
+
+_METRICS = {
+    "balanced_accuracy": "Balanced accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "auc": "AUC",
+}
+
+
+def results(run: Run, figures: Path) -> Section:
+    """Return the table of scores and the ROC curves."""
+    section = Section("results", "Results on the held-out subjects")
+    table = run.table("table2")
+    if table is None:
+        section.add(missing("Scores", "tables/table2.tsv"))
+    else:
+        section.add(_scores(table))
+    curves = run.table("roc")
+    if curves is None:
+        section.add(missing("ROC curves", "tables/roc.tsv"))
+        return section
+    save(roc_figure(curves, _auc(table)), figures / "roc")
+    section.add(
+        Picture(
+            stem="roc",
+            suffix=".svg",
+            alt=f"ROC curves of the arms {', '.join(dict.fromkeys(curves['arm']))}, sensitivity against 1 − "
+            "specificity.",
+            caption="ROC curve of each trial and their vertical mean. The band shows the trials' SD, which is the "
+            "optimiser's chance alone; the interval under each name is over subjects.",
+            sources=["tables/roc.tsv"],
+        )
+    )
+    return section
+
+
+def training(run: Run, figures: Path) -> Section:
+    """Return the training curves of every trial."""
+    section = Section("training", "Training")
+    histories = [(trial.arm, trial.name, trial.history) for trial in run.trials]
+    found = [(arm, name, history) for arm, name, history in histories if history is not None]
+    if not found:
+        section.add(missing("Training curves", "models/ARM/trial-00/history.tsv"))
+        return section
+    save(training_figure(found), figures / "training")
+    rows = [
+        [
+            trial.arm,
+            trial.name + (" (selected)" if run.selected(trial.arm) == trial else ""),
+            f"{trial.trained.get('epoch', DASH)} of {trial.trained.get('epochs', DASH)}",
+            number(trial.trained.get("val_loss")),
+            percent(trial.trained.get("val_accuracy")),
+            percent(trial.trained.get("val_auc")),
+        ]
+        for trial in run.trials
+    ]
+    sources = [str(trial.folder.relative_to(run.folder) / "history.tsv") for trial in run.trials]
+    section.add(
+        Picture(
+            stem="training",
+            suffix=".svg",
+            alt="Training and validation loss, and validation accuracy, against the epoch, one column an arm.",
+            caption="Each line is a trial; the dot marks the epoch whose weights were kept. The training loss is "
+            "measured with dropout on and while the weights move, so it may lie above the validation loss.",
+            sources=sources,
+        ),
+        Table(
+            header=["Arm", "Trial", "Kept epoch", "Validation loss", "Validation accuracy", "Validation AUC"],
+            rows=rows,
+            caption="What was kept of each trial. The selected one has the arm's lowest validation loss.",
+            sources=[source.replace("history.tsv", "model.json") for source in sources],
+            closed=True,
+            words=2,
+        ),
+    )
+    return section
+
+
+def brightness(run: Run, figures: Path) -> Section:
+    """Return how well mean brightness alone classifies under each scaling."""
+    section = Section("brightness", "What brightness alone gives away")
+    table = run.table("brightness")
+    if table is None:
+        section.add(missing("Brightness", "tables/brightness.tsv"))
+        return section
+    used = next((str(trial.description.get("scaling")) for trial in run.trials), None)
+    section.add(
+        Text(
+            paragraphs=[
+                "A scaling can betray the group before any network looks: if one bright lesion sets the scale, a "
+                "brain without lesions becomes brighter as a whole. So the mean brightness of the brain is used here "
+                "as the only score. An AUC below 50 % means that patients are darker; separability is what a "
+                "classifier could make of it."
+            ]
+        )
+    )
+    cohorts = table["cohort"] if "cohort" in table else pd.Series("all scans", index=table.index)
+    for name, one in table.groupby(cohorts, sort=False):
+        stem = f"brightness-{name}".replace(" ", "-")
+        save(brightness_figure(one.reset_index(drop=True), used), figures / stem)
+        section.add(
+            Picture(
+                stem=stem,
+                suffix=".svg",
+                alt="AUC of mean brain brightness alone with its interval under each intensity scaling.",
+                caption=f"AUC of mean brain brightness alone, cohort {name}. "
+                "Filled: the scaling that the network was trained with.",
+                sources=["tables/brightness.tsv"],
+            )
+        )
+    rows = [
+        [str(row.get("cohort", DASH)), str(row["scaling"]), _interval(row, "auc"), percent(row.get("separability"))]
+        for row in records(table)
+    ]
+    header = ["Cohort", "Scaling", "AUC of “brighter = patient” [95 % interval]", "Separability"]
+    caption = "Brightness alone under each scaling."
+    section.add(Table(header=header, rows=rows, caption=caption, sources=["tables/brightness.tsv"], words=2))
+    return section
+
+
+def _scores(table: pd.DataFrame) -> Table:
+    """Show table 2 as the paper does: one row an arm, one column a metric."""
+    rows = []
+    for arm, one in table.groupby("arm", sort=False):
+        by_metric = {row["metric"]: row for row in records(one)}
+        first = one.iloc[0]
+        start = first.get("pretraining")
+        cells = [_score(by_metric[metric]) if metric in by_metric else DASH for metric in _METRICS]
+        counts = [f"{first[key]:.0f}" if key in one else DASH for key in ("n_trials", "n_subjects")]
+        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, *counts])
+    return Table(
+        header=["Arm", "Pre-training", *_METRICS.values(), "Trials", "Subjects"],
+        rows=rows,
+        caption="Mean over trials ± SD over trials [95 % interval over subjects]. The interval is a percentile "
+        "bootstrap that draws subjects within their group, the same for all trials; it does not cover the choice of "
+        "the training subjects.",
+        sources=["tables/table2.tsv"],
+        words=2,
+    )
+
+
+def _score(row: dict[str, Any]) -> Markup:
+    spread = "" if pd.isna(row["sd"]) else f" ± {100 * row['sd']:.1f}"
+    return twofold(f"{100 * row['mean']:.1f}{spread} %", f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]")
+
+
+def _interval(row: dict[str, Any], key: str) -> str:
+    return f"{percent(row[key])} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+
+
+def _auc(table: pd.DataFrame | None) -> dict[str, str]:
+    """Return for each arm `AUC 93.1 % [85.0, 98.2]`."""
+    if table is None:
+        return {}
+    rows = records(table[table["metric"] == "auc"])
+    return {str(row["arm"]): f"AUC {_interval(row, 'mean')}" for row in rows}

@@ -1,0 +1,218 @@
+"""The page's opening: headline numbers, what went wrong, what was run on whom, with what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from pellucid.report.blocks import (
+    DASH,
+    Block,
+    Card,
+    Cards,
+    Code,
+    Note,
+    Section,
+    Table,
+    Text,
+    link,
+    missing,
+    number,
+    percent,
+    plain,
+    records,
+    seconds,
+    twofold,
+)
+from pellucid.report.run import RECORD, Run, sidecar_sources
+from pellucid.report.section_lesions import lesion_medians
+
+_BAD = {"failed": "failed", "blocked": "not run", "running": "not finished"}
+
+
+def summary(run: Run) -> Section:
+    """Return the headline numbers, each with its source; those that the run does not have are left out."""
+    cards = [*_performance_cards(run), *_lesion_cards(run)]
+    if run.field_of_view is not None:
+        share = float(run.field_of_view["SeenShare"])
+        detail = "of the voxels of its grid; nothing here speaks of the rest"
+        source = sidecar_sources(run)[0]
+        cards.append(Card(value=percent(share), label="The network sees", detail=detail, source=source))
+    blocks: list[Block] = [Cards(cards=cards)] if cards else [missing("Headline numbers", "tables/table2.tsv")]
+    if run.simulated:
+        names = " and ".join(run.simulated)
+        text = f"Simulated scans ({names}): the numbers say how the method does where the truth is known."
+        blocks.append(Note(tone="warning", text=text))
+    return Section("summary", "In short", blocks)
+
+
+def problems(run: Run) -> Section | None:
+    """Return what failed and whom that cost, or None if nothing did."""
+    rows: list[list[str | Markup]] = []
+    for name, task in tasks(run).items():
+        if task.get("state") in _BAD:
+            rows.append([f"task {name}", _BAD[task["state"]], str(task.get("error", DASH))])
+        rows += [[name, problem["subject"], problem["message"]] for problem in task.get("problems", [])]
+    if not rows:
+        return None
+    table = Table(
+        header=["Where", "Who or what", "Message"],
+        rows=rows,
+        caption="Everything that went wrong. Subjects named here are in no number of this report.",
+        sources=[RECORD],
+        words=3,
+    )
+    return Section("problems", "Problems", [table])
+
+
+def what_ran(run: Run) -> Section:
+    """Return the study, its participants, its guard's verdict, its tasks and its machine."""
+    section = Section("run", "What was run", [Text(paragraphs=_opening(run))])
+    table1 = run.table("table1")
+    section.add(missing("Participants", "tables/table1.tsv") if table1 is None else _participants(table1))
+    if run.verdict is None:
+        section.add(missing("The leakage guard's verdict", "splits.json"))
+    else:
+        verdict = Markup("<strong>Leakage guard:</strong> {} ({})").format(run.verdict, link("splits.tsv"))
+        section.add(Text(paragraphs=[verdict]))
+    section.add(_tasks(run), _machine(run))
+    if run.spec_text:
+        section.add(Code(title="The specification, every default filled in", text=run.spec_text, source="study.toml"))
+    else:
+        section.add(missing("The specification", "study.toml"))
+    return section
+
+
+def tasks(run: Run) -> dict[str, dict[str, Any]]:
+    """Return what the record says of each task, by name."""
+    found = run.record.get("tasks", {})
+    return found if isinstance(found, dict) else {}
+
+
+def _performance_cards(run: Run) -> list[Card]:
+    table = run.table("table2")
+    if table is None:
+        return []
+    arm = run.maps.arm if run.maps and run.maps.arm in set(table["arm"]) else table["arm"].iloc[-1]
+    cards = []
+    for metric, label in (("auc", "AUC"), ("balanced_accuracy", "Balanced accuracy")):
+        for row in records(table[(table["arm"] == arm) & (table["metric"] == metric)]):
+            detail = f"95 % interval {percent(row['low'])} to {percent(row['high'])}"
+            who = f"{row['n_subjects']:.0f} held-out subjects" if "n_subjects" in row else "held-out subjects"
+            value = percent(row["mean"])
+            cards.append(
+                Card(value=value, label=f"{label}, {arm}", detail=f"{detail}, {who}", source="tables/table2.tsv")
+            )
+    return cards
+
+
+def _lesion_cards(run: Run) -> list[Card]:
+    medians = lesion_medians(run)
+    if medians is None or run.maps is None:
+        return []
+    measured = [row for row in records(medians) if row["subjects"] > 0]
+    own = next((row for row in measured if row["map"] == run.maps.method), None)
+    if own is None:
+        return []
+    nulls = [row for row in measured if row is not own]
+    best = max(nulls, key=lambda row: row["lift"]) if nulls else None
+    beside = f"; best null ({best['map']}) {number(best['lift'])}" if best else ""
+    detail = f"median of {own['subjects']:.0f} patients{beside}"
+    label = "Relevance in lesions, against their volume"
+    return [Card(value=f"{number(own['lift'])}×", label=label, detail=detail, source="tables/lesions_summary.tsv")]
+
+
+def _opening(run: Run) -> list[str | Markup]:
+    study = run.spec.get("study", {})
+    name = str(study.get("name") or run.record.get("study") or run.folder.name)
+    title = f" ({study['title']})" if study.get("title") else ""
+    seed = run.record.get("seed", study.get("seed"))
+    runs = run.record.get("runs") or [{}]
+    times = [_time(part) for part in (runs[0].get("started"), runs[-1].get("finished")) if part]
+    parts = [f"Study “{name}”{title}.", "" if seed is None else f"Seed {seed}."]
+    if times:
+        parts.append(f"Run from {' to '.join(times)} UTC" + (f", in {len(runs)} goes." if len(runs) > 1 else "."))
+    arms = run.spec.get("training", {})
+    if arms:
+        parts.append(f"Arms: {'; '.join(_arm(arm, settings) for arm, settings in arms.items())}.")
+    return [" ".join(part for part in parts if part)]
+
+
+def _time(stamp: str) -> str:
+    """Write `2026-11-23T07:10:00Z` as `23 November 2026, 07:10`."""
+    return datetime.fromisoformat(stamp).strftime("%d %B %Y, %H:%M").lstrip("0")
+
+
+def _arm(name: str, settings: dict[str, Any]) -> str:
+    start = settings.get("start_from")
+    trials = settings.get("trials", 1)
+    said = f"{name} (cohort {settings.get('cohort', 'unknown')}, {trials} trial{'s' if trials != 1 else ''}"
+    return f"{said}, starting from {start})" if start else f"{said}, from random weights)"
+
+
+def _participants(table: pd.DataFrame) -> Table:
+    """Show table 1: one row a cohort, group and role."""
+    caption = "Participants of each cohort by group and role. Mean ± SD (range); EDSS: median (range)."
+    header = ["Cohort", "Group", "Role", "Subjects", "Scans", "Women", "Age (years)", "EDSS", "Lesions (ml)"]
+    order = {"all": 0, "train": 1, "validation": 2, "holdout": 3}
+    table = table.assign(place=table["role"].map(order)).sort_values(["cohort", "group", "place"])
+    rows = [
+        [
+            *(str(row[key]) for key in ("cohort", "group", "role")),
+            *(plain(row.get(key)) for key in ("participants", "scans", "female")),
+            _spread(row, "age", "mean"),
+            _spread(row, "edss", "median"),
+            _spread(row, "lesion_volume_ml", "mean"),
+        ]
+        for row in records(table)
+    ]
+    return Table(header=header, rows=rows, caption=caption, sources=["tables/table1.tsv"], words=3)
+
+
+def _spread(row: dict[str, Any], column: str, centre: str) -> str | Markup:
+    if not row.get(f"{column}_n"):
+        return DASH
+    deviation = f" ± {number(row[f'{column}_sd'])}" if centre == "mean" and row[f"{column}_n"] > 1 else ""
+    limits = f"{number(row[f'{column}_min'])}–{number(row[f'{column}_max'])}"
+    return twofold(f"{number(row[f'{column}_{centre}'])}{deviation}", f"({limits})")
+
+
+def _tasks(run: Run) -> Block:
+    found = tasks(run)
+    if not found:
+        return missing("The log of tasks", f"{RECORD}: tasks")
+    rows = [[name, str(task.get("state", DASH)), seconds(task.get("seconds"))] for name, task in found.items()]
+    total = sum(task.get("seconds", 0.0) for task in found.values())
+    done = sum(task.get("state") == "done" for task in found.values())
+    return Table(
+        header=["Task", "Outcome", "Time"],
+        rows=rows,
+        caption=f"{done} of {len(found)} tasks done, {seconds(total)} in all.",
+        sources=[RECORD],
+        closed=True,
+        words=2,
+    )
+
+
+def _machine(run: Run) -> Block:
+    runs = run.record.get("runs") or [{}]
+    environment = runs[-1].get("environment", {})
+    if not environment:
+        return missing("Versions and hardware", f"{RECORD}: runs")
+    packages = environment.get("packages", {})
+    facts: dict[str, object] = {
+        "Pellucid": environment.get("pellucid"),
+        "Python": environment.get("python"),
+        **packages,
+        "Processor": environment.get("processor"),
+        "Cores, threads used": f"{plain(environment.get('cores'))}, {plain(environment.get('threads'))}",
+        "Memory (GB)": environment.get("memory_gb"),
+        "GPU": ", ".join(environment.get("gpus", [])) or "none",
+        "System": environment.get("platform"),
+    }
+    rows = [[name, plain(value)] for name, value in facts.items()]
+    caption = "Software and hardware of the last go."
+    return Table(header=["What", "Which"], rows=rows, caption=caption, sources=[RECORD], closed=True, words=2)

@@ -1,0 +1,359 @@
+"""A small run directory with everything that a study writes: synthetic, seeded, and consistent with itself."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from scipy import ndimage
+
+from pellucid.analysis.averages import group_means, mean_map
+from pellucid.analysis.brightness import brightness_alone
+from pellucid.analysis.classification import over_trials, roc
+from pellucid.analysis.lesions import lesion_table
+from pellucid.analysis.nulls import null_maps
+from pellucid.analysis.regions import regional_relevance
+from pellucid.atlas.find import find_atlas
+from pellucid.atlas.template import mni_template
+from pellucid.files import write_json, write_text, write_tsv
+from pellucid.image.grid import MNI_1MM, Grid, resized
+from pellucid.image.nifti import write_volume
+from pellucid.image.scaling import SCALINGS
+from pellucid.report.blocks import Note, Picture, Section, Table, Text
+
+PATIENTS = CONTROLS = 9
+HELD_OUT = 6  # of each group
+ARMS = {"pretraining": 1, "finetuned": 3, "scratch": 2}
+METHOD = "lrp-epsilon"
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "fc")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run directory; tests that change it must copy it first."""
+    return make_run(tmp_path_factory.mktemp("study") / "run", shape=(31, 37, 31))
+
+
+@pytest.fixture
+def copy(finished_run: Path, tmp_path: Path) -> Path:
+    """A run directory of the test's own, to spoil."""
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
+
+
+@pytest.fixture
+def empty_run(tmp_path: Path) -> Path:
+    """A run directory of which nothing is left but its record."""
+    write_json(tmp_path / "record.json", {})
+    return tmp_path
+
+
+class Look:
+    """What a section says."""
+
+    @staticmethod
+    def of(section: Section, kind: type) -> list[Any]:
+        return [block for block in section.blocks if isinstance(block, kind)]
+
+    def notes(self, section: Section) -> list[str]:
+        return [str(block.text) for block in self.of(section, Note) if block.tone == "missing"]
+
+    def words(self, section: Section) -> str:
+        texts = [str(paragraph) for block in self.of(section, Text) for paragraph in block.paragraphs]
+        return " ".join([*texts, *(str(block.text) for block in self.of(section, Note))])
+
+    def nothing_was_made(self, section: Section, root: Path) -> None:
+        assert not self.of(section, Picture)
+        assert not self.of(section, Table)
+        assert [path.name for path in root.iterdir()] == ["record.json"]
+
+
+@pytest.fixture(scope="session")
+def look() -> Look:
+    """How to look at a section."""
+    return Look()
+
+
+@pytest.fixture(scope="session")
+def dots() -> Callable[..., Any]:
+    """All scattered points of a panel of a figure, (n, 2)."""
+
+    def find(figure: Figure, panel: int = 0) -> Any:
+        found = [c.get_offsets() for c in figure.axes[panel].collections if isinstance(c, PathCollection)]
+        return np.concatenate([np.asarray(points) for points in found])
+
+    return find
+
+
+def make_run(root: Path, *, shape: tuple[int, int, int]) -> Path:
+    """Write a run directory whose grid has `shape` and the corners of the MNI template."""
+    generator = np.random.default_rng(7)
+    grid = resized(MNI_1MM, shape)
+    stops = tuple(int(np.ceil(0.75 * n)) for n in shape)
+    seen = np.zeros(shape, dtype=bool)
+    seen[tuple(slice(stop) for stop in stops)] = True
+    people = _people(generator)
+    images, brain, lesions = _scans(people, grid, generator)
+    maps = [_map(images[n], brain, lesions[n], seen, bool(label), generator) for n, label in enumerate(people["label"])]
+
+    write_text(root / "study.toml", _SPEC)
+    write_json(root / "record.json", _record())
+    splits = people[["participant_id", "group", "role"]].assign(cohort="ms", fold=0)
+    write_tsv(root / "splits.tsv", splits[["cohort", "fold", "participant_id", "group", "role"]])
+    write_json(root / "splits.json", {"Guard": "No participant stands on two sides: 18 participants, 1 cohort."})
+    _write_store(root / "stores" / "ms", people, grid, images, brain, lesions)
+    predictions = _write_models(root / "models", people, grid, generator)
+    _write_maps(root / "maps" / "finetuned" / METHOD, people, maps, grid, stops)
+    _write_tables(root / "tables", people, predictions, images, brain, lesions, maps, seen, grid)
+    return root
+
+
+def _people(generator: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for n in range(PATIENTS + CONTROLS):
+        patient = n < PATIENTS
+        role = "holdout" if n % PATIENTS < HELD_OUT else ("train", "train", "validation")[n % 3]
+        age = round(float(generator.normal(40, 9)), 1)
+        rows.append((f"sub-{n + 1:04d}", "MS" if patient else "HC", int(patient), age, "FM"[n % 2], role))
+    return pd.DataFrame(rows, columns=["participant_id", "group", "label", "age", "sex", "role"])
+
+
+def _scans(people: pd.DataFrame, grid: Grid, generator: np.random.Generator) -> tuple[Any, Any, Any]:
+    """Template brains with noise; patients have bright blobs around the ventricles."""
+    template = mni_template(grid)
+    brain = ndimage.binary_fill_holes(template > 500)
+    base = np.where(brain, (template - 6000) / 1500, 0).astype(np.float32)
+    images, lesions = [], []
+    for patient in people["label"]:
+        mask = np.zeros(grid.shape, dtype=bool)
+        for _ in range(12 if patient else 0):
+            side = generator.choice((-1, 1))
+            point = grid.voxel(
+                (side * generator.uniform(16, 34), generator.uniform(-55, 25), generator.uniform(12, 34))
+            )
+            distance = np.linalg.norm(
+                (np.indices(grid.shape).T - point).T * np.reshape(grid.voxel_sizes, (3, 1, 1, 1)), axis=0
+            )
+            mask |= distance < generator.uniform(4, 8)
+        mask &= brain
+        noise = ndimage.gaussian_filter(generator.normal(size=grid.shape), 0.6)
+        images.append(np.where(brain, base + 0.5 * noise + 2.5 * mask, 0).astype(np.float32))
+        lesions.append(mask)
+    return np.array(images), brain, np.array(lesions)
+
+
+def _map(image: Any, brain: Any, lesions: Any, seen: Any, patient: bool, generator: np.random.Generator) -> Any:
+    noise = generator.standard_t(3, size=image.shape) * 6e-4
+    signal = 0.02 * ndimage.gaussian_filter(lesions.astype(float), 0.7) * generator.normal(1, 0.5, image.shape)
+    return ((signal + noise + (2e-5 if patient else -6e-5)) * brain * seen).astype(np.float32)
+
+
+def _write_store(folder: Path, people: pd.DataFrame, grid: Grid, images: Any, brain: Any, lesions: Any) -> None:
+    folder.mkdir(parents=True)
+    np.save(folder / "images.npy", images)
+    np.save(folder / "brain.npy", np.repeat(brain[None], len(people), axis=0))
+    np.save(folder / "lesions.npy", lesions)
+    volume = lesions.sum(axis=(1, 2, 3)) * grid.voxel_volume_ml
+    has_mask = np.arange(len(people)) != 1  # the second patient's lesions were not drawn
+    table = people.drop(columns="role").assign(
+        session_id=pd.NA, edss=np.where(people["label"], 2.5, np.nan), lesion_volume_ml=volume, has_lesion_mask=has_mask
+    )
+    write_tsv(folder / "table.tsv", table)
+    description = {"grid": grid.to_json(), "scaling": "robust", "modality": "FLAIR", "classes": {"0": "HC", "1": "MS"}}
+    write_json(folder / "store.json", description | {"problems": [["sub-0099", "the gzip file is truncated"]]})
+
+
+def _write_models(folder: Path, people: pd.DataFrame, grid: Grid, generator: np.random.Generator) -> pd.DataFrame:
+    every = []
+    for arm, trials in ARMS.items():
+        for trial in range(trials):
+            home = folder / arm / f"trial-{trial:02d}"
+            epoch = np.arange(1, 13)
+            loss = 0.75 * np.exp(-epoch / (3 if arm == "finetuned" else 7)) + 0.1 + generator.normal(0, 0.02, 12)
+            history = pd.DataFrame(
+                {
+                    "epoch": epoch,
+                    "train_loss": loss + 0.03,
+                    "train_accuracy": 1 - loss / 2,
+                    "val_loss": loss + 0.05,
+                    "val_accuracy": np.clip(1 - loss / 1.6, 0, 1),
+                    "seconds": 20.0,
+                    "best": loss == loss.min(),
+                }
+            )
+            write_tsv(home / "history.tsv", history)
+            trained = {
+                "settings": {
+                    "learning_rate": 0.0005,
+                    "batch_size": 4,
+                    "max_epochs": 12,
+                    "patience": 5,
+                    "augment": True,
+                },
+                "epoch": int(history.loc[history["best"], "epoch"].iloc[0]),
+                "epochs": 12,
+                "val_loss": float(history["val_loss"].min()),
+                "val_accuracy": 0.9,
+                "val_auc": 0.95,
+            }
+            description = {"channels": 64, "grid": grid.to_json(), "modality": "FLAIR", "scaling": "robust"}
+            write_json(home / "model.json", description | {"classes": {"0": "HC", "1": "MS"}, "trained": trained})
+            gap = 3.0 if arm == "finetuned" else 1.2
+            logit = gap * (people["label"] - 0.5) + generator.normal(0, 1, len(people))
+            table = people[["participant_id", "group", "label", "role"]].assign(
+                session_id=pd.NA, logit=logit, probability=1 / (1 + np.exp(-logit))
+            )
+            write_tsv(home / "predictions.tsv", table)
+            every.append(table.assign(arm=arm, trial=trial))
+        write_json(folder / arm / "selected.json", {"trial": "trial-00", "criterion": "lowest validation loss"})
+    return pd.concat(every, ignore_index=True)
+
+
+def _write_maps(folder: Path, people: pd.DataFrame, maps: list[Any], grid: Grid, stops: tuple[int, ...]) -> None:
+    share = float(np.prod([stop / n for stop, n in zip(stops, grid.shape, strict=True)]))
+    sidecar = {
+        "Method": METHOD,
+        "Parameters": {"epsilon": 0.001},
+        "SeedNeuron": "logit",
+        "FieldOfView": {"Stops": list(stops), "SeenShare": share},
+    }
+    held_out = people[people["role"] == "holdout"]
+    name = "space-MNI152NLin6Asym_desc-lrpEpsilon"
+    for n, row in held_out.iterrows():
+        path = folder / f"{row['participant_id']}_{name}_relevance.nii.gz"
+        write_volume(path, maps[n], grid, sidecar=sidecar)  # type: ignore[call-overload]
+    means = group_means((row["group"], maps[n]) for n, row in held_out.iterrows())  # type: ignore[call-overload]
+    for group, average in means.items():
+        write_volume(folder / f"group-{group}_{name}Mean_relevance.nii.gz", average.values, grid, sidecar=sidecar)
+
+
+def _write_tables(
+    folder: Path,
+    people: pd.DataFrame,
+    predictions: pd.DataFrame,
+    images: Any,
+    brain: Any,
+    lesions: Any,
+    maps: Any,
+    seen: Any,
+    grid: Grid,
+) -> None:
+    held_out = predictions[predictions["role"] == "holdout"]
+    table2, curves = [], []
+    for arm in ("finetuned", "scratch"):
+        one = held_out[held_out["arm"] == arm]
+        start = "pretraining" if arm == "finetuned" else None
+        table2.append(over_trials(one, seed=0).assign(arm=arm, pretraining=start, n_trials=ARMS[arm], n_subjects=12))
+        curves.append(roc(one).assign(arm=arm))
+    write_tsv(folder / "table2.tsv", pd.concat(table2))
+    write_tsv(folder / "roc.tsv", pd.concat(curves))
+    write_tsv(folder / "table1.tsv", _table1(people))
+    generator = np.random.default_rng(1)
+    means = people[["participant_id", "label"]].assign(
+        **{
+            name: generator.normal(shift * people["label"], 1)
+            for name, shift in zip(SCALINGS, (0, 0.3, -0.8, -1.5), strict=True)
+        }
+    )
+    write_tsv(folder / "brightness.tsv", brightness_alone(means, seed=0).assign(cohort="ms", n_subjects=len(people)))
+
+    atlas = find_atlas("neuromorphometrics").on(grid)
+    population = mean_map(lesions[people["role"] == "train"])
+    lesion_rows, region_rows, ledger_rows = [], [], []
+    for n, row in people[people["role"] == "holdout"].iterrows():
+        who = {"arm": "finetuned", "participant_id": row["participant_id"], "group": row["group"]}
+        nulls = null_maps(images[n], brain, population, seed=n)  # type: ignore[arg-type, call-overload]
+        mask = lesions[n] if n != 1 else None
+        lesion_rows.append(lesion_table({METHOD: maps[n], **nulls}, mask, brain, seen).assign(**who))
+        region_rows.append(regional_relevance(maps[n], atlas.labels, atlas.regions, seen).assign(**who))
+        level = float(maps[n].sum())
+        for layer in LAYERS:  # in the order of the forward pass, as explanations give it
+            bias, epsilon = 0.12 * level + 0.05, 0.02 * level
+            ledger_rows.append(
+                {**who, "layer": layer, "relevance_in": level, "absorbed_bias": bias, "absorbed_epsilon": epsilon}
+            )
+            level += bias + epsilon
+            ledger_rows[-1]["relevance_out"] = level
+    write_tsv(folder / "lesions.tsv", pd.concat(lesion_rows))
+    write_tsv(folder / "regions.tsv", pd.concat(region_rows))
+    write_tsv(folder / "ledger.tsv", pd.DataFrame(ledger_rows))
+
+
+def _table1(people: pd.DataFrame) -> pd.DataFrame:
+    age = people.groupby(["group", "role"])["age"].agg(["count", "mean", "std", "min", "max"]).reset_index()
+    table = age.rename(
+        columns={"count": "age_n", "mean": "age_mean", "std": "age_sd", "min": "age_min", "max": "age_max"}
+    )
+    return table.assign(cohort="ms", participants=table["age_n"], scans=table["age_n"], female=1, edss_n=0)
+
+
+def _record() -> dict[str, Any]:
+    done = {"state": "done", "started": "2026-11-23T07:10:00Z", "finished": "2026-11-23T07:11:40Z", "seconds": 100.0}
+    environment = {
+        "pellucid": "0.1.0",
+        "python": "3.11.7",
+        "packages": {"torch": "2.13.0", "numpy": "2.4.6"},
+        "processor": "a processor",
+        "cores": 2,
+        "threads": 2,
+        "memory_gb": 16.0,
+        "gpus": [],
+        "platform": "Linux",
+    }
+    return {
+        "study": "small",
+        "seed": 0,
+        "state": "done",
+        "runs": [
+            {"started": "2026-11-23T07:10:00Z", "finished": "2026-11-23T07:20:00Z", "environment": environment},
+        ],
+        "tasks": {
+            "store/ms": done
+            | {"problems": [{"subject": "sub-0099", "message": "the gzip file is truncated. Copy it again."}]},
+            "train/finetuned/trial-00": done,
+        },
+    }
+
+
+_SPEC = """
+[study]
+name = "small"
+title = "A small study for tests"
+seed = 0
+
+[cohorts.ms]
+modality = "FLAIR"
+[cohorts.ms.simulate]
+kind = "ms"
+patients = 9
+
+[preparation]
+scaling = "robust"
+
+[training.pretraining]
+cohort = "pretraining"
+trials = 1
+
+[training.finetuned]
+cohort = "ms"
+start_from = "pretraining"
+trials = 3
+
+[training.scratch]
+cohort = "ms"
+trials = 2
+
+[explain]
+arm = "finetuned"
+method = "lrp-epsilon"
+
+[analysis]
+atlas = "neuromorphometrics"
+bootstrap = 2000
+"""

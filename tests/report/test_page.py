@@ -1,0 +1,178 @@
+"""The page stands alone, says where its numbers come from, and shows itself in a real browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid.errors import InputError
+from pellucid.report.page import write_report
+from pellucid.report.run import open_run
+from pellucid.report.section_ledger import ledger
+from pellucid.report.section_lesions import lesions
+from pellucid.report.section_regions import regions
+
+
+class _Page(HTMLParser):
+    """All tags of a page with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def reported(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory with its report."""
+    root = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("reported") / "run"))
+    assert write_report(root) == root / "report.html"
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(reported: Path) -> _Page:
+    return _Page((reported / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_needs_nothing_but_itself(reported: Path, page: _Page) -> None:
+    text = (reported / "report.html").read_text(encoding="utf-8")
+    assert (reported / "report.html").stat().st_size < 10e6
+    assert not re.search(r'(?:src|href|url|@import)\s*[=(]\s*["\']?\s*(?:https?:)?//', text)
+    assert not page.of("script")
+    assert all((image["src"] or "").startswith("data:image/") for image in page.of("img"))
+
+
+def test_every_link_leads_somewhere(reported: Path, page: _Page) -> None:
+    anchors = {attributes.get("id") for _, attributes in page.tags}
+    links = [str(link["href"]) for link in page.of("a")]
+    assert len(links) > 40
+    for target in links:
+        if target.startswith("#"):
+            assert target[1:] in anchors
+        else:
+            assert (reported / target).exists(), target
+
+
+def test_every_picture_has_words_and_a_file_in_both_formats(reported: Path, page: _Page) -> None:
+    images = page.of("img")
+    assert len(images) >= 10
+    assert all(len(image.get("alt") or "") > 20 for image in images)
+    assert len(page.of("figcaption")) == len(images)
+    stems = {path.stem for path in (reported / "figures").iterdir()}
+    assert len(stems) == len(images)
+    for stem in stems:
+        assert (reported / "figures" / f"{stem}.png").exists()
+        assert (reported / "figures" / f"{stem}.svg").exists()
+
+
+def test_all_sections_are_there_in_order_with_problems_early(page: _Page) -> None:
+    sections = [attributes["id"] for attributes in page.of("section")]
+    assert sections[:3] == ["summary", "problems", "run"]
+    expected = ["results", "training", "brightness", "heatmaps", "averages", "regions", "lesions", "ledger", "limits"]
+    assert sections[3:] == [*expected, "method", "files"]
+    assert "For research only" in " ".join(page.words)
+    assert not [attributes for attributes in page.of("p") if "missing" in (attributes.get("class") or "")]
+
+
+def test_drawn_again_the_charts_are_the_same_files(reported: Path, tmp_path: Path) -> None:
+    tables = {path: path.read_bytes() for path in (reported / "tables").iterdir()}
+    for make in (regions, lesions, ledger):
+        make(open_run(reported), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 6
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (reported / "figures" / path.name).read_bytes()
+    assert {path: path.read_bytes() for path in tables} == tables
+
+
+def test_a_run_with_nothing_but_a_record_still_gets_a_page(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text('{"study": "<b>bold</b>"}', encoding="utf-8")
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    assert text.count('class="note missing"') >= 12
+    assert "<b>bold</b>" not in text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in text
+    assert not _Page(text).of("img")
+
+
+def test_a_folder_that_is_no_run_gets_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run directory"):
+        write_report(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium as the system has it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+    if found is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as session:
+        opened = session.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_browser_shows_the_page_whole(browser: Any, reported: Path, width: int) -> None:
+    tab = browser.new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    asked, complaints = [], []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto((reported / "report.html").as_uri())
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    assert complaints == []
+    assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 300)")
+    # Wide tables and figures scroll within their frames; the page itself never does.
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate("[...document.images].filter(i => i.getBoundingClientRect().width < 300).length") == 0
+    size = tab.evaluate("parseFloat(getComputedStyle(document.querySelector('main p')).fontSize)")
+    assert size >= 16
+    tab.click("nav a[href='#lesions']")
+    top = tab.evaluate("document.querySelector('#lesions').getBoundingClientRect().top")
+    assert -5 <= top <= 120
+    tab.close()
+
+
+@pytest.mark.browser
+def test_a_folded_table_opens_and_holds_its_rows(browser: Any, reported: Path) -> None:
+    tab = browser.new_page(viewport={"width": 1200, "height": 900})
+    tab.goto((reported / "report.html").as_uri())
+    table = tab.locator("#regions details")
+    assert not table.locator("tbody").is_visible()
+    table.locator("summary strong").click()
+    assert table.locator("tbody tr").count() == 68
+    assert table.locator("tbody").is_visible()
+    tab.close()
+
+
+@pytest.mark.browser
+def test_the_page_prints(browser: Any, reported: Path) -> None:
+    tab = browser.new_page()
+    tab.goto((reported / "report.html").as_uri())
+    content = tab.pdf(format="A4")
+    assert content.startswith(b"%PDF")
+    assert 5 <= content.count(b"/Type /Page\n") <= 30
+    tab.close()

@@ -1,0 +1,36 @@
+"""The ledger runs from the logit to the map, whichever way the table has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pellucid.report.run import open_run
+from pellucid.report.section_ledger import COLUMNS, ledger, ledger_means
+
+
+def test_what_is_missing_is_named_and_nothing_is_drawn(empty_run: Path, look: Any) -> None:
+    section = ledger(open_run(empty_run), empty_run / "figures")
+    assert any("tables/ledger.tsv" in note for note in look.notes(section))
+    look.nothing_was_made(section, empty_run)
+
+
+def test_the_ledger_is_laid_from_the_output_to_the_input() -> None:
+    layers = ["conv1", "conv2", "fc"]
+    rows = []
+    for number, group in enumerate(("MS", "MS", "HC")):
+        level = 1.0 + number
+        for layer in layers:
+            rows.append((group, layer, level + 0.5, level, 0.25, 0.25))
+            level += 0.5
+    table = pd.DataFrame(rows, columns=["group", "layer", *COLUMNS])
+    means = ledger_means(table)
+    for group, first in (("MS", 3.0), ("HC", 4.5)):
+        one = means[means["group"] == group]
+        assert one["layer"].tolist() == ["fc", "conv2", "conv1"]
+        assert one["relevance_out"].tolist() == pytest.approx([first, first - 0.5, first - 1.0])
+        np.testing.assert_allclose(one["relevance_in"][:-1], one["relevance_out"][1:])

@@ -1,0 +1,56 @@
+"""Scores are shown as the tables hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid.files import read_tsv
+from pellucid.report.blocks import Section, Table
+from pellucid.report.run import Run, open_run
+from pellucid.report.section_results import brightness, results, training
+
+
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [
+        (results, "tables/table2.tsv"),
+        (results, "tables/roc.tsv"),
+        (training, "history.tsv"),
+        (brightness, "tables/brightness.tsv"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_is_drawn(
+    empty_run: Path, look: Any, make: Callable[[Run, Path], Section], path: str
+) -> None:
+    section = make(open_run(empty_run), empty_run / "figures")
+    assert any(path in note for note in look.notes(section))
+    look.nothing_was_made(section, empty_run)
+
+
+def test_scores_show_mean_sd_and_interval(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    section = results(open_run(finished_run), tmp_path)
+    (table,) = look.of(section, Table)
+    row = read_tsv(finished_run / "tables" / "table2.tsv").set_index(["arm", "metric"]).loc[("finetuned", "auc")]
+    assert table.rows[0][:2] == ["finetuned", "pretraining"]
+    assert table.rows[1][:2] == ["scratch", "none"]
+    expected = f"{100 * row['mean']:.1f} ± {100 * row['sd']:.1f} %<br>[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    assert table.rows[0][5] == expected
+    assert (tmp_path / "roc.png").exists()
+    assert (tmp_path / "roc.svg").exists()
+
+
+def test_the_selected_trial_is_marked(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    (table,) = look.of(training(open_run(finished_run), tmp_path), Table)
+    assert [row[1] for row in table.rows if row[0] == "finetuned"] == ["trial-00 (selected)", "trial-01", "trial-02"]
+
+
+def test_brightness_keeps_an_auc_below_a_half(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    (table,) = look.of(brightness(open_run(finished_run), tmp_path), Table)
+    expected = read_tsv(finished_run / "tables" / "brightness.tsv").set_index("scaling")
+    for row in table.rows:
+        assert row[2].startswith(f"{100 * expected.loc[row[1], 'auc']:.1f} % [")
+    assert expected.loc["max", "auc"] < 0.5
