@@ -47,7 +47,10 @@ def test_the_surest_error_is_shown_and_called_what_it_is(copy: Path) -> None:
     table = read_tsv(path).set_index("participant_id")
     table.loc["sub-0003", "logit"] = -8.0
     table.loc["sub-0012", "logit"] = 9.0
-    table.loc["sub-0007", "logit"] = -99.0  # of the training set: no matter
+    table.loc["sub-0007", "logit"] = -99.0  # of the training set: no matter, even with a map
+    maps = copy / "maps" / "finetuned" / "lrp-epsilon"
+    for path_of_map in list(maps.glob("sub-0001_*")):
+        shutil.copy(path_of_map, maps / path_of_map.name.replace("sub-0001", "sub-0007"))
     write_tsv(path, table.reset_index())
     run = open_run(copy)
     assert run.maps is not None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -23,6 +21,7 @@ from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume
 from pellucid.image.prepare import prepare
 from pellucid.image.scaling import SCALINGS, scale
+from pellucid.processes import end_with_parent
 
 ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
 """The arrays of a store, each `NAME.npy` of shape (N, X, Y, Z)."""
@@ -75,7 +74,7 @@ def work(jobs: list[Job], workers: int) -> Iterator[Job]:
         return
     # Spawned, not forked: a fork copies the locks of BLAS and PyTorch threads that the child does not have.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=end_with_parent) as pool:
         futures = {pool.submit(_do, job): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -106,18 +105,6 @@ def finish(draft: Path, folder: Path, kept: list[int], n: int) -> None:
                 target[new] = rows[old]
             target.flush()
         source.unlink()
-
-
-def _end_with_parent() -> None:
-    """Let this worker end when the process that started it ends; a killed parent would leave it waiting for ever."""
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _do(job: Job) -> None:

@@ -37,8 +37,8 @@ def regions(run: Run, figures: Path) -> Section:
             paragraphs=[
                 f"Relevance is summed over the areas of {atlas}, left and right together, over the voxels that the "
                 f"network can see. Of {len(summary)} areas {blind} cannot be seen at all and {partly} only in part: "
-                "their sums speak of the seen part alone, and left and right do not weigh alike in them. The scans "
-                "are registered linearly, so borders of areas are approximate."
+                "their sums speak of the seen part alone, and left and right do not weigh alike in them. The "
+                "atlas is laid over each scan by affines alone, so borders of areas are approximate."
             ]
         )
     )

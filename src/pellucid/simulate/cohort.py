@@ -19,6 +19,7 @@ import pellucid
 from pellucid.errors import InputError
 from pellucid.files import read_json, write_json, write_text, write_tsv
 from pellucid.image.nifti import write_volume
+from pellucid.processes import end_with_parent
 from pellucid.simulate import contrast
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
 from pellucid.simulate.lesions import class_shares
@@ -95,7 +96,7 @@ def _run(out: Path, settings: Settings, people: list[Person], workers: int) -> I
         return
     # Fresh processes: forking after PyTorch has started its threads can hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
         jobs = [pool.submit(_make_person, out, settings, person) for person in people]
         try:
             for job in as_completed(jobs):
@@ -103,6 +104,11 @@ def _run(out: Path, settings: Settings, people: list[Person], workers: int) -> I
         finally:
             for job in jobs:
                 job.cancel()
+
+
+def _start_worker() -> None:
+    end_with_parent()
+    torch.set_num_threads(1)
 
 
 @lru_cache(maxsize=2)

@@ -73,7 +73,7 @@ def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     """Draw a subject's FLAIR, brain only, background exactly 0."""
     grey = rng.normal(1.24, 0.06)
     fluid = rng.uniform(0.08, 0.38)
-    lesion = np.clip(rng.normal(1.58, 0.12), 1.35, 2.0)
+    lesion = np.clip(rng.normal(1.60, 0.14), 1.32, 2.0)
     grid = tissues.grid
     white = 1.0 + 0.03 * smooth_noise(rng, grid, smoothness_mm=7.0) + 0.03 * smooth_noise(rng, grid, smoothness_mm=25.0)
     # The cortex is brighter in some lobes than in others (insula, cingulum, temporal poles), and a little in places.
@@ -88,8 +88,8 @@ def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     plexus = np.clip(smooth_noise(rng, grid, smoothness_mm=4.0) - 1.3, 0.0, 1.0) * tissues.ventricles
     image += rng.uniform(0.3, 1.3) * plexus
     image += caps * rng.uniform(0.15, 0.45) * tissues.caps * tissues.white
-    # Lesions differ from each other and are brightest inside; their border is a partial volume of about a millimetre.
-    soft = ndimage.gaussian_filter(tissues.lesions.astype(np.float32), [0.6 / s for s in grid.voxel_sizes])
+    # Lesions differ from each other and are brightest inside.
+    soft = _lesion_fraction(tissues)
     brightness = lesion * (1.0 + 0.09 * smooth_noise(rng, grid, smoothness_mm=5.0))
     image += soft * np.maximum(brightness - image, 0.0)
     return _scan(rng, tissues, image)
@@ -104,9 +104,19 @@ def t1w(rng: np.random.Generator, tissues: Tissues) -> Map:
     cortex = grey * (1.0 + 0.03 * smooth_noise(rng, grid, smoothness_mm=7.0))
     cortex += (rng.normal(0.84, 0.02) - cortex) * tissues.deep_grey
     image = white * tissues.white + cortex * tissues.grey + fluid * tissues.fluid
-    soft = ndimage.gaussian_filter(tissues.lesions.astype(np.float32), [0.6 / s for s in grid.voxel_sizes])
+    soft = _lesion_fraction(tissues)
     image += soft * np.minimum(rng.uniform(0.6, 0.85) - image, 0.0)
     return _scan(rng, tissues, image)
+
+
+def _lesion_fraction(tissues: Tissues) -> Map:
+    """Soften the lesion mask into the share of each voxel that a lesion fills.
+
+    Its border spreads over a millimetre, and on coarse voxels over half a voxel, so that a lesion smaller than a voxel
+    is as faint as a scanner would show it.
+    """
+    sigma = [max(0.6 / size, 0.45) for size in tissues.grid.voxel_sizes]
+    return np.asarray(ndimage.gaussian_filter(tissues.lesions.astype(np.float32), sigma), dtype=np.float32)
 
 
 def _scan(rng: np.random.Generator, tissues: Tissues, image: Map) -> Map:

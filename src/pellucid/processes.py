@@ -1,0 +1,22 @@
+"""Worker processes that never outlive the one that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+
+
+def end_with_parent() -> None:
+    """Let this worker process end when the process that started it ends, however it ends.
+
+    The initialiser of every process pool here: workers of a killed parent would wait for ever, each with its memory.
+    """
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,87 @@
+"""Every command that the documentation shows is one that the command line and the Makefile know."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from pellucid.cli import demo, doctor, explain, judge, predict, report, simulate
+from pellucid.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands(text: str, program: str) -> list[list[str]]:
+    """Return the command lines of `program` in a page's code blocks, continued lines joined, comments dropped."""
+    found = []
+    for block in _FENCE.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True) if line.strip() else []
+            words = words[next((n for n, word in enumerate(words) if "=" not in word), 0) :]  # VARIABLE=value before it
+            if words and Path(words[0]).name == program:
+                found.append(words[1:])
+    return found
+
+
+def check(words: list[str]) -> None:
+    """Raise AssertionError unless the command line knows the verb and every option."""
+    command: Any = typer.main.get_command(app)
+    options = {name for parameter in command.params for name in parameter.opts}
+    rest = list(words)
+    while hasattr(command, "commands") and rest:
+        word = rest.pop(0)
+        if word.startswith("-"):
+            assert word in options | {"--help"}, f"{word} in: pellucid {' '.join(words)}"
+            continue
+        assert word in command.commands, f"{word} in: pellucid {' '.join(words)}"
+        command = command.commands[word]
+        options |= {name for parameter in command.params for name in parameter.opts}
+    for word in rest:
+        if re.match(r"--?[A-Za-z]", word):
+            assert word.partition("=")[0] in options | {"--help", "--debug"}, f"{word} in: pellucid {' '.join(words)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_are_known(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for words in commands(text, "pellucid"):
+        check(words)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for words in commands(text, "make"):
+        for target in words:
+            assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), f"make {target} in {page.name}"
+
+
+def test_the_readme_shows_both_set_up_commands_and_every_verb() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert ["demo"] in commands(text, "make")
+    assert ["test"] in commands(text, "make")
+    shown = {words[0] for words in commands(text, "pellucid") if words}
+    assert {"demo", "simulate", "study", "predict", "explain", "judge", "report", "doctor"} <= shown
+
+
+@pytest.mark.parametrize("module", [demo, simulate, predict, explain, judge, report, doctor], ids=lambda m: m.__name__)
+def test_examples_of_the_help_are_known(module: Any) -> None:
+    program, *words = shlex.split(module.EXAMPLE.removeprefix("Example: "))
+    assert program == "pellucid"
+    check(words)
+
+
+@pytest.mark.parametrize("line", ["prdict x", "predict m i --outt o", "--nowhere predict", "study start x"])
+def test_an_unknown_command_is_caught(line: str) -> None:
+    with pytest.raises(AssertionError):
+        check(line.split())
+
+
+def test_commands_are_found_in_code_blocks_only() -> None:
+    block = "$ pellucid predict m \\\n  --out o  # why\nOMP_NUM_THREADS=1 .venv/bin/pellucid doctor\n"
+    text = f"pellucid in prose\n```sh\n{block}```\n"
+    assert commands(text, "pellucid") == [["predict", "m", "--out", "o"], ["doctor"]]
