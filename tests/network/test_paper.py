@@ -185,3 +185,21 @@ def test_a_network_made_here_has_no_info() -> None:
 def test_public_names_are_these() -> None:
     assert pellucid.PaperNetwork is PaperNetwork
     assert pellucid.field_of_view(PaperNetwork(channels=1)).stops == (71, 98, 71)
+
+
+def test_training_adds_the_bias_behind_the_pool_and_changes_nothing():
+    model = PaperNetwork(2, seed=3).double()
+    for layer in model.children():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+    for parameter in model.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    x = torch.randn((2, 1, 71, 98, 71), dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    logits, gradients = [], []
+    for training in (True, False):
+        model.train(training)
+        logit = model(x)
+        logits.append(logit.detach())
+        gradients.append(torch.autograd.grad(logit.sum(), list(model.parameters())))
+    torch.testing.assert_close(*logits, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)

@@ -95,8 +95,25 @@ class PaperNetwork(nn.Sequential):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the logit (B,) of input: (B, 1, X, Y, Z)."""
-        logit: torch.Tensor = super().forward(fit_input(input, self._shortest, self._longest))  # type: ignore[no-untyped-call]
+        x = fit_input(input, self._shortest, self._longest)
+        logit: torch.Tensor = self._pool_before_bias(x) if self.training else super().forward(x)  # type: ignore[no-untyped-call]
         return logit.squeeze(1)
+
+    def _pool_before_bias(self, x: torch.Tensor) -> torch.Tensor:
+        """Do what `forward` does, but add each bias behind the pool.
+
+        `maxpool(w x + b) = maxpool(w x) + b`, and the gradient of b is then a sum over 27 times fewer values, which
+        saves a seventh of a training step. Outside training the bias stays in the convolution, where LRP looks for it.
+        """
+        bias: torch.Tensor | None = None
+        for name, layer in self.named_children():
+            if isinstance(layer, nn.Conv3d) and hasattr(self, name.replace("conv", "pool")):
+                x, bias = nn.functional.conv3d(x, layer.weight), layer.bias
+            else:
+                x = layer(x)
+            if isinstance(layer, nn.MaxPool3d) and bias is not None:
+                x, bias = x + bias[:, None, None, None], None
+        return x
 
     @property
     def info(self) -> ModelInfo:
