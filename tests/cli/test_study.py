@@ -160,3 +160,25 @@ def test_an_out_that_is_a_file_is_2(spec: Path, tmp_path: Path, pellucid) -> Non
     assert shown.code == 2
     assert "Traceback" not in shown.err
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_ctrl_c_says_how_to_go_on(spec: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pellucid.study.run.execute", stop)
+    shown = pellucid("study", "run", spec, "--out", tmp_path / "run")
+    assert shown.code == 130
+    assert "the same command goes on" in shown.err
+    assert read_json(tmp_path / "run" / "record.json")["state"] == "interrupted"
+
+
+def test_no_permission_is_one_line(spec: Path, pellucid, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr("pellucid.study.run.run_study", refuse)
+    shown = pellucid("study", "run", spec)
+    assert shown.code == 2
+    assert "Permission denied: '/somewhere'" in shown.err
+    assert "Traceback" not in shown.err

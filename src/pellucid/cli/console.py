@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Bars:
     def __init__(self) -> None:
         self._console = errors()
         self._progress: Progress | None = None
+        self._bar: TaskID | None = None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -95,64 +96,55 @@ class Bars:
     @contextmanager
     def step(self, label: str) -> Iterator[Report]:
         """Show one step from its start to its end; yields what to call as it goes."""
-        report, close = self._open(label)
         start = time.perf_counter()
-        yield report
-        close(f"done in {duration(time.perf_counter() - start)}")
+        yield self._open(label)
+        self._close(f"{label}: done in {duration(time.perf_counter() - start)}")
 
     def begin(self, task: Task, number: int, total: int) -> Report:
         """Show that a task of a study starts."""
-        report, self._close = self._open(f"[{number}/{total}] {task.name}")
-        return report
+        return self._open(f"[{number}/{total}] {task.name}")
 
     def end(self, result: Result, number: int, total: int) -> None:
         """Show what became of a task."""
         label = f"[{number}/{total}] {result.task.name}"
-        if result.state == "done" and result.fresh:
-            self._close(f"done in {duration(result.seconds)}")
-        elif result.state == "done":
-            self._line(f"{label}: there already")
+        if result.state != "done":
+            self._close(f"{label}: {result.state}: {result.error}", style="bold red")
         else:
-            if result.fresh and self._progress:
-                self._close("failed")
-            self._line(f"{label}: {result.state}: {result.error}", style="bold red")
+            self._close(f"{label}: " + (f"done in {duration(result.seconds)}" if result.fresh else "there already"))
         for problem in result.problems:
-            self._line(f"  left out: {problem.subject}: {problem.message}", style="red")
+            self._close(f"  left out: {problem.subject}: {problem.message}", style="red")
 
-    def _line(self, text: str, style: str | None = None) -> None:
-        console = self._progress.console if self._progress else self._console
-        console.print(text, style=style, markup=False)
-
-    def _open(self, label: str) -> tuple[Report, Callable[[str], None]]:
-        return self._open_bar(label, self._progress) if self._progress else self._open_lines(label)
-
-    def _open_bar(self, label: str, progress: Progress) -> tuple[Report, Callable[[str], None]]:
-        bar = progress.add_task(label.replace("[", r"\["), total=None, what="")
+    def _open(self, label: str) -> Report:
+        """Show that something starts; return what to call as it goes."""
+        progress = self._progress
+        if progress is None:
+            return self._open_lines(label)
+        # One bar at a time: a terminal shows no more rows than it has, and would hide the one that moves.
+        self._bar = bar = progress.add_task(label.replace("[", r"\["), total=None, what="")
 
         def report(done: int, total: int, what: str) -> None:
             progress.update(bar, completed=done, total=total, what=what.replace("[", r"\["))
 
-        def close(outcome: str) -> None:
-            total = progress.tasks[bar].total or 1
-            progress.update(bar, completed=total, total=total, what=outcome)
-            progress.stop_task(bar)
+        return report
 
-        return report, close
-
-    def _open_lines(self, label: str) -> tuple[Report, Callable[[str], None]]:
-        self._line(f"{label} ...")
+    def _open_lines(self, label: str) -> Report:
+        self._console.print(f"{label} ...", markup=False)
         last = time.monotonic()
 
         def report(done: int, total: int, what: str) -> None:
             nonlocal last
             if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
                 last = time.monotonic()
-                self._line(f"{label}: {done}/{total} {what}".rstrip())
+                self._console.print(f"{label}: {done}/{total} {what}".rstrip(), markup=False)
 
-        def close(outcome: str) -> None:
-            self._line(f"{label}: {outcome}")
+        return report
 
-        return report, close
+    def _close(self, text: str, *, style: str | None = None) -> None:
+        """Take the bar away, if there is one, and leave a line in its place."""
+        if self._progress and self._bar is not None:
+            self._progress.remove_task(self._bar)
+            self._bar = None
+        self._console.print(text, style=style, markup=False)
 
 
 def duration(seconds: float) -> str:

@@ -56,16 +56,8 @@ def run(arguments: list[str] | None = None) -> None:
     debug = "--debug" in given
     try:
         app([argument for argument in given if argument != "--debug"])
-    except PellucidError as error:
+    except (PellucidError, OSError) as error:  # OSError: no permission, a full disk
         if debug:
             raise
         console.warn(f"error: {error}")
         sys.exit(2)
-    except OSError as error:  # no permission, a full disk
-        if debug:
-            raise
-        console.warn(f"error: {error}")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        console.warn("stopped")
-        sys.exit(130)

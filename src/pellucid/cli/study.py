@@ -14,6 +14,8 @@ from pellucid.cli.options import Workers, worker_count
 if TYPE_CHECKING:
     from pellucid.study.spec import Spec
 
+INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
+
 app = typer.Typer(help="Run, check or look at a whole experiment.", no_args_is_help=True)
 
 SpecArgument = Annotated[
@@ -81,10 +83,13 @@ def run(study: str, *, out: Path | None, workers: int | None) -> None:
 
     _, spec = _read(study)
     folder = _folder(spec, out)
-    with console.Bars() as bars:
-        results = run_study(
-            spec, folder, watcher=bars, workers=worker_count(workers), command=["pellucid", *sys.argv[1:]]
-        )
+    command = ["pellucid", *sys.argv[1:]]
+    try:
+        with console.Bars() as bars:
+            results = run_study(spec, folder, watcher=bars, workers=worker_count(workers), command=command)
+    except KeyboardInterrupt:
+        console.warn("stopped; the same command goes on from here")
+        raise typer.Exit(INTERRUPTED) from None
     open_tasks = [result for result in results if result.state != "done"]
     left_out = [problem for result in results for problem in result.problems]
     for problem in left_out:

@@ -18,7 +18,7 @@ from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Cohort, Spec, Split
+from pellucid.study.spec import Cohort, Spec
 from pellucid.study.tasks import Problem, Progress, Task
 
 GRIDS = {"paper": PAPER_GRID}
@@ -75,7 +75,7 @@ def write_splits(spec: Spec, folder: RunFolder) -> None:
     tables, hashes = {}, []
     for name in spec.cohorts:
         table = open_store(folder.store(name)).table
-        sizes = spec.splits.get(name, Split())
+        sizes = spec.splits[name]
         tables[name] = split(
             table,
             holdout=sizes.holdout,

@@ -16,17 +16,17 @@ from pellucid.training.settings import TrialSettings
 
 
 def find_spec(name: str) -> Path:
-    """Return the path of a specification: a file of the user's, or one that ships with Pellucid, by its bare name."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    shipped = Path(str(files("pellucid"))) / "studies"
-    if (shipped / f"{name}.toml").is_file():
-        return shipped / f"{name}.toml"
-    names = ", ".join(sorted(entry.stem for entry in shipped.glob("*.toml")))
-    raise InputError(
-        path, "there is no such specification", f"Give a TOML file, or the name of one that ships: {names}"
-    )
+    """Return the path of a specification: one that ships with Pellucid, by its bare name, or a file of the user's."""
+    shipped = {path.stem: path for path in sorted((Path(str(files("pellucid"))) / "studies").glob("*.toml"))}
+    if name in shipped:
+        return shipped[name]
+    if not Path(name).is_file():
+        raise InputError(
+            name,
+            "there is no such specification",
+            f"Give a TOML file, or the name of one that ships: {', '.join(shipped)}",
+        )
+    return Path(name)
 
 
 def read_spec(path: Path) -> Spec:
@@ -66,10 +66,7 @@ def parse_spec(text: str, *, file: Path) -> Spec:
             for name, inner in _named(sections["cohorts"], file=file, key="cohorts")
         },
         preparation=read_fields(Preparation, sections.get("preparation", {}), file=file, key="preparation"),
-        splits={
-            name: read_fields(Split, inner, file=file, key=f"splits.{name}")
-            for name, inner in _named(sections.get("splits", {}), file=file, key="splits")
-        },
+        splits=_read_splits(sections, file=file),
         training={
             name: _read_arm(inner, file=file, key=f"training.{name}")
             for name, inner in _named(sections["training"], file=file, key="training")
@@ -109,6 +106,16 @@ def _read_cohort(name: str, table: dict[str, Any], seed: int, *, file: Path, key
     return dataclasses.replace(cohort, simulate=simulate)
 
 
+def _read_splits(sections: dict[str, dict[str, Any]], *, file: Path) -> dict[str, Split]:
+    """Read the split of every cohort, the default one where the file says nothing."""
+    given = dict(_named(sections.get("splits", {}), file=file, key="splits"))
+    for name in given:
+        _known(f"splits.{name}", name, sections["cohorts"], file=file)
+    return {
+        name: read_fields(Split, given.get(name, {}), file=file, key=f"splits.{name}") for name in sections["cohorts"]
+    }
+
+
 def _read_arm(table: dict[str, Any], *, file: Path, key: str) -> Arm:
     """Read one arm: its own keys and those of TrialSettings lie side by side; the seed is the study's to give."""
     own = [item.name for item in dataclasses.fields(Arm) if item.name != "settings"]
@@ -121,8 +128,6 @@ def _read_arm(table: dict[str, Any], *, file: Path, key: str) -> Arm:
 
 def _check_names(spec: Spec, *, file: Path) -> None:
     """Refuse names that nothing has, arms that start from themselves, and an explained arm that holds nobody out."""
-    for name in spec.splits:
-        _known(f"splits.{name}", name, spec.cohorts, file=file)
     for name, arm in spec.training.items():
         _known(f"training.{name}.cohort", arm.cohort, spec.cohorts, file=file)
         seen = [name]
@@ -143,7 +148,7 @@ def _check_names(spec: Spec, *, file: Path) -> None:
     if spec.explain:
         _known("explain.arm", spec.explain.arm, spec.training, file=file)
         cohort = spec.training[spec.explain.arm].cohort
-        if spec.splits.get(cohort, Split()).holdout == 0:
+        if spec.splits[cohort].holdout == 0:
             raise InputError(
                 file, f"`splits.{cohort}.holdout` is 0", f"Hold subjects out, for [explain] maps those of `{cohort}`"
             )

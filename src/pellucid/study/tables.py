@@ -20,7 +20,7 @@ from pellucid.study.explaining import scan_columns, scan_name
 from pellucid.study.folder import RunFolder
 from pellucid.study.maps import map_name, open_explainer
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Explain, Spec, Split
+from pellucid.study.spec import Explain, Spec
 from pellucid.study.tasks import Progress, Task
 from pellucid.study.trials import arm_predictions, cohort_rows, read_selected
 
@@ -47,7 +47,7 @@ def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
 
 def judged_arms(spec: Spec) -> list[str]:
     """Return the arms whose cohort has a holdout to judge them on."""
-    return [name for name, arm in spec.training.items() if spec.splits.get(arm.cohort, Split()).holdout]
+    return [name for name, arm in spec.training.items() if spec.splits[arm.cohort].holdout]
 
 
 Make = Callable[[Spec, RunFolder, Progress], pd.DataFrame]
