@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.errors import InputError
-from pellucid.image.scaling import SCALINGS, scale
+from pellucid.image.scaling import ROBUST_RANGE, SCALINGS, scale
 
 GENERATOR = np.random.default_rng(3)
 BRAIN = GENERATOR.random((6, 7, 8)) < 0.6
@@ -34,7 +34,7 @@ def slow(method: str) -> np.ndarray:
         if not in_brain:
             out.append(0.0)
         elif method == "robust":
-            out.append((v - median) / (1.4826 * mad))
+            out.append(min(max((v - median) / (1.4826 * mad), -2.5), 5.0))
         elif method == "percentile":
             out.append(min(max((v - percentile(1)) / (percentile(99) - percentile(1)), 0.0), 1.0))
         elif method == "minmax":
@@ -82,3 +82,13 @@ def test_no_brain(method: str) -> None:
 def test_unknown_method() -> None:
     with pytest.raises(InputError, match="Choose one of robust, percentile, minmax, max"):
         scale(IMAGE, BRAIN, "zscore")
+
+
+def test_robust_is_cut_at_both_ends() -> None:
+    outliers = IMAGE.copy()
+    voxels = np.argwhere(BRAIN)
+    outliers[tuple(voxels[0])], outliers[tuple(voxels[1])] = 1e6, 0.0
+    dark = np.where(BRAIN, outliers + np.float32(1e4), 0).astype(np.float32)
+    dark[tuple(voxels[1])] = 1.0
+    scaled = scale(dark, BRAIN, "robust")
+    assert (scaled.min(), scaled.max()) == ROBUST_RANGE
