@@ -85,3 +85,19 @@ def test_commands_are_found_in_code_blocks_only() -> None:
     block = "$ pellucid predict m \\\n  --out o  # why\nOMP_NUM_THREADS=1 .venv/bin/pellucid doctor\n"
     text = f"pellucid in prose\n```sh\n{block}```\n"
     assert commands(text, "pellucid") == [["predict", "m", "--out", "o"], ["doctor"]]
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+    import torch
+
+    from pellucid.network.files import save_model
+    from pellucid.network.info import ModelInfo
+    from pellucid.network.paper import PaperNetwork
+
+    save_model(tmp_path, PaperNetwork(2, seed=0), ModelInfo(modality="FLAIR", scaling="robust"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        code = block.replace('"demo/models/finetuned/trial-00"', repr(str(tmp_path)))
+        exec(code, {"x": torch.randn((1, 1, 96, 114, 96), generator=torch.Generator().manual_seed(0))})

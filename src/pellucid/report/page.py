@@ -13,19 +13,21 @@ from pellucid.files import write_text
 from pellucid.report.run import Run, open_run
 from pellucid.report.section_ledger import ledger
 from pellucid.report.section_lesions import lesions
-from pellucid.report.section_limits import files, limits, method
+from pellucid.report.section_limits import files, limits
 from pellucid.report.section_maps import averages, heatmaps
+from pellucid.report.section_method import citation, method
 from pellucid.report.section_regions import regions
 from pellucid.report.section_results import brightness, results, training
 from pellucid.report.section_run import problems, summary, what_ran
 
 REPORT = "report.html"
+CITATION = "CITATION.md"
 FIGURES = "figures"
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 def write_report(run: Path) -> Path:
-    """Read a run directory and write RUN/report.html, with its figures in RUN/figures as PNG and SVG.
+    """Read a run directory and write RUN/report.html, RUN/CITATION.md and, as PNG and SVG, RUN/figures.
 
     Only files of the directory are read. What is missing is said to be missing. The page embeds its pictures and asks
     no network; every number names the file of the directory that it comes from. Sums over subjects that the page
@@ -42,6 +44,7 @@ def write_report(run: Path) -> Path:
     """
     opened = open_run(run)
     page = opened.folder / REPORT
+    write_text(opened.folder / CITATION, citation(opened))
     write_text(page, _render(opened, opened.folder / FIGURES))
     return page
 

@@ -1,9 +1,8 @@
-"""What the numbers cannot say, and a method paragraph made from what really ran."""
+"""What the numbers cannot say, and where the files are."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -12,24 +11,9 @@ from pellucid.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.report.blocks import Block, Note, Picture, Section, Text, link, missing, percent
 from pellucid.report.overlay import draw_field_of_view
-from pellucid.report.run import Run, Trial, sidecar_sources
+from pellucid.report.run import Run, sidecar_sources
 
 _CENTRE = (-20.0, -20.0, 15.0)
-
-EITEL = Markup(
-    "Eitel F, Soehler E, Bellmann-Strobl J, et al. Uncovering convolutional neural network decisions for diagnosing "
-    "multiple sclerosis on conventional MRI using layer-wise relevance propagation. NeuroImage: Clinical 24 (2019) "
-    "102003, arXiv 1904.08771."
-)
-BACH = Markup(
-    "Bach S, Binder A, Montavon G, et al. On pixel-wise explanations for non-linear classifier decisions by layer-wise "
-    "relevance propagation. PLoS ONE 10 (2015) e0130140."
-)
-SIEGEL = Markup(
-    "Siegel NT, Cole JH, Habes M, Haufe S, Ritter K, Schulz MA. Explainable AI methods for neuroimaging: systematic "
-    "failures of common tools, the need for domain-specific validation, and a proposal for safe application. "
-    "arXiv 2508.02560 (2025)."
-)
 
 
 def limits(run: Run, figures: Path) -> Section:
@@ -83,19 +67,6 @@ def limits(run: Run, figures: Path) -> Section:
     return section
 
 
-def method(run: Run) -> Section:
-    """Return a paragraph for a paper's method section, from what ran, and the references that it needs."""
-    sentences = [
-        *_data_sentences(run),
-        *_network_sentences(run),
-        *_explain_sentences(run),
-        *_analysis_sentences(run),
-        f"All was done with Pellucid {_version(run)}.",
-    ]
-    references = [Markup("References. {}").format(Markup(" ").join((EITEL, BACH, SIEGEL)))]
-    return Section("method", "Method, from what ran", [Text(paragraphs=[" ".join(sentences), *references])])
-
-
 def files(run: Run) -> Section:
     """Return the list of the run's tables and what else can be opened."""
     tables = sorted(path.relative_to(run.folder).as_posix() for path in (run.folder / "tables").glob("*.tsv"))
@@ -146,93 +117,3 @@ def _field_of_view(run: Run, figures: Path) -> list[Block]:
 def _grid(run: Run) -> Grid | None:
     description = next((trial.description for trial in run.trials if "grid" in trial.description), None)
     return None if description is None else Grid.from_json(description["grid"])
-
-
-def _data_sentences(run: Run) -> list[str]:
-    said = []
-    for name, store in run.stores():
-        groups = store.table.groupby("group", sort=False)["participant_id"].nunique()
-        counts = " and ".join(f"{count} {group}" for group, count in groups.items())
-        simulated = "simulated " if name in run.simulated else ""
-        said.append(
-            f"Cohort {name} has {len(store)} {simulated}{store.modality} scans of {counts} participants, brought to a "
-            f"grid of {store.grid} by their affines and scaled by the method “{store.scaling}” within the brain, the "
-            "background being 0."
-        )
-    if run.splits is not None:
-        said.append(
-            "Participants were split into training, validation and holdout at random within each group, by subject."
-        )
-    return said
-
-
-def _network_sentences(run: Run) -> list[str]:
-    first: dict[str, Trial] = {}
-    for trial in run.trials:
-        first.setdefault(trial.arm, trial)
-    if not first:
-        return []
-    channels = next(iter(first.values())).description.get("channels")
-    said = [f"The network is that of Eitel et al. (2019) with {channels} channels a convolution."]
-    for arm, trial in first.items():
-        settings = dict(trial.trained.get("settings", {}))
-        start = run.spec.get("training", {}).get(arm, {}).get("start_from")
-        origin = f"started from the selected trial of {start}" if start else "started from random weights"
-        count = sum(other.arm == arm for other in run.trials)
-        said.append(f"Arm {arm} {origin} and was trained {count} time{'s' if count != 1 else ''}{_settings(settings)}.")
-    return said
-
-
-def _settings(settings: dict[str, Any]) -> str:
-    words = {
-        "learning_rate": "learning rate {}",
-        "decay": "decay {} a step",
-        "batch_size": "batches of {}",
-        "max_epochs": "at most {} epochs",
-        "patience": "early stopping on the validation loss with patience {}",
-        "l2": "L2 penalty {}",
-    }
-    said = [text.format(f"{settings[key]:g}") for key, text in words.items() if key in settings]
-    if "augment" in settings:
-        said.append("flips and shifts along the left-right axis" if settings["augment"] else "no augmentation")
-    return f" with Adam ({', '.join(said)})" if said else ""
-
-
-def _explain_sentences(run: Run) -> list[str]:
-    if run.maps is None:
-        return []
-    sidecar = run.maps.sidecar
-    parameters = ", ".join(f"{name} {float(value):g}" for name, value in sidecar.get("Parameters", {}).items())
-    settings = f" ({parameters})" if parameters else ""
-    seed = sidecar.get("SeedNeuron", "the output")
-    number_of = len(list(run.maps.folder.glob("sub-*_relevance.nii.gz")))
-    return [
-        f"{number_of} held-out scans were explained by {run.maps.method}{settings}, starting at the {seed} of the "
-        f"trial of arm {run.maps.arm} with the lowest validation loss."
-    ]
-
-
-def _analysis_sentences(run: Run) -> list[str]:
-    said = []
-    analysis = run.spec.get("analysis", {})
-    if run.table("table2") is not None and "bootstrap" in analysis:
-        said.append(
-            f"Intervals are 95 % percentile intervals of {analysis['bootstrap']} bootstrap draws of subjects within "
-            "group."
-        )
-    if run.table("lesions") is not None:
-        said.append(
-            "Lift is the share of positive relevance inside lesions over the share of volume, within the seen brain, "
-            "beside null maps made of the image, its edges, noise, and the training subjects' mean lesion map."
-        )
-    if run.table("regions") is not None and "atlas" in analysis:
-        said.append(
-            f"Regional relevance is summed over the seen voxels of the areas of {analysis['atlas']}, left and right "
-            "merged."
-        )
-    return said
-
-
-def _version(run: Run) -> str:
-    runs = run.record.get("runs") or [{}]
-    return str(runs[-1].get("environment", {}).get("pellucid", "(version unknown)"))
