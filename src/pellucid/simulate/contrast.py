@@ -73,7 +73,7 @@ def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     """Draw a subject's FLAIR, brain only, background exactly 0."""
     grey = rng.normal(1.24, 0.06)
     fluid = rng.uniform(0.08, 0.38)
-    lesion = np.clip(rng.normal(1.60, 0.14), 1.32, 2.0)
+    lesion = np.clip(rng.normal(1.76, 0.15), 1.40, 2.3)
     grid = tissues.grid
     white = 1.0 + 0.03 * smooth_noise(rng, grid, smoothness_mm=7.0) + 0.03 * smooth_noise(rng, grid, smoothness_mm=25.0)
     # The cortex is brighter in some lobes than in others (insula, cingulum, temporal poles), and a little in places.
