@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.cli.inputs import expand, find_model, match_masks, owner, participant, unique_names
+from pellucid.cli.inputs import expand, expand_masks, find_model, match_masks, owner, participant, unique_names
 from pellucid.errors import InputError
 
 
@@ -39,6 +39,15 @@ def test_a_folder_of_folders_is_searched_where_masks_are_wanted(tmp_path: Path) 
     assert [path.name for path in expand([tmp_path], deep=True)] == ["sub-01_mask.nii.gz", "sub-02_mask.nii.gz"]
     with pytest.raises(InputError, match=r"holds no .nii or .nii.gz file"):
         expand([tmp_path])
+
+
+def test_masks_are_picked_from_a_folder_that_holds_scans_too(tmp_path: Path) -> None:
+    touch(tmp_path, "patient07_FLAIR.nii.gz", "patient07_T1.nii.gz", "patient07_lesions.nii.gz")
+    assert [path.name for path in expand_masks([tmp_path])] == ["patient07_lesions.nii.gz"]
+    # Where no name says mask, all count; a file that is named counts whatever its name.
+    touch(tmp_path / "plain", "patient07.nii.gz")
+    assert [path.name for path in expand_masks([tmp_path / "plain"])] == ["patient07.nii.gz"]
+    assert expand_masks([tmp_path / "patient07_T1.nii.gz"]) == [tmp_path / "patient07_T1.nii.gz"]
 
 
 @pytest.mark.parametrize(

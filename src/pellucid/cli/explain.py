@@ -39,14 +39,14 @@ def explain(
 ) -> None:
     """Explain scans: relevance map, picture, regions and ledger of each. Not for clinical use."""
     from pellucid.atlas.find import find_atlas
-    from pellucid.cli.inputs import expand, find_model, match_masks, participant, unique_names
+    from pellucid.cli.inputs import expand, expand_masks, find_model, match_masks, participant, unique_names
     from pellucid.report.overlay import draw_map
     from pellucid.study.apply import open_scan, scan_lesions, scan_regions, write_maps
     from pellucid.study.evidence import find_population
     from pellucid.study.maps import explain_image, ledger_table, open_explainer
 
     paths = expand(images)
-    masks = match_masks(paths, expand(lesions or [], deep=True))
+    masks = match_masks(paths, expand_masks(lesions or []))
     explainer = open_explainer(find_model(model), method=method, epsilon=epsilon)
     population = find_population(explainer.folder, explainer.grid)
     areas = find_atlas(atlas).on(explainer.grid)

@@ -22,6 +22,8 @@ _WHAT = re.compile(
     re.IGNORECASE,
 )
 
+_MASK = re.compile(r"(?:^|[_-])(?:d?seg|mask|roi|lesions?|labels?)(?:$|[_-])", re.IGNORECASE)
+
 
 def expand(paths: Sequence[Path], *, deep: bool = False) -> list[Path]:
     """Return the NIfTI files that the paths name, a folder standing for every *.nii and *.nii.gz directly in it.
@@ -45,6 +47,19 @@ def expand(paths: Sequence[Path], *, deep: bool = False) -> list[Path]:
         else:
             found[path] = None
     return list(found)
+
+
+def expand_masks(paths: Sequence[Path]) -> list[Path]:
+    """Return the lesion masks that the paths name, as `expand` with `deep` does.
+
+    In a folder that holds both, files named as masks (sub-01_lesions, sub-01_label-lesion_mask) count and scans do not.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = expand([path], deep=True)
+        named = [mask for mask in inside if _MASK.search(stem(mask))] if path.is_dir() else []
+        found += named or inside
+    return list(dict.fromkeys(found))
 
 
 def find_model(path: Path) -> Path:

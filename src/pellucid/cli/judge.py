@@ -34,12 +34,12 @@ def judge(
     import pandas as pd
 
     from pellucid.analysis.lesions import lesion_summary
-    from pellucid.cli.inputs import expand, match_masks, owner
+    from pellucid.cli.inputs import expand, expand_masks, match_masks, owner
     from pellucid.files import write_tsv
     from pellucid.study.apply import NULL_SEED, judge_map
 
     paths = expand(maps)
-    masks = match_masks(paths, expand(lesions, deep=True))
+    masks = match_masks(paths, expand_masks(lesions))
     scans = match_masks(paths, expand(images or [], deep=True))
     tables: list[pd.DataFrame] = []
 
