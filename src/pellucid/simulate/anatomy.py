@@ -118,6 +118,9 @@ def load_anatomy(voxel_size: float) -> Anatomy:
     deep_grey = thalamus | structure("basal ganglia")
     hippocampus = structure("hippocampus and amygdala")
     hindbrain = structure("brain stem") | structure("cerebellum")
+    # The maps call the brain stem half grey; on FLAIR it is as bright as white matter, and has lesions as white matter.
+    stem = structure("brain stem")
+    white, grey = np.where(stem, white + grey, white), np.where(stem, 0.0, grey).astype(np.float32)
 
     i, j, k = np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij", sparse=True)
     a = grid.affine
@@ -133,7 +136,7 @@ def load_anatomy(voxel_size: float) -> Anatomy:
 
     hemispheres = white * ~hindbrain
     posterior = 1.0 / (1.0 + np.exp((y + 12.0) / 7.0))  # 1 behind, 0 before the middle of the ventricles' bodies
-    infratentorial = structure("cerebellum") * white + structure("brain stem") * 0.5
+    infratentorial = structure("cerebellum") * white + structure("brain stem")
     prior = {
         "periventricular": hemispheres * np.exp(-0.5 * (to_ventricle / 4.0) ** 2) * (0.15 + posterior),
         "callosal": callosum * white * (0.3 + posterior),

@@ -131,7 +131,7 @@ class Warp:
 
 
 def head_affine(
-    rng: np.random.Generator, grid: Grid, *, scale: tuple[float, float] = (0.83, 1.04)
+    rng: np.random.Generator, grid: Grid, *, scale: tuple[float, float] = (0.80, 1.04)
 ) -> npt.NDArray[np.float64]:
     """Draw size, proportions and pose of a head: an affine in mm along the voxel axes, about the grid's centre.
 

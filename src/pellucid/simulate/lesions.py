@@ -13,11 +13,11 @@ from pellucid.simulate.deformation import Warp
 Mask = npt.NDArray[np.bool_]
 
 PATIENT_CLASSES = {
-    "periventricular": 0.50,
+    "periventricular": 0.46,
     "callosal": 0.12,
     "juxtacortical": 0.18,
     "deep": 0.13,
-    "infratentorial": 0.07,
+    "infratentorial": 0.11,
 }
 """Share of a patient's lesions that start in each place."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -186,8 +187,16 @@ def logits(model: nn.Module, scans: Scans, rows: Rows, *, batch_size: int) -> np
 def _input(model: nn.Module, scans: Scans, rows: Rows, moved: tuple[augment.Flip, augment.Shift]) -> torch.Tensor:
     """Return scans as x: (B, 1, X, Y, Z) of the model's data type, on its device."""
     volumes = augment.apply(scans.images, rows, *moved, stops=scans.stops)
+    _forget_pages(scans.images)
     parameter = next(model.parameters())
     return torch.from_numpy(volumes)[:, None].to(device=parameter.device, dtype=parameter.dtype)
+
+
+def _forget_pages(images: npt.NDArray[np.float32]) -> None:
+    """Unmap what was read of a memory-mapped array: the system's cache keeps it, this process need not hold it too."""
+    mapping = getattr(images, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def _validate(
