@@ -22,7 +22,7 @@ def parse(text: str) -> Spec:
 
 def test_the_shipped_demo_is_whole() -> None:
     spec = read_spec(find_spec("demo"))
-    assert list(spec.training) == ["pretraining", "finetuned", "scratch"]
+    assert list(spec.training) == ["pretraining", "finetuned"]
     assert spec.training["finetuned"].start_from == "pretraining"
     assert spec.training["finetuned"].channels == 64
     assert spec.preparation.scaling == "robust"
