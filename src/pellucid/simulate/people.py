@@ -74,8 +74,8 @@ def ms_people(settings: CohortSettings) -> list[Person]:
         traits = Traits(
             ventricles_mm=float(np.clip(0.4 + rng.normal(0.0, 0.9) + 0.7 * aging, -1.5, 4.0)),
             sulci=0.7 + rng.normal(0.0, 0.3) + 0.2 * aging,
-            callosum_mm=rng.normal(0.0, 0.5) - 0.8 * settings.callosum * shift,
-            thalamus_mm=rng.normal(0.0, 0.5) - 0.8 * settings.thalamus * shift,
+            callosum_mm=rng.normal(0.0, 0.5) - 0.4 * settings.callosum * shift,
+            thalamus_mm=rng.normal(0.0, 0.5) - 0.4 * settings.thalamus * shift,
             hippocampus_mm=rng.normal(0.0, 0.3),
             lesion_volume_ml=volume,
         )
