@@ -49,6 +49,7 @@ def test_effects_at_zero_leave_no_difference():
     for value in (
         lambda p: p.ages[0],
         lambda p: p.traits[0].lesion_volume_ml,
+        lambda p: p.traits[0].lesion_brightness,
         lambda p: p.traits[0].callosum_mm,
         lambda p: p.traits[0].thalamus_mm,
         lambda p: p.traits[0].ventricles_mm,

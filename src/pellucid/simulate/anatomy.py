@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
 from scipy import ndimage
 
@@ -55,6 +56,9 @@ class Anatomy:
     hippocampus: Map
     callosum: Map
     caps: Map
+    labels: npt.NDArray[np.int16]
+    """Neuromorphometrics, 0 where it has none."""
+    regions: pd.DataFrame
     lesion_prior: dict[str, Map]
 
 
@@ -157,5 +161,7 @@ def load_anatomy(voxel_size: float) -> Anatomy:
         hippocampus=hippocampus.astype(np.float32),
         callosum=callosum.astype(np.float32),
         caps=caps,
+        labels=atlas.labels.astype(np.int16),
+        regions=atlas.regions,
         lesion_prior={name: _density(prior[name].astype(np.float32)) for name in _CLASSES},
     )

@@ -19,7 +19,7 @@ import pellucid
 from pellucid.errors import InputError
 from pellucid.files import read_json, write_json, write_text, write_tsv
 from pellucid.image.nifti import write_volume
-from pellucid.processes import end_with_parent
+from pellucid.processes import start_worker
 from pellucid.simulate import contrast
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
 from pellucid.simulate.lesions import class_shares
@@ -107,7 +107,7 @@ def _run(out: Path, settings: Settings, people: list[Person], workers: int) -> I
 
 
 def _start_worker() -> None:
-    end_with_parent()
+    start_worker()
     torch.set_num_threads(1)
 
 
@@ -134,7 +134,7 @@ def _make_person(out: Path, settings: Settings, person: Person) -> str:
         entry: dict[str, Any] = {"age": person.ages[visit - 1], "traits": traits.to_json()}
         if isinstance(settings, CohortSettings):
             shares = class_shares(settings.lesions if person.group == "MS" else 0.0)
-            tissues, counts = add_lesions(rng, anatomy, tissues, warp, volume_ml=traits.lesion_volume_ml, shares=shares)
+            tissues, counts = add_lesions(rng, anatomy, tissues, warp, traits=traits, shares=shares)
             entry["lesions"] = counts
             entry["lesion_volume_ml"] = round(float(tissues.lesions.sum()) * anatomy.grid.voxel_volume_ml, 4)
             images = {
@@ -239,7 +239,7 @@ def _write_truth(out: Path, settings: Settings) -> None:
         peak = np.asarray(prior, dtype=np.float32)
         maps |= {"caps": anatomy.caps, "lesionprior": peak / peak.max()}
         differs = {
-            "lesions": {"where": "lesionprior", "strength": settings.lesions, "patients": "more and larger lesions"},
+            "lesions": {"where": "lesionprior", "strength": settings.lesions, "patients": "more, larger and brighter lesions"},
             "callosum": {"where": "callosum", "strength": settings.callosum, "patients": "thinner"},
             "thalamus": {"where": "thalamus", "strength": settings.thalamus, "patients": "smaller"},
             "age_gap": {"where": "ventricles", "strength": settings.age_gap, "patients": "older: wider ventricles"},

@@ -1,7 +1,7 @@
 """From tissues to pictures: FLAIR and T1w intensities, texture, partial volume, bias field, Rician noise.
 
-Intensities are relative to white matter. The ranges bracket two open FLAIRs of patients (Lesjak 2017: grey 1.12-1.20,
-fluid 0.1-0.35, lesions 1.41 ± 0.17 of white matter with their rims), with room for other scanners.
+Intensities are relative to white matter. The ranges bracket real FLAIRs (Lesjak 2016 and 2017 and one healthy head: grey
+1.1-1.25, fluid 0.1-0.6, lesions 1.4 ± 0.2 with their rims), with room for other scanners.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import ndimage
 
 from pellucid.image.grid import Grid
+from pellucid.simulate.brightness import structure_brightness
 from pellucid.simulate.deformation import lattice_of, upsample
 
 Map = npt.NDArray[np.float32]
@@ -30,7 +32,10 @@ class Tissues:
     deep_grey: Map
     ventricles: Map
     caps: Map
+    labels: npt.NDArray[np.int16]
+    regions: pd.DataFrame  # the labels' names
     lesions: npt.NDArray[np.bool_]
+    lesion_brightness: float = 1.0  # on FLAIR, relative to white matter: the mean over scans
 
 
 def smooth_noise(rng: np.random.Generator, grid: Grid, *, smoothness_mm: float) -> Map:
@@ -54,15 +59,18 @@ def fractions(
 ) -> tuple[Map, Map, Map]:
     """Turn an average brain's tissue probabilities into one subject's sharp tissue fractions.
 
-    fraction_t ∝ exp(sharpness * (ln p_t + g_t)) with smooth random fields g for grey matter and fluid: every subject
-    gets folds of its own where the average is blurred. `sulci` widens (> 0) or narrows (< 0) the fluid spaces.
+    fraction_t ∝ exp(sharpness * (ln p_t + g_t)) with random fields g of the subject's own, which make folds where the
+    average is blurred. `sulci` widens (> 0) or narrows (< 0) the fluid spaces.
     Returns white, grey, fluid; they sum to `brain`.
     """
     fluid = np.clip(brain - grey - white, 0.0, 1.0)
     tiny = np.float32(0.02)
-    log_white = np.log(white + tiny)
-    log_grey = np.log(grey + tiny) + 0.45 * smooth_noise(rng, grid, smoothness_mm=3.5)
-    log_fluid = np.log(fluid + tiny) + 0.55 * smooth_noise(rng, grid, smoothness_mm=3.5) + np.float32(sulci)
+    # The surfaces on which a smooth random field is 0 lie like sulci: thin sheets a centimetre apart. Next to them is
+    # fluid, then grey matter, and white matter farthest away.
+    far = np.abs(smooth_noise(rng, grid, smoothness_mm=5.0))
+    log_white = np.log(white + tiny) + 2.0 * (far - 0.9)
+    log_grey = np.log(grey + tiny) + 0.2 * smooth_noise(rng, grid, smoothness_mm=3.5)
+    log_fluid = np.log(fluid + tiny) + np.float32(sulci) - 4.0 * (far - 0.35)
     highest = np.maximum(np.maximum(log_white, log_grey), log_fluid)
     w, g, f = (np.exp(np.float32(sharpness) * (v - highest)) for v in (log_white, log_grey, log_fluid))
     scale = brain / (w + g + f)
@@ -73,15 +81,19 @@ def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     """Draw a subject's FLAIR, brain only, background exactly 0."""
     grey = rng.normal(1.24, 0.06)
     fluid = rng.uniform(0.08, 0.38)
-    lesion = np.clip(rng.normal(1.76, 0.15), 1.40, 2.3)
+    lesion = np.clip(rng.normal(tissues.lesion_brightness, 0.15), 1.3, 2.3)
     grid = tissues.grid
     white = 1.0 + 0.03 * smooth_noise(rng, grid, smoothness_mm=7.0) + 0.03 * smooth_noise(rng, grid, smoothness_mm=25.0)
-    # The cortex is brighter in some lobes than in others (insula, cingulum, temporal poles), and a little in places.
-    regional = 0.07 * smooth_noise(rng, grid, smoothness_mm=22.0)
-    cortex = grey * (1.0 + regional + 0.06 * smooth_noise(rng, grid, smoothness_mm=5.0))
-    deep = rng.normal(1.02, 0.06)
-    cortex += (deep - cortex) * tissues.deep_grey
-    image = white * tissues.white + cortex * tissues.grey + fluid * tissues.fluid
+    # Every gyrus and every nucleus has a brightness of its own, and is a little patchy.
+    nucleus, area = (table[tissues.labels] for table in structure_brightness(rng, tissues.regions))
+    sigma = [0.7 / size for size in grid.voxel_sizes]
+    inside = ndimage.gaussian_filter(np.isfinite(nucleus).astype(np.float32), sigma)
+    patchy = 1.0 + 0.05 * smooth_noise(rng, grid, smoothness_mm=5.0)
+    cortex = grey * ndimage.gaussian_filter(area, sigma) * patchy
+    image = white * tissues.white + cortex * tissues.grey
+    own = np.nan_to_num(nucleus) * patchy * (tissues.white + tissues.grey)
+    image += inside * (np.where(np.isfinite(nucleus), own, image) - image)
+    image += fluid * tissues.fluid
     # Not disease: a thin bright lining of the ventricles, choroid plexus within them, caps at the frontal horns.
     lining = tissues.ventricles * (1.0 - tissues.ventricles) * 4.0
     image += rng.uniform(0.0, 0.22) * lining * tissues.white

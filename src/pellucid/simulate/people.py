@@ -15,6 +15,7 @@ from pellucid.simulate.subject import Traits
 _CONTROL_AGE = (38.23, 13.10)  # mean and SD in years, Eitel 2019, Table 1
 _PATIENT_AGE = (43.32, 11.99)
 _AGE_RANGE = (18.0, 69.0)  # Eitel 2019, §2.1
+_PATIENT_LESION, _CONTROL_LESION = 1.76, 1.58  # FLAIR intensity relative to white matter; those of age are fainter
 _FEMALE = {"MS": 0.55, "HC": 0.65, "AD": 0.48, "CN": 0.51}
 
 
@@ -78,6 +79,7 @@ def ms_people(settings: CohortSettings) -> list[Person]:
             thalamus_mm=rng.normal(0.0, 0.5) - 0.4 * settings.thalamus * shift,
             hippocampus_mm=rng.normal(0.0, 0.3),
             lesion_volume_ml=volume,
+            lesion_brightness=_CONTROL_LESION + settings.lesions * shift * (_PATIENT_LESION - _CONTROL_LESION),
         )
         edss = duration = None
         if patient:

@@ -21,7 +21,7 @@ class CohortSettings:
     voxel_size: float = 1.0
     """Spacing of the written images in mm (1 mm: FSL's MNI152 grid)."""
     lesions: float = 1.0
-    """Lesion volumes and locations of patients; at 0 patients have the lesions of controls."""
+    """Volumes, places and brightness of patients' lesions; at 0 patients have the lesions of controls."""
     callosum: float = 1.0
     """Thinning of the corpus callosum in patients."""
     thalamus: float = 1.0

@@ -33,6 +33,8 @@ class Traits:
     thalamus_mm: float
     hippocampus_mm: float
     lesion_volume_ml: float = 0.0
+    lesion_brightness: float = 1.0
+    """Mean over scans of the lesions' FLAIR intensity, relative to white matter."""
 
     def to_json(self) -> dict[str, Any]:
         """Describe the traits as JSON types."""
@@ -74,7 +76,8 @@ def shape_subject(rng: np.random.Generator, anatomy: Anatomy, fields: Fields, tr
     average = np.stack(
         [anatomy.brain, anatomy.grey, anatomy.white, anatomy.deep_grey, anatomy.ventricles, anatomy.caps]
     )
-    brain, grey, white, deep_grey, ventricles, caps = sample(average, warp.points())
+    points = warp.points()
+    brain, grey, white, deep_grey, ventricles, caps = sample(average, points)
     white_share, grey_share, fluid_share = fractions(rng, grid, brain, grey, white, sulci=traits.sulci)
     return (
         Tissues(
@@ -86,10 +89,18 @@ def shape_subject(rng: np.random.Generator, anatomy: Anatomy, fields: Fields, tr
             deep_grey=deep_grey,
             ventricles=ventricles,
             caps=caps,
+            labels=_nearest(anatomy.labels, points),
+            regions=anatomy.regions,
             lesions=np.zeros(grid.shape, dtype=bool),
         ),
         warp,
     )
+
+
+def _nearest(labels: npt.NDArray[np.int16], points: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    """Look labels (I, J, K) up at voxel coordinates (3, X, Y, Z); beyond the border, the border's."""
+    i, j, k = (np.clip(np.rint(p).astype(np.int32), 0, n - 1) for p, n in zip(points, labels.shape, strict=True))
+    return np.asarray(labels[i, j, k])
 
 
 def add_lesions(
@@ -98,10 +109,10 @@ def add_lesions(
     tissues: Tissues,
     warp: Warp,
     *,
-    volume_ml: float,
+    traits: Traits,
     shares: dict[str, float],
 ) -> tuple[Tissues, dict[str, int]]:
     """Grow lesions in the subject's white matter; return the tissues with them and their number per class."""
     allowed: npt.NDArray[np.bool_] = (tissues.white > 0.5 * tissues.brain) & (tissues.brain > 0.5)
-    mask, counts = grow_lesions(rng, anatomy, warp, allowed, volume_ml=volume_ml, shares=shares)
-    return replace(tissues, lesions=mask), counts
+    mask, counts = grow_lesions(rng, anatomy, warp, allowed, volume_ml=traits.lesion_volume_ml, shares=shares)
+    return replace(tissues, lesions=mask, lesion_brightness=traits.lesion_brightness), counts
