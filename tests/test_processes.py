@@ -1,7 +1,8 @@
-"""Worker processes end with the one that started them."""
+"""Worker processes use one thread each and end with the one that started them."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,10 +14,10 @@ import pytest
 PARENT = """
 import multiprocessing, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
-from pellucid.processes import end_with_parent
+from pellucid.processes import start_worker
 
 if __name__ == "__main__":
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker) as pool:
         jobs = [pool.submit(os.getpid) for _ in range(20)]
         print(*{job.result() for job in jobs}, flush=True)
         time.sleep(60)
@@ -48,3 +49,26 @@ def test_workers_of_a_killed_parent_end(tmp_path: Path) -> None:
     while any(alive(pid) for pid in workers) and time.monotonic() < until:
         time.sleep(0.05)
     assert not any(alive(pid) for pid in workers)
+
+
+THREADS = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from pellucid.processes import start_worker
+
+def threads():
+    import numpy, threadpoolctl
+    return max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=0)
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker) as pool:
+        print(pool.submit(threads).result())
+"""
+
+
+def test_workers_use_one_thread_for_matrix_products(tmp_path: Path) -> None:
+    script = tmp_path / "threads.py"
+    script.write_text(THREADS)
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 1

@@ -21,7 +21,7 @@ from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume
 from pellucid.image.prepare import prepare
 from pellucid.image.scaling import SCALINGS, scale
-from pellucid.processes import end_with_parent
+from pellucid.processes import start_worker
 
 ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
 """The arrays of a store, each `NAME.npy` of shape (N, X, Y, Z)."""
@@ -74,7 +74,7 @@ def work(jobs: list[Job], workers: int) -> Iterator[Job]:
         return
     # Spawned, not forked: a fork copies the locks of BLAS and PyTorch threads that the child does not have.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
         futures = {pool.submit(_do, job): job for job in jobs}
         try:
             for future in as_completed(futures):
