@@ -34,7 +34,7 @@ def slow(method: str) -> np.ndarray:
         if not in_brain:
             out.append(0.0)
         elif method == "robust":
-            out.append(min(max((v - median) / (1.4826 * mad), -2.5), 5.0))
+            out.append(min(max((v - median) / (1.4826 * mad), -1.0), 5.0))
         elif method == "percentile":
             out.append(min(max((v - percentile(1)) / (percentile(99) - percentile(1)), 0.0), 1.0))
         elif method == "minmax":

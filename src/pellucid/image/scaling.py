@@ -12,11 +12,11 @@ from pellucid.errors import InputError
 Scaling = Literal["robust", "percentile", "minmax", "max"]
 SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
 
-ROBUST_RANGE = (-2.5, 5.0)
+ROBUST_RANGE = (-1.0, 5.0)
 """Where `robust` cuts off, in spreads from the median.
 
-On FLAIR, fluid lies 5 to 6 spreads below the median, grey matter about 1 above, lesions 2 to 4. Uncut, fluid would be
-the strongest thing in the image, and relevance, proportional to the input, would gather there.
+On FLAIR, fluid lies 5 to 6 spreads below the median, white matter about half a one, grey matter 1 above, lesions 2 to 4.
+Relevance is proportional to the input: uncut, or cut at -2.5, a third of the positive relevance gathered in fluid.
 """
 
 _MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
@@ -27,7 +27,7 @@ def scale(
 ) -> npt.NDArray[np.float32]:
     """Scale the intensities x of an image: (X, Y, Z) within `brain`: (X, Y, Z); the background is exactly 0.
 
-    - `robust`: (x - median) / (1.4826 MAD), median and median absolute deviation of the brain; cut to [-2.5, 5].
+    - `robust`: (x - median) / (1.4826 MAD), median and median absolute deviation of the brain; cut to [-1, 5].
     - `percentile`: (x - p1) / (p99 - p1), cut to [0, 1]; percentiles of the brain.
     - `minmax`: (x - min) / (max - min) of the brain.
     - `max`: x / max of the image (Eitel 2019's code; the paper says min-max).
