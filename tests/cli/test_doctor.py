@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+import numba
 import pytest
 
 from pellucid.cli import doctor
+from pellucid.network.fused import numba_version
 
 
 def test_doctor_finds_everything_and_is_well(pellucid) -> None:
@@ -13,6 +17,16 @@ def test_doctor_finds_everything_and_is_well(pellucid) -> None:
     for words in ("torch", "threads", "memory_gb", "gpus", "neuromorphometrics", "MNI152NLin6Asym brain"):
         assert words in shown.out
     assert shown.out.count("passed: ") == len(doctor.SELF_TESTS)
+    assert f"training       fused kernels (numba {numba.__version__})" in shown.out
+
+
+def test_doctor_says_that_numba_is_missing(pellucid, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    numba_version.cache_clear()
+    shown = pellucid("doctor")
+    numba_version.cache_clear()
+    assert shown.code == 0
+    assert "training       plain PyTorch (numba not installed)" in shown.out
 
 
 def test_doctor_fails_where_a_self_test_fails(pellucid, monkeypatch: pytest.MonkeyPatch) -> None:

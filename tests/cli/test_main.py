@@ -19,7 +19,7 @@ try:
     run(["--help"])
 except SystemExit as ended:
     assert not ended.code, ended.code
-heavy = {"torch", "nilearn", "scipy", "pandas", "nibabel", "matplotlib", "sklearn"} & set(sys.modules)
+heavy = {"torch", "nilearn", "scipy", "pandas", "nibabel", "matplotlib", "sklearn", "numba"} & set(sys.modules)
 print("HEAVY", sorted(heavy))
 """
 

@@ -188,7 +188,7 @@ def test_public_names_are_these() -> None:
     assert pellucid.field_of_view(PaperNetwork(channels=1)).stops == (71, 98, 71)
 
 
-def test_training_adds_the_bias_behind_the_pool_and_changes_nothing():
+def test_training_fuses_layers_and_changes_nothing() -> None:
     model = PaperNetwork(2, seed=3).double()
     for layer in model.children():
         if isinstance(layer, nn.Dropout):

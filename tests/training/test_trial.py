@@ -161,7 +161,7 @@ def test_without_holdout(store: Store, rows: Rows, tmp_path: Path) -> None:
 
 
 def test_it_learns(store: Store, rows: Rows, tmp_path: Path) -> None:
-    result = run(store, rows, tmp_path, max_epochs=12, learning_rate=1e-2)
+    result = run(store, rows, tmp_path, max_epochs=12, learning_rate=1e-2, seed=2)
     held = result.predictions[result.predictions["role"] != "train"]
     assert held["logit"][held["label"] == 1].min() > held["logit"][held["label"] == 0].max()
     assert result.history["train_loss"].iloc[-1] < result.history["train_loss"].iloc[0]

@@ -22,6 +22,7 @@ def doctor() -> None:
     from pellucid.atlas.find import available_atlases, wheel_file
     from pellucid.atlas.template import TEMPLATE
     from pellucid.errors import InputError
+    from pellucid.network.fused import numba_version
     from pellucid.study.record import environment
 
     found = environment()
@@ -29,6 +30,9 @@ def doctor() -> None:
     for name, value in {**found, **packages}.items():
         shown = ", ".join(value) or "none" if isinstance(value, list) else value
         console.say(f"{name:14} {'unknown' if shown is None else shown}")
+    numba = numba_version()
+    path = f"fused kernels (numba {numba})" if numba else "plain PyTorch (numba not installed)"
+    console.say(f"{'training':14} {path}")
     for atlas in available_atlases():
         console.say(f"{'atlas':14} {atlas.name}: {atlas.path or 'not found'} ({atlas.note})")
     try:

@@ -26,7 +26,7 @@ _LABELS = {
     "thalamus": (59, 60),
     "basal ganglia": (23, 30, 36, 37, 55, 56, 57, 58),
     "hippocampus and amygdala": (31, 32, 47, 48),
-    "brain stem": (35,),
+    "brain stem": (35, 61, 62),  # and the cerebral peduncles, which the atlas calls ventral diencephalon
     "cerebellum": (38, 39, 40, 41, 71, 72, 73),
 }
 """Label numbers of the Neuromorphometrics atlas."""
@@ -140,7 +140,7 @@ def load_anatomy(voxel_size: float) -> Anatomy:
 
     hemispheres = white * ~hindbrain
     posterior = 1.0 / (1.0 + np.exp((y + 12.0) / 7.0))  # 1 behind, 0 before the middle of the ventricles' bodies
-    infratentorial = structure("cerebellum") * white + structure("brain stem")
+    infratentorial = structure("cerebellum") * white + 2.0 * structure("brain stem")
     prior = {
         "periventricular": hemispheres * np.exp(-0.5 * (to_ventricle / 4.0) ** 2) * (0.15 + posterior),
         "callosal": callosum * white * (0.3 + posterior),

@@ -13,11 +13,11 @@ from pellucid.simulate.deformation import Warp
 Mask = npt.NDArray[np.bool_]
 
 PATIENT_CLASSES = {
-    "periventricular": 0.46,
-    "callosal": 0.12,
+    "periventricular": 0.42,
+    "callosal": 0.10,
     "juxtacortical": 0.18,
-    "deep": 0.13,
-    "infratentorial": 0.11,
+    "deep": 0.14,
+    "infratentorial": 0.16,
 }
 """Share of a patient's lesions that start in each place."""
 

@@ -1,0 +1,1 @@
+"""The fused arithmetic of convolution, max-pool, ELU and dropout on raw arrays, for CPUs."""
