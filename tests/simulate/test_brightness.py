@@ -25,9 +25,7 @@ def test_every_word_names_a_structure_of_the_atlas() -> None:
         assert any(word in name for name in REGIONS["name"]), word
 
 
-@pytest.mark.parametrize(
-    ("name", "mean"), [("Left Pallidum", 0.88), ("Right Hippocampus", 1.20), ("Brain Stem", 1.01)]
-)
+@pytest.mark.parametrize(("name", "mean"), [("Left Pallidum", 0.88), ("Right Hippocampus", 1.20), ("Brain Stem", 1.01)])
 def test_nuclei_scatter_around_their_mean(name: str, mean: float) -> None:
     nucleus, cortex = draws()
     assert nucleus[:, label(name)].mean() == pytest.approx(mean, abs=0.015)

@@ -54,6 +54,8 @@ def structure_brightness(
 
     Parameters
     ----------
+    rng
+        Of the scan.
     regions
         Labels and names: columns `index` and `name`.
 

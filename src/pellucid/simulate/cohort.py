@@ -239,7 +239,11 @@ def _write_truth(out: Path, settings: Settings) -> None:
         peak = np.asarray(prior, dtype=np.float32)
         maps |= {"caps": anatomy.caps, "lesionprior": peak / peak.max()}
         differs = {
-            "lesions": {"where": "lesionprior", "strength": settings.lesions, "patients": "more, larger and brighter lesions"},
+            "lesions": {
+                "where": "lesionprior",
+                "strength": settings.lesions,
+                "patients": "more, larger and brighter lesions",
+            },
             "callosum": {"where": "callosum", "strength": settings.callosum, "patients": "thinner"},
             "thalamus": {"where": "thalamus", "strength": settings.thalamus, "patients": "smaller"},
             "age_gap": {"where": "ventricles", "strength": settings.age_gap, "patients": "older: wider ventricles"},

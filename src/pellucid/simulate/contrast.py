@@ -1,6 +1,6 @@
 """From tissues to pictures: FLAIR and T1w intensities, texture, partial volume, bias field, Rician noise.
 
-Intensities are relative to white matter. The ranges bracket real FLAIRs (Lesjak 2016 and 2017 and one healthy head: grey
+Intensities are relative to white matter. The ranges bracket real FLAIRs (Lesjak 2016 and 2017, one healthy head: grey
 1.1-1.25, fluid 0.1-0.6, lesions 1.4 ± 0.2 with their rims), with room for other scanners.
 """
 
