@@ -113,7 +113,7 @@ def _weight(kernel: Size, pool: Size, inputs: int) -> Callable[..., None]:
                                 continue
                             q = winner[b, i, j, k, o]
                             u, v = step_i * i + places[q, 0], step_j * j + places[q, 1]
-                            w = (step_k * k + places[q, 1]) * inputs
+                            w = (step_k * k + places[q, 2]) * inputs
                             for a in range(rows):
                                 # Slices, for only then is it plain that no index is negative.
                                 line = x[b, u + a // across, v + a % across, w : w + run]
