@@ -177,6 +177,17 @@ def test_the_unseen_part_is_dimmed_and_framed_and_the_seen_part_is_not() -> None
     assert "Hatched" not in whole._notes()
 
 
+def test_tissue_that_scaling_cut_off_stays_apart_from_the_background() -> None:
+    brain = _brain(COARSE)
+    fluid = np.indices(COARSE.shape).sum(axis=0) % 5 == 0
+    image = brain * np.where(fluid, -1.0, 0.5)  # a fifth of the brain at the lower end
+    scene = _Scene(image, COARSE, FULL, np.zeros(3))
+    inside, around = scene.brain & (scene.grey < scene.grey.max()), ~scene.brain
+    assert inside.any()
+    assert scene.grey[inside].min() > 0.1
+    assert not scene.grey[around].any()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_draw_map_writes_the_same_file_twice_and_leaves_nothing_else(tmp_path: Path, suffix: str) -> None:
     image, relevance = _brain(COARSE), _ball(COARSE, (-40, -20, 20)) - _ball(COARSE, (40, -20, 20))

@@ -25,7 +25,11 @@ Bools = npt.NDArray[np.bool_]
 UNIT = "relevance (logit units per voxel)"
 LIMIT_PERCENTILE = 99.9
 
-_WINDOW = (1.0, 99.7)  # percentiles of the brain that become black and white
+_WINDOW = (
+    1.0,
+    50.0,
+    99.7,
+)  # percentiles of the brain: white is the last, black half as far below the first as the middle
 _DIM = 0.45  # brightness of what the network cannot see
 _MARGIN_MM = 5.0
 _FAR_MM = 200.0  # beyond any panel
@@ -155,7 +159,9 @@ class _Scene:
         self.brain: Bools = ndimage.binary_fill_holes(scan != 0)
         if not self.brain.any():
             raise InputError("image", "every voxel is 0", "Draw the map over the scan that was explained")
-        low, high = np.percentile(scan[self.brain], _WINDOW)
+        low, middle, high = np.percentile(scan[self.brain], _WINDOW)
+        # Scaled images are cut off just below white matter: fluid must stay apart from the black around the brain.
+        low -= 0.5 * (middle - low)
         grey = np.clip((scan - low) / max(high - low, np.finfo(float).tiny), 0.0, 1.0)
         self.seen = to_ras(np.asarray(seen, dtype=bool), grid)[0]
         self.grey: Floats = np.where(self.brain, grey * np.where(self.seen, 1.0, _DIM), 0.0)
