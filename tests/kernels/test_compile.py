@@ -71,6 +71,20 @@ def test_a_generated_source_is_kept_and_compiled_once(fresh_cache: Path, caplog:
     assert len(caplog.records) == 1
 
 
+def test_the_next_process_finds_it_compiled(fresh_cache: Path) -> None:
+    code = f"""
+import numpy
+from pellucid.kernels.compile import from_source
+kernel, out = from_source({TWICE!r}, "twice"), numpy.zeros(3)
+kernel(numpy.ones(3), out)
+print(out.tolist(), sum(kernel.stats.cache_hits.values()))
+"""
+    for hits in (0, 1):
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        assert ran.stdout.strip() == f"[2.0, 2.0, 2.0] {hits}"
+        assert ("Compiling kernels" in ran.stderr) == (hits == 0)  # shown where nobody has set logging up
+
+
 def test_another_source_is_another_kernel(fresh_cache: Path) -> None:
     assert doubled(from_source(TWICE, "twice")) == [2.0, 4.0, 6.0]
     assert doubled(from_source(TWICE.replace("2 *", "3 *"), "twice")) == [3.0, 6.0, 9.0]

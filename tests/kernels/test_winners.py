@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pellucid.kernels import winners
 from pellucid.kernels.arrays import Floats, Size, Winners
 from pellucid.kernels.compile import threads
 from pellucid.kernels.winners import input_gradient, weight_gradient
@@ -68,6 +69,16 @@ def test_equals_the_textbook_in_single_precision(c_in: int) -> None:
     assert found_x.dtype == found_w.dtype == np.float32
     close(found_x, dx, 1e-5)
     close(found_w, dw, 1e-4)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_nothing_is_read_behind_the_end(pair: tuple[Size, Size], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled kernels do not look; Python does. Taps are padded, so the last of one channel reach beyond x."""
+    compiled = winners._weight_of_one
+    monkeypatch.setattr(winners, "_weight_of_one", lambda *sizes: compiled(*sizes).py_func)
+    case = x, _, gradient, winner = drawn(pair, (0, 0, 0), 1, 1, 2)
+    winner[:] = np.prod(pair[1]) - 1
+    close(weight_gradient(x, gradient, winner, *pair), textbook(case, *pair)[1], 1e-10)
 
 
 @pytest.mark.skipif(numba.get_num_threads() < 2, reason="numba has one thread")
