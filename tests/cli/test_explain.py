@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import pellucid as package
+from pellucid.cohort.lesions import lesions_on
 from pellucid.files import read_json, read_tsv
 from pellucid.image.grid import MNI_2MM, PAPER_GRID
-from pellucid.image.nifti import read_volume, write_volume
+from pellucid.image.nifti import read_mask, read_volume, write_volume
 from pellucid.image.prepare import prepare
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model
@@ -59,13 +60,12 @@ def test_explaining_writes_map_picture_regions_ledger_and_lesions(
     view = field_of_view(load_model(arm / "trial-00")).mask()
     brain = prepare(scan, PAPER_GRID, scaling="robust").brain & view
     positive = np.maximum(volume.data, 0) * brain
-    mask = positive[_spot_on_paper_grid() & brain].sum() / positive.sum()
-    assert measured.loc["lrp-epsilon", "positive_share"] == pytest.approx(mask, rel=0.15)
-
-
-def _spot_on_paper_grid() -> np.ndarray:
-    ijk = np.moveaxis(np.indices(PAPER_GRID.shape), 0, -1)
-    return np.linalg.norm(PAPER_GRID.world(ijk) - (30.0, -50.0, 20.0), axis=-1) <= 10.0
+    drawn = lesions_on(read_mask(masks / "sub-02_lesions.nii.gz", scan.grid), PAPER_GRID)
+    share = positive[drawn & brain].sum() / positive.sum()
+    assert measured.loc["lrp-epsilon", "positive_share"] == pytest.approx(share, rel=1e-5)
+    # The mask lies where the spot was put.
+    middle = PAPER_GRID.world(np.argwhere(drawn).mean(axis=0))
+    np.testing.assert_allclose(middle, (30.0, -50.0, 20.0), atol=1.0)
 
 
 def test_other_methods_and_their_parameters(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:

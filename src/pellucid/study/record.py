@@ -18,6 +18,7 @@ from pellucid.study.tasks import Result, Task
 PACKAGES = (
     "torch",
     "numpy",
+    "numba",
     "scipy",
     "pandas",
     "scikit-learn",
