@@ -16,8 +16,8 @@ ROBUST_RANGE = (-1.0, 5.0)
 """Where `robust` cuts off, in spreads from the median.
 
 On FLAIR, fluid lies 5 to 6 spreads below the median, white matter about half a one, grey matter 1 above, lesions 2 to
-4. Relevance is proportional to the input: cut at -2.5, a fifth to a third of the positive relevance of two real patients
-lay in fluid.
+4. Relevance is proportional to the input: cut at -2.5, a fifth to a third of the positive relevance of two real
+patients lay in fluid.
 """
 
 _MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
