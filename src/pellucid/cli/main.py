@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import pellucid
-from pellucid.cli import console, demo, doctor, explain, judge, predict, report, simulate, study
+from pellucid.cli import console, demo, doctor, explain, fill_lesions, judge, predict, report, simulate, study
 from pellucid.errors import PellucidError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 for verb, module in (
     (demo.demo, demo),
     (simulate.simulate, simulate),
+    (fill_lesions.fill_lesions, fill_lesions),
     (predict.predict, predict),
     (explain.explain, explain),
     (judge.judge, judge),

@@ -1,0 +1,89 @@
+"""Bias-field correction: the slow brightness gradient that a coil leaves in a scan, taken out by N4."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.errors import InputError, PellucidError
+from pellucid.image.grid import Grid
+from pellucid.image.nifti import read_volume, write_volume
+from pellucid.preprocess.brain import brain_box, crop
+
+_MARGIN_MM = 4.0
+_LARGEST = 8.0  # a field that brightens or darkens more than this is no coil's
+
+
+def correct_bias(
+    image: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], grid: Grid, *, threads: int = 1
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Divide an image by the bias field that N4 finds within its brain.
+
+    Parameters
+    ----------
+    image, brain
+        (X, Y, Z) on `grid`, which may be oblique.
+    threads
+        How many threads N4 may use.
+
+    Returns
+    -------
+    The corrected image, of the same median in the brain, and the field, (X, Y, Z) with median 1 in the brain; in the
+    rest of the head the field goes on as it is at the nearest edge of the brain's box.
+
+    Raises
+    ------
+    InputError
+        The field cannot be found or is none that a coil makes (factors beyond 8).
+    PellucidError
+        The program that does it did not run.
+
+    Notes
+    -----
+    N4 (Tustison et al. 2010, IEEE TMI 29:1310) as ported by niimath, with ANTs' settings. Measured against SimpleITK's
+    on four real scans (T1w and FLAIR, 1 and 3 mm) with a known field laid over them (SD 0.13 to 0.17): niimath left
+    0.006 to 0.013 of it in 0.4 to 1.5 s, SimpleITK 0.008 to 0.032 in 3 to 15 s, on one core.
+    """
+    box = brain_box(brain, grid, _MARGIN_MM)
+    part = crop(grid, box)
+    with tempfile.TemporaryDirectory(prefix="pellucid-n4-") as folder:
+        scan, mask, out, field_path = (Path(folder) / f"{name}.nii" for name in ("scan", "mask", "out", "field"))
+        write_volume(scan, image[box].clip(min=0.0), part)
+        write_volume(mask, brain[box], part, np.uint8)
+        command = [_program(), scan, "-n4", "-mask", mask, "-rescale", "0", "-field", field_path, out]
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads), "FSLOUTPUTTYPE": "NIFTI"}
+        try:
+            done = subprocess.run([str(c) for c in command], env=environment, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise PellucidError(f"niimath, which corrects bias fields, did not start: {error}") from None
+        if done.returncode or not field_path.is_file():
+            words = (done.stderr or done.stdout).strip().splitlines()
+            raise PellucidError(
+                f"niimath, which corrects bias fields, failed: {words[-1] if words else f'exit code {done.returncode}'}"
+            )
+        inside = read_volume(field_path).data
+    centre = float(np.median(inside[brain[box]]))
+    if not centre > 0.0:
+        raise InputError("bias field", "N4 found none", "Look at the scan, or leave the correction out: --skip bias")
+    inside = inside / np.float32(centre)
+    extremes = inside[brain[box]]
+    if extremes.min() < 1.0 / _LARGEST or extremes.max() > _LARGEST:
+        what = f"N4's field runs from {extremes.min():.2g} to {extremes.max():.2g}, which no coil makes"
+        raise InputError("bias field", what, "Look at the scan, or leave the correction out: --skip bias")
+    margins = [(s.start, n - s.stop) for s, n in zip(box, image.shape, strict=True)]
+    field = np.pad(inside.clip(1.0 / _LARGEST, _LARGEST), margins, mode="edge")
+    corrected = image / field
+    corrected *= np.float32(np.median(image[brain]) / max(float(np.median(corrected[brain])), np.finfo(np.float32).tiny))
+    return corrected, field
+
+
+def _program() -> str:
+    """Return the path of the niimath program."""
+    import niimath
+
+    return str(niimath.bin)
