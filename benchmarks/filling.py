@@ -8,8 +8,9 @@ what `segment_tissue` finds.
 
 - found: lesion voxels brighter than 99 % of the healthy white matter, before and after filling, on the FLAIR; on the
   T1w, whose lesions are dark, those darker than 99 % of it.
-- mean, sd: of all voxels replaced, against the white matter around, 3 to 10 mm from the lesions.
-- rough: median absolute difference of neighbouring voxels, against the same white matter: 1 is as noisy.
+- mean, sd: of the former lesion voxels, against the white matter around, 3 to 10 mm from the lesions; the rim is left
+  out, for it may become cortex.
+- rough: median absolute difference of neighbouring lesion voxels, against the same white matter: 1 is as noisy.
 - outside: voxels that were not to be replaced and were.
 
 Healthy white matter is white on all six sides and lies 3 mm or more from every lesion.
@@ -69,14 +70,14 @@ def measure(image: Image, filled: Filled, lesions: Mask, white: Mask, grid: Grid
     around = healthy & dilate(lesions, grid, 10.0)
     sign = 1.0 if bright else -1.0
     threshold = np.percentile(sign * image[healthy], 99.0)
-    new, old = filled.image[filled.changed], image[around]
+    new, old = filled.image[lesions], image[around]
     allowed = dilate(lesions, grid, RIM_MM) | dilate_original(lesions)
     return {
         "found_before": float((sign * image[lesions] > threshold).mean()),
         "found_after": float((sign * filled.image[lesions] > threshold).mean()),
         "mean_off": float(new.mean() / old.mean() - 1.0),
         "sd_off": float(new.std() / old.std() - 1.0),
-        "rough": _roughness(filled.image, filled.changed) / _roughness(image, around),
+        "rough": _roughness(filled.image, lesions) / _roughness(image, around),
         "outside": int(np.count_nonzero((filled.image != image) & ~allowed)),
         "wide": int(filled.wide.sum() + filled.whole_brain.sum()),
         "unfilled": int(filled.unfilled.sum()),

@@ -15,24 +15,24 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import SimpleITK
 from scipy import ndimage
 
-from pellucid.atlas.template import mni_template
-from pellucid.image.grid import MNI_1MM, Affine, Grid
+from pellucid.atlas.template import mni_brain_mask, mni_template
+from pellucid.image.grid import MNI_1MM
 from pellucid.image.nifti import read_volume
 from pellucid.image.resample import resample, resample_labels, resample_mask
-from pellucid.preprocess.itk import from_transform, moved, to_itk
+from pellucid.preprocess.brain import brain_box, crop
+from pellucid.preprocess.itk import moved
+from pellucid.preprocess.registration import Side, register
 from pellucid.preprocess.tissue import segment_tissue
 
 Map = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-_sitk: Any = SimpleITK
 
 TISSUES = ("csf", "grey", "white")
 BRIGHTNESS = (  # of each label on T1w, where white matter is 1; left and right
@@ -63,12 +63,15 @@ def make_case(path: Path, *, seed: int, lesions: bool) -> Case:
     truth = np.zeros(int(labels.max()) + 1, np.int32)
     for tissue, table in enumerate(BRIGHTNESS, start=1):
         truth[[label for label in table if label < truth.size]] = tissue
+    box = brain_box(truth[labels] > 0, volume.grid, 20.0)
+    labels, grid = labels[box], crop(volume.grid, box)
     truth = truth[labels]
     solid = ndimage.binary_fill_holes(_rounded(truth >= 2, 4.0))
     brain: Mask = solid & (truth > 0)
     told = _lesions(rng, truth == 3) if lesions else np.zeros(labels.shape, bool)
     image = _t1w(rng, labels, brain, told)
-    place = moved(volume.grid, _affine(image, volume.grid))
+    template = Side(mni_template(MNI_1MM), mni_brain_mask(MNI_1MM), MNI_1MM)
+    place = moved(grid, register(template, Side(image, brain, grid), "affine"))
     inside = resample_mask(brain, place, MNI_1MM)
     return Case(
         resample(image, place, MNI_1MM) * inside,
@@ -118,27 +121,6 @@ def _field(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np
     return np.asarray(fine / fine.std())
 
 
-def _affine(image: Map, grid: Grid) -> Affine:
-    """Return the affine map from MNI to the scan: moments, then Mattes' mutual information."""
-    fixed, moving = to_itk(mni_template(MNI_1MM), MNI_1MM), to_itk(image, grid)
-    start = _sitk.CenteredTransformInitializer(
-        fixed, moving, _sitk.AffineTransform(3), _sitk.CenteredTransformInitializerFilter.MOMENTS
-    )
-    method = _sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)
-    method.SetMetricAsMattesMutualInformation(32)
-    method.SetMetricSamplingStrategy(method.REGULAR)
-    method.SetMetricSamplingPercentagePerLevel([0.5, 0.05])
-    method.SetShrinkFactorsPerLevel([4, 2])
-    method.SetSmoothingSigmasPerLevel([2, 1])
-    method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-3, 150)
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetInterpolator(_sitk.sitkLinear)
-    method.SetInitialTransform(start, inPlace=True)
-    method.Execute(fixed, moving)
-    return from_transform(start)
-
-
 def dice(case: Case) -> tuple[dict[str, float], float]:
     """Segment a case; return Dice per tissue, what share of the lesions came out white, and the seconds it took."""
     start = time.perf_counter()
@@ -161,7 +143,6 @@ def main() -> None:
     parser.add_argument("--maps", type=Path, required=True, help="folder of NIfTI label maps")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    _sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     rows = []
     for number, path in enumerate(sorted(options.maps.glob("*.nii*"))):
         for lesions in (False, True):

@@ -212,7 +212,7 @@ def test_the_lesion_looks_like_the_white_matter_around(lesion: float) -> None:
     # The halo went with it.
     halo = dilate(lesions, GRID, RIM_MM) & ~lesions & white
     assert abs(image[halo].mean() - 100.0) > 10.0
-    assert filled.image[halo].mean() == pytest.approx(100.0, abs=3.0)
+    assert filled.image[halo].mean() == pytest.approx(100.0, abs=5.0)
     assert filled.changed[lesions].all()
     assert not (filled.wide | filled.whole_brain).any()
 
@@ -318,8 +318,9 @@ def look(filled: Filled, image: np.ndarray, lesions: np.ndarray, white: np.ndarr
     threshold = np.percentile(sign * image[healthy], 99.0)
     assert (sign * image[lesions] > threshold).mean() > 0.5
     assert (sign * filled.image[lesions] > threshold).mean() < 0.05
-    assert filled.image[filled.changed].mean() == pytest.approx(image[around].mean(), rel=0.05)
-    assert filled.image[filled.changed].std() == pytest.approx(image[around].std(), rel=0.25)
+    # Of the lesions alone, for their rim may become cortex.
+    assert filled.image[lesions].mean() == pytest.approx(image[around].mean(), rel=0.05)
+    assert filled.image[lesions].std() == pytest.approx(image[around].std(), rel=0.25)
     outside = ~dilate(lesions, grid, RIM_MM)
     np.testing.assert_array_equal(filled.image[outside], image[outside])
     assert (filled.image[image == 0.0] == 0.0).all()

@@ -45,6 +45,7 @@ def fill_lesions(
     seed: Annotated[int, typer.Option(help="The same seed gives the same image.")] = 0,
 ) -> None:
     """Fill the lesions of a scan with the look of white matter. For research only: the filled scan hides disease."""
+    from pellucid.image.grid import MNI_1MM, MNI_2MM
     from pellucid.image.nifti import SUFFIXES, read_mask, read_volume, sidecar_path, write_volume
     from pellucid.preprocess.filling import METHODS
     from pellucid.preprocess.filling import fill_lesions as fill
@@ -55,31 +56,41 @@ def fill_lesions(
         raise InputError("--seed", f"is {seed}", "Give a whole number of at least 0")
     if not out.name.endswith(SUFFIXES):
         raise InputError("--out", f"is {str(out)!r}, which is no NIfTI file's name", "End it in .nii or .nii.gz")
-    inputs = [path for path in (image, mask, white_matter) if path is not None]
-    if out.resolve() in [path.resolve() for path in inputs]:
-        raise InputError("--out", f"would overwrite its own input {out}", "Give another name")
+    for path in (image, mask, white_matter):
+        # a.nii and a.nii.gz share a.json.
+        if path and str(path.resolve()).removesuffix(".gz") == str(out.resolve()).removesuffix(".gz"):
+            raise InputError("--out", f"would overwrite its own input {path}, or its .json", "Give another name")
     volume = read_volume(image)
     lesions = read_mask(mask, volume.grid)
-    white = _white_matter(volume, lesions, white_matter) if lesions.data.any() else lesions.data
+    empty = not lesions.data.any()
+    white = lesions.data if empty else _white_matter(volume, lesions, white_matter)
     filled = fill(volume.data, lesions.data, white, volume.grid, seed=seed, method=method)
     sidecar = describe(filled, volume, lesions, method=method, seed=seed, white_matter=white_matter, folder=out.parent)
-    write_volume(out, filled.image, volume.grid, description=f"Pellucid lesions filled, {method}", sidecar=sidecar)
-    if lesions.data.any():
-        console.say(
-            f"filled: {sidecar['LesionMl']:.2f} ml of lesions; {sidecar['ChangedMl']:.2f} ml changed with their rims"
-        )
-    else:
+    # White matter is found in scans in MNI space only; of others nobody knows, unless they lie on the template's grid.
+    registered = not (empty or white_matter) or any(volume.grid.matches(grid) for grid in (MNI_1MM, MNI_2MM))
+    write_volume(
+        out,
+        filled.image,
+        volume.grid,
+        description=f"Pellucid lesions filled, {method}",
+        sidecar=sidecar,
+        space="MNI" if registered else "scanner",
+    )
+    if empty:
         console.say(f"the mask {mask} is empty: the scan is written as it is")
+    else:
+        ml = sidecar["LesionMl"], sidecar["ChangedMl"]
+        console.say("filled: {:.2f} ml of lesions; with their rims, {:.2f} ml changed".format(*ml))
     for key, words in REMARKS.items():
         if sidecar[key]:
-            console.say(f"{console.count(sidecar[key], 'lesion voxel')} {words}")
+            console.say(f"{console.count(sidecar[key], 'voxel')} {words}")
     console.say(f"written: {out} and {sidecar_path(out).name}. For research only: lesions cannot be seen in it.")
 
 
 REMARKS = {
     "WideVoxels": "with little healthy white matter around, filled from farther away",
     "WholeBrainVoxels": "with no healthy white matter within 30 mm, filled from that of the whole brain",
-    "UnfilledVoxels": "left as they were: off the brain, or, by slice, in a slice without white matter",
+    "UnfilledVoxels": "of lesions left as they were: off the brain, or, by slice, in a slice without white matter",
 }
 
 
@@ -100,11 +111,12 @@ def describe(
 
     sources = [path for path in (volume.path, lesions.path, white_matter) if path is not None]
     ml = volume.grid.voxel_volume_ml
+    found = "found in the scan" if lesions.data.any() else "not needed"
     return {
         "Description": "A scan whose lesions look like white matter. Research only: it hides disease.",
         "Method": method,
         "Seed": seed,
-        "WhiteMatter": "found in the scan" if white_matter is None else "given",
+        "WhiteMatter": found if white_matter is None else "given",
         "LesionMl": float(lesions.data.sum()) * ml,
         "ChangedMl": float(filled.changed.sum()) * ml,
         "ChangedVoxels": int(filled.changed.sum()),

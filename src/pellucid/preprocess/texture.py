@@ -59,7 +59,8 @@ def local_statistics(image: Image, tissue: Mask, grid: Grid) -> tuple[Image, Ima
     full = float(np.prod([k.sum() ** 2 / (k**2).sum() for k in kernels]))
     squares = weigh(tissue, narrower=float(np.sqrt(2.0)))
     number = np.where(squares > 0.0, full * total * total / np.where(squares > 0.0, squares, 1.0), 0.0)
-    return mean + np.float32(offset), (spread / _CUT_OFF).astype(np.float32), number.astype(np.float32)
+    found = (mean + offset, spread / _CUT_OFF, number)
+    return found[0].astype(np.float32), found[1].astype(np.float32), found[2].astype(np.float32)
 
 
 def texture(residual: Image, tissue: Mask, grid: Grid, rng: np.random.Generator) -> Image:

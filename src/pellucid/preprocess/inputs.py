@@ -1,0 +1,191 @@
+"""Which scans a raw BIDS dataset holds: for each visit its T1w, its FLAIR, its lesion mask, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pellucid import bids
+from pellucid.errors import InputError
+from pellucid.files import read_json
+
+ROLES: dict[str, dict[str, Any]] = {
+    "t1w": {"suffix": "T1w"},
+    "flair": {"suffix": "FLAIR"},
+    "lesions": {"suffix": "mask", "label": ["lesion", "lesions"]},
+}
+"""What an image of each role is called; a filter file adds entities to these."""
+
+MNI = "MNI152NLin6Asym"
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "t1w_brain": {"suffix": "mask", "desc": "brain", "space": [None, "T1w"]},
+    "flair_brain": {"suffix": "mask", "desc": "brain", "space": "FLAIR"},
+    "t1w_to_mni": {"suffix": "xfm", "from": "T1w", "to": MNI},
+    "flair_to_t1w": {"suffix": "xfm", "from": "FLAIR", "to": "T1w"},
+    "flair_to_mni": {"suffix": "xfm", "from": "FLAIR", "to": MNI},
+    "csf": {"suffix": "probseg", "label": "CSF", "space": MNI},
+    "grey": {"suffix": "probseg", "label": "GM", "space": MNI},
+    "white": {"suffix": "probseg", "label": "WM", "space": MNI},
+}
+"""Files that take a step's place where a folder of derivatives holds them."""
+
+_TRANSFORMS = (".txt", ".tfm", ".mat", ".h5")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One visit of one participant: its images, files that take a step's place, and what stops it, if anything does."""
+
+    participant: str
+    session: str | None
+    t1w: Path | None = None
+    flair: Path | None = None
+    lesions: Path | None = None
+    given: Mapping[str, Path] = field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The visit as file names begin: `sub-01` or `sub-01_ses-2`."""
+        return f"{self.participant}_{self.session}" if self.session else self.participant
+
+    @property
+    def folder(self) -> Path:
+        """The visit's folder within a dataset."""
+        return Path(self.participant, self.session) if self.session else Path(self.participant)
+
+
+def find_visits(
+    root: Path,
+    *,
+    participants: Sequence[str] = (),
+    sessions: Sequence[str] = (),
+    filters: Mapping[str, Mapping[str, Any]] | None = None,
+    lesions: Path | None = None,
+    derivatives: Sequence[Path] = (),
+) -> list[Visit]:
+    """List the visits of a BIDS dataset, one for each folder `sub-X[/ses-Y]/anat`, sorted.
+
+    What cannot be used does not vanish: such a visit has a `problem`.
+
+    Parameters
+    ----------
+    root
+        The raw dataset. Its participants.tsv is not needed.
+    participants, sessions
+        Labels, with or without `sub-` and `ses-`; all if empty.
+    filters
+        As `read_filters` gives them: for each role the entities that choose among several images.
+    lesions
+        The dataset with lesion masks, `sub-X[/ses-Y]/anat/*_label-lesion_mask.nii[.gz]` on the grid of the FLAIR or of
+        the T1w; `root/derivatives/lesions` where that exists if None.
+    derivatives
+        Datasets with files that take a step's place (`GIVEN`); where two hold the same, the first counts.
+
+    Raises
+    ------
+    InputError
+        No such folder, nobody in it, or a participant or session that was asked for and does not exist.
+    """
+    root = Path(root)
+    for folder in (root, *derivatives, *([lesions] if lesions else [])):
+        if not folder.is_dir():
+            raise InputError(folder, "the folder does not exist", "Check the path")
+    everybody = bids.participants(root)
+    if not everybody:
+        raise InputError(root, "holds no folder sub-<label>", "Give the root of a BIDS dataset")
+    wanted = bids.without_prefix(participants, "sub-") or everybody
+    chosen = set(bids.without_prefix(sessions, "ses-"))
+    masks = lesions or root / "derivatives" / "lesions"
+    visits: list[Visit] = []
+    for participant in dict.fromkeys(wanted):
+        if participant not in everybody:
+            raise InputError(root, f"holds no {participant}", f"Its participants are {_some(everybody)}")
+        found = bids.visits(root, participant)
+        drawn = {session for session, _ in bids.visits(masks, participant)} - {session for session, _ in found}
+        own = [_visit(root, participant, s, filters or {}, masks, derivatives) for s, _ in found]
+        own += [_lonely_mask(masks, participant, session) for session in drawn]
+        if not own:
+            problem = f"{root / participant}: holds no folder 'anat'. Add its scans, or remove the folder."
+            own = [Visit(participant, None, problem=problem)]
+        visits += [visit for visit in own if not chosen or visit.session in chosen]
+    if not visits:
+        raise InputError("--session-label", f"no visit is one of {', '.join(sorted(chosen))}", "Check the labels")
+    return sorted(visits, key=lambda visit: visit.name)
+
+
+def read_filters(path: Path) -> dict[str, dict[str, Any]]:
+    """Read a filter file: JSON that maps t1w, flair and lesions to entities, as those of fMRIPrep do.
+
+    `{"flair": {"acquisition": "3d", "run": null}}` chooses FLAIRs with `acq-3d` and without a run.
+
+    Raises
+    ------
+    InputError
+        It is no such file.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):
+        raise InputError(path, "does not map roles to entities", 'Write for example {"flair": {"acquisition": "3d"}}')
+    for role in content:
+        if role not in ROLES:
+            raise InputError(path, f"has a filter for {role!r}", f"Roles are {', '.join(ROLES)}")
+    return content
+
+
+def _visit(
+    root: Path,
+    participant: str,
+    session: str | None,
+    filters: Mapping[str, Mapping[str, Any]],
+    masks: Path,
+    derivatives: Sequence[Path],
+) -> Visit:
+    place = Path(participant, session or "", "anat")
+    images: dict[str, Path] = {}
+    problem = None
+    for role, named in ROLES.items():
+        folder = (masks if role == "lesions" else root) / place
+        found = bids.images(folder, named | filters.get(role, {}))
+        if len(found) > 1:
+            names = ", ".join(path.name for path in found)
+            word = "lesion mask" if role == "lesions" else f"{named['suffix']} image"
+            problem = f"{folder}: has {len(found)} {word}s ({names}). Keep one, or choose with --bids-filter-file."
+        elif found:
+            images[role] = found[0]
+    if problem is None and not {"t1w", "flair"} & images.keys():
+        problem = f"{root / place}: holds neither a T1w nor a FLAIR image. Add one, or check --bids-filter-file."
+    given = {name: path for name, path in ((name, _given(derivatives, place, name)) for name in GIVEN) if path}
+    return Visit(
+        participant, session, images.get("t1w"), images.get("flair"), images.get("lesions"), given, problem=problem
+    )
+
+
+def _lonely_mask(masks: Path, participant: str, session: str | None) -> Visit:
+    folder = masks / participant / (session or "") / "anat"
+    problem = f"{folder}: holds a lesion mask, and the dataset no image of that visit. Add the image or remove the mask."
+    return Visit(participant, session, problem=problem)
+
+
+def _given(derivatives: Sequence[Path], place: Path, name: str) -> Path | None:
+    """Return the first file, in any folder of derivatives, that takes the step's place."""
+    wanted = {key: value for key, value in GIVEN[name].items() if key != "space"}
+    spaces = GIVEN[name].get("space")
+    for derivative in derivatives:
+        folder = derivative / place
+        if wanted["suffix"] == "xfm":
+            paths = [p for p in sorted(folder.glob("*_xfm.*")) if p.suffix in _TRANSFORMS]
+            paths = [p for p in paths if all(bids.entities(p).get(key) == value for key, value in wanted.items())]
+        else:
+            choices = spaces if isinstance(spaces, list) else [spaces]
+            paths = [path for space in choices for path in bids.images(folder, wanted | {"space": space, "res": None})]
+        if paths:
+            return paths[0]
+    return None
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,0 +1,104 @@
+"""A scan on its own grid: read and checked, its brain found, its surroundings cropped, its bias field taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.image.grid import Affine, Grid
+from pellucid.image.nifti import Volume, form_conflict, read_mask, read_volume
+from pellucid.image.resample import resample
+from pellucid.preprocess.bias import correct_bias
+from pellucid.preprocess.brain import Brain, brain_box, crop, extract_brain
+from pellucid.preprocess.chain import Chain
+from pellucid.preprocess.itk import moved
+from pellucid.preprocess.registration import Side
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
+
+_CROP_MARGIN_MM = 20.0  # around the brain: holds the skull and leaves the neck
+_LONG_MM = 5.0  # a voxel as long as this is worth a warning
+_EDGE_SHARE = 0.25  # of an edge plane's voxels: a brain that fills more of it goes on beyond
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan, `data` and `brain` (X, Y, Z) on `grid`; `stripped` says that it came without a skull."""
+
+    data: Floats
+    brain: Bools
+    grid: Grid
+    stripped: bool
+
+    @property
+    def side(self) -> Side:
+        """The scan as one of the images of a registration."""
+        return Side(self.data, self.brain, self.grid)
+
+
+def read_scan(chain: Chain, role: str, path: Path) -> Volume:
+    """Read a scan; remark on what its header and voxels leave to wish for.
+
+    Raises
+    ------
+    InputError
+        The file cannot be used, or does not say what is left and right.
+    """
+    volume = read_volume(path)
+    if conflict := form_conflict(path):
+        chain.warnings.append(f"{path.name}: {conflict}")
+    longest = max(volume.grid.voxel_sizes)
+    if longest >= _LONG_MM:
+        chain.warnings.append(f"{path.name}: its voxels are {longest:.1f} mm long; small lesions fall between slices")
+    return volume
+
+
+def find_own_brain(chain: Chain, role: str, volume: Volume) -> Brain:
+    """Return a scan's brain: the user's mask, or what `extract_brain` finds."""
+    given = chain.given(f"{role}_brain")
+    if given:
+        with chain.step(f"brain extraction, {role}", f"given: {given}"):
+            return Brain(read_mask(given, volume.grid).data, stripped=False)
+    with chain.step(f"brain extraction, {role}", f"deepbet, --skull-strip {chain.settings.skull_strip}"):
+        brain = extract_brain(volume, chain.settings.skull_strip)
+    if brain.stripped and chain.settings.skull_strip == "auto":
+        chain.warnings.append(f"{role}: came without a skull; its foreground was taken for the brain")
+    return brain
+
+
+def correct(chain: Chain, role: str, volume: Volume, brain: Brain) -> Scan:
+    """Crop a scan around its brain, take out its bias field, and write it with its brain.
+
+    What `brain` holds is on the scan's whole grid.
+    """
+    data, mask, grid = volume.data, brain.mask, volume.grid
+    _remark_on_edges(chain, role, mask)
+    if chain.does("crop"):
+        with chain.step(f"crop, {role}", f"{_CROP_MARGIN_MM:.0f} mm around the brain"):
+            box = brain_box(mask, grid, _CROP_MARGIN_MM)
+            data, mask, grid = np.ascontiguousarray(data[box]), np.ascontiguousarray(mask[box]), crop(grid, box)
+    if chain.does("bias"):
+        with chain.step(f"bias field, {role}", "N4, niimath"):
+            data, _ = correct_bias(data, mask, grid, threads=chain.threads)
+    sources = chain.raw(role)
+    with chain.step(f"writing, {role}", "NIfTI"):
+        chain.outputs.write(role, data, grid, sources=sources, SkullStripped=brain.stripped)
+        chain.outputs.write(f"{role}_brain", mask, grid, sources=sources, Type="Brain")
+    return Scan(data, mask, grid, brain.stripped)
+
+
+def carried(brain: Bools, grid: Grid, to_brain: Affine, target: Grid) -> Bools:
+    """Return a brain mask on `grid` as it lies on `target`; `to_brain` takes the target's world to the mask's."""
+    return resample(brain, moved(grid, to_brain), target) >= 0.5
+
+
+def _remark_on_edges(chain: Chain, role: str, brain: Bools) -> None:
+    """Remark on each edge of the field of view that the brain goes beyond."""
+    planes = [brain.take(edge, axis=axis) for axis in range(3) for edge in (0, -1)]
+    cut = sum(float(plane.mean()) > _EDGE_SHARE for plane in planes)
+    if cut:
+        chain.warnings.append(f"{role}: the brain goes on beyond {cut} of the field of view's 6 faces")

