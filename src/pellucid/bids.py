@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pellucid
+from pellucid.files import read_json
 
 VERSION = "1.10.0"
 
@@ -34,7 +35,7 @@ _PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")
 
 
 def entities(path: Path) -> dict[str, str]:
-    """Return what a file's name says, its suffix included: `sub-01_acq-3d_FLAIR.nii.gz` is
+    """Return what a file's name says, its suffix included.
 
     >>> entities(Path("sub-01_acq-3d_FLAIR.nii.gz"))
     {'sub': '01', 'acq': '3d', 'suffix': 'FLAIR'}
@@ -86,6 +87,12 @@ def _says(path: Path, wanted: Mapping[str, Any]) -> bool:
         elif found not in ([str(v) for v in value] if isinstance(value, (list, tuple)) else [str(value)]):
             return False
     return True
+
+
+def is_derivative(root: Path) -> bool:
+    """Tell whether a dataset says that it is a derivative one."""
+    path = root / "dataset_description.json"
+    return path.is_file() and read_json(path).get("DatasetType") == "derivative"
 
 
 def description(name: str, kind: str, **more: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from scipy import ndimage
 from pellucid.image.grid import Grid
 from pellucid.image.resample import resample
 
-BLUR_MM = 2.0
-FLOOR = 0.02
+_BLUR_MM = 2.0
+_FLOOR = 0.02
 
 
 def tissue_priors(grid: Grid) -> npt.NDArray[np.float32]:
@@ -35,7 +35,7 @@ def tissue_priors(grid: Grid) -> npt.NDArray[np.float32]:
     grey, white, source = _average()
     maps = np.stack([resample(data, source, grid) for data in (grey, white)]).clip(0.0, 1.0)
     fluid = np.maximum(1.0 - maps.sum(axis=0, keepdims=True), 0.0)
-    priors = np.concatenate([fluid, maps]) + np.float32(FLOOR)
+    priors = np.concatenate([fluid, maps]) + np.float32(_FLOOR)
     priors /= priors.sum(axis=0)
     return priors
 
@@ -48,6 +48,6 @@ def _average() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Grid]:
     maps = []
     for load in (load_mni152_gm_template, load_mni152_wm_template):
         image = load()  # 0 to 1
-        maps.append(ndimage.gaussian_filter(np.asarray(image.dataobj, dtype=np.float32), BLUR_MM, mode="constant"))
+        maps.append(ndimage.gaussian_filter(np.asarray(image.dataobj, dtype=np.float32), _BLUR_MM, mode="constant"))
         maps[-1].setflags(write=False)  # one array for all who ask
     return maps[0], maps[1], Grid.of(image.shape, image.affine)

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 import pellucid
-from pellucid.cli import console, demo, doctor, explain, fill_lesions, judge, predict, report, simulate, study
+from pellucid.cli import (
+    console,
+    demo,
+    doctor,
+    explain,
+    fill_lesions,
+    judge,
+    predict,
+    preprocess,
+    report,
+    simulate,
+    study,
+)
 from pellucid.errors import PellucidError
 
 app = typer.Typer(
@@ -23,6 +35,7 @@ app = typer.Typer(
 for verb, module in (
     (demo.demo, demo),
     (simulate.simulate, simulate),
+    (preprocess.preprocess, preprocess),
     (fill_lesions.fill_lesions, fill_lesions),
     (predict.predict, predict),
     (explain.explain, explain),
@@ -54,6 +67,8 @@ def options(
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; print errors that Pellucid raises on purpose as one line, without a traceback."""
     given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["preprocess"]:
+        given = preprocess.spread(given)
     debug = "--debug" in given
     try:
         app([argument for argument in given if argument != "--debug"])

@@ -16,10 +16,10 @@ Workers = Annotated[
 Epsilon = Annotated[float | None, typer.Option(help="The stabiliser of lrp-epsilon; 0.001 if not given.")]
 
 
-def worker_count(workers: int | None) -> int:
+def worker_count(workers: int | None, option: str = "--workers") -> int:
     """Return how many processes to use: as asked, or as many as this process may use cores."""
     if workers is not None and workers < 1:
-        raise InputError("--workers", f"is {workers}", "Give a whole number of at least 1")
+        raise InputError(option, f"is {workers}", "Give a whole number of at least 1")
     if workers is not None:
         return workers
     # A container or a cluster may lend fewer cores than the machine has.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
+from pellucid import bids
 from pellucid.errors import InputError
 from pellucid.files import read_tsv
+from pellucid.preprocess.verdicts import refused
 
 Modality = Literal["FLAIR", "T1w"]
 
@@ -22,16 +23,18 @@ COLUMNS = (
 )
 """The columns of the index."""
 
-_PARTICIPANT = re.compile(r"sub-[0-9A-Za-z]+")
 
-
-def index_bids(root: Path, *, modality: Modality, lesions: Path | None = None) -> pd.DataFrame:
+def index_bids(root: Path, *, modality: Modality, lesions: Path | None = None, desc: str | None = None) -> pd.DataFrame:
     """List the scans of one modality in a BIDS dataset, one row a scan.
 
     Reads participants.tsv (column `group` is needed; `age`, `sex`, `edss`, `lesion_volume_ml` are used where present;
     `n/a` is missing), `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss and
     lesion_volume_ml at a visit go before those of the participant), and lesion masks
     `sub-X[/ses-Y]/anat/*_label-lesion*_mask.nii[.gz]`.
+
+    A derivative dataset (`pellucid preprocess`) holds several images of a visit: those in MNI space at full resolution
+    count, brain-extracted (`desc-brain`) unless `desc` asks for others; lesion masks lie beside them. Visits that
+    failed its quality control have a problem.
 
     What cannot be used does not vanish: such a row has a text in column `problem`, which `build_store` carries on.
 
@@ -43,6 +46,8 @@ def index_bids(root: Path, *, modality: Modality, lesions: Path | None = None) -
         The suffix of the images.
     lesions
         The derivative dataset with the lesion masks; `root/derivatives/lesions` where that exists if None.
+    desc
+        The entity `desc` that images must have, such as `filled`; any if None.
 
     Returns
     -------
@@ -57,10 +62,20 @@ def index_bids(root: Path, *, modality: Modality, lesions: Path | None = None) -
     """
     root = Path(root).resolve()
     people = _participants(root / "participants.tsv")
-    masks = _lesion_root(root, lesions)
+    derived = bids.is_derivative(root)
+    masks = root if derived and lesions is None else _lesion_root(root, lesions)
+    wanted: dict[str, object] = {"suffix": modality} | ({"desc": desc} if desc else {})
+    if derived:
+        wanted = {"desc": "brain", "space": "MNI152NLin6Asym", "res": None} | wanted
+    refusals = refused(root)
     rows: list[dict[str, object]] = []
     for person in people.to_dict("records"):
-        rows += _scans(root, masks, {str(key): value for key, value in person.items()}, modality)
+        scans = _scans(root, masks, {str(key): value for key, value in person.items()}, wanted)
+        for scan in scans:
+            session = None if scan.get("session_id") is None else str(scan["session_id"])
+            if (reason := refusals.get((str(person["participant_id"]), session))) and "problem" not in scan:
+                scan["problem"] = reason
+        rows += scans
     listed = set(people["participant_id"])
     for folder in sorted(root.glob("sub-*")):
         if folder.is_dir() and folder.name not in listed:
@@ -83,7 +98,7 @@ def _participants(path: Path) -> pd.DataFrame:
         raise InputError(path, "lists nobody", "Add one row a participant")
     named = people["participant_id"].astype("string")
     for name in named:
-        if pd.isna(name) or not _PARTICIPANT.fullmatch(name):
+        if pd.isna(name) or not bids.PARTICIPANT.fullmatch(name):
             raise InputError(path, f"{name!r} is no BIDS participant", "Write sub-<letters and digits>")
     twice = sorted(set(named[named.duplicated()]))
     if twice:
@@ -114,18 +129,17 @@ def _lesion_root(root: Path, lesions: Path | None) -> Path:
     return lesions.resolve()
 
 
-def _scans(root: Path, masks: Path, person: dict[str, object], modality: Modality) -> list[dict[str, object]]:
+def _scans(root: Path, masks: Path, person: dict[str, object], wanted: dict[str, object]) -> list[dict[str, object]]:
     """Return the rows of one participant; one row with a problem if nothing of theirs can be used."""
-    subject = str(person["participant_id"])
+    subject, modality = str(person["participant_id"]), wanted["suffix"]
     visits = _visits(root / subject / f"{subject}_sessions.tsv")
     rows = []
-    for anat in sorted([root / subject / "anat", *(root / subject).glob("ses-*/anat")]):
-        session = None if anat.parent.name == subject else anat.parent.name
-        images = _images(anat, f"{subject}_*{modality}.nii")
+    for session, anat in bids.visits(root, subject):
+        images = bids.images(anat, wanted)
         if not images:
             continue
         row = person | {"session_id": session} | visits.get(session, {})
-        drawn = _images(masks / anat.relative_to(root), f"{subject}_*label-lesion*_mask.nii")
+        drawn = bids.images(masks / anat.relative_to(root), {"suffix": "mask", "label": ["lesion", "lesions"]})
         row |= {"image": str(images[0]), "lesion_mask": str(drawn[0]) if drawn else None}
         for what, found in ((f"{modality} image", images), ("lesion mask", drawn)):
             if len(found) > 1:
@@ -152,8 +166,3 @@ def _visits(path: Path) -> dict[str | None, dict[str, object]]:
     known = [name for name in CLINICAL if name in table]
     records = table.to_dict("records")
     return {str(row["session_id"]): {name: row[name] for name in known if pd.notna(row[name])} for row in records}
-
-
-def _images(folder: Path, pattern: str) -> list[Path]:
-    """Return the files that match, compressed or not, sorted."""
-    return sorted([*folder.glob(pattern), *folder.glob(pattern + ".gz")])

@@ -105,9 +105,10 @@ def write_volume(
 ) -> None:
     """Write `data`: (X, Y, Z) as NIfTI-1 in millimetres, atomically, with a JSON sidecar.
 
-    `space` says what the grid's millimetres are: MNI space (form codes 4) or the scanner's (form codes 1). With `slope`,
-    readers multiply the stored values by it. The same input gives the same bytes. The sidecar is in place before the volume is, so a volume that exists has its
-    sidecar. Level 1 compresses a map in a tenth of the time of level 9 and nearly as small.
+    `space` says what the grid's millimetres are: MNI space (form codes 4) or the scanner's (form codes 1). With
+    `slope`, readers multiply the stored values by it. The same input gives the same bytes. The sidecar is in place
+    before the volume is, so a volume that exists has its sidecar. Level 1 compresses a map in a tenth of the time of
+    level 9 and nearly as small.
 
     Raises
     ------
@@ -161,7 +162,9 @@ def form_conflict(path: str | Path) -> str | None:
         raise InputError(path, what, "Convert the scan again from DICOM, or remove the form that is wrong")
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in image.shape[:3]], [1], indexing="ij")).reshape(4, -1)
     distance = float(np.linalg.norm(((qform - sform) @ corners)[:3], axis=0).max())
-    return f"its qform and its sform lie up to {distance:.0f} mm apart; the sform was followed" if distance > 1 else None
+    return (
+        f"its qform and its sform lie up to {distance:.0f} mm apart; the sform was followed" if distance > 1 else None
+    )
 
 
 def sidecar_path(path: Path) -> Path:

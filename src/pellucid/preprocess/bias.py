@@ -26,8 +26,8 @@ def correct_bias(
 
     Parameters
     ----------
-    image, brain
-        (X, Y, Z) on `grid`, which may be oblique.
+    image, brain, grid
+        Intensities and mask (X, Y, Z), and the grid that they lie on, which may be oblique.
     threads
         How many threads N4 may use.
 
@@ -57,15 +57,15 @@ def correct_bias(
         write_volume(mask, brain[box], part, np.uint8)
         command = [_program(), scan, "-n4", "-mask", mask, "-rescale", "0", "-field", field_path, out]
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "FSLOUTPUTTYPE": "NIFTI"}
+        words = [str(word) for word in command]
         try:
-            done = subprocess.run([str(c) for c in command], env=environment, capture_output=True, text=True, check=False)
+            done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         except OSError as error:
             raise PellucidError(f"niimath, which corrects bias fields, did not start: {error}") from None
         if done.returncode or not field_path.is_file():
-            words = (done.stderr or done.stdout).strip().splitlines()
-            raise PellucidError(
-                f"niimath, which corrects bias fields, failed: {words[-1] if words else f'exit code {done.returncode}'}"
-            )
+            said = (done.stderr or done.stdout).strip().splitlines()
+            last = said[-1] if said else f"exit code {done.returncode}"
+            raise PellucidError(f"niimath, which corrects bias fields, failed: {last}")
         inside = read_volume(field_path).data
     centre = float(np.median(inside[brain[box]]))
     if not centre > 0.0:
@@ -78,7 +78,9 @@ def correct_bias(
     margins = [(s.start, n - s.stop) for s, n in zip(box, image.shape, strict=True)]
     field = np.pad(inside.clip(1.0 / _LARGEST, _LARGEST), margins, mode="edge")
     corrected = image / field
-    corrected *= np.float32(np.median(image[brain]) / max(float(np.median(corrected[brain])), np.finfo(np.float32).tiny))
+    middle = float(np.median(corrected[brain]))
+    if middle > 0.0:
+        corrected *= np.float32(float(np.median(image[brain])) / middle)
     return corrected, field
 
 

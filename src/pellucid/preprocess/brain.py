@@ -27,6 +27,8 @@ Floats = npt.NDArray[np.float32]
 SkullStrip = Literal["auto", "force", "skip"]
 SKULL_STRIP: tuple[SkullStrip, ...] = get_args(SkullStrip)
 
+_load: Any = torch.jit.load  # untyped
+
 _COARSE, _FINE = (128, 128, 128), (256, 256, 256)  # the voxels of the networks' inputs
 _MARGIN = 0.1  # of the coarse brain's extent, on each side
 _MEAN, _SD = 0.449, 0.226  # of the intensities that the networks were trained on
@@ -110,7 +112,9 @@ def _checked(brain: Bools, grid: Grid, where: str) -> Bools:
     if not _SMALLEST_ML <= volume_ml <= _LARGEST_ML:
         what = f"what was found of a brain has {volume_ml:.0f} ml, where brains have {_SMALLEST_ML:.0f} to 2200 ml"
         raise InputError(
-            where, what, "Look at the scan: is it a whole head, in millimetres, and not stripped with --skull-strip skip?"
+            where,
+            what,
+            "Look at the scan: is it a whole head, and its affine in millimetres? See --skull-strip too",
         )
     return brain
 
@@ -159,7 +163,7 @@ def _normal(scan: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 def _box(found: Bools, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
     """Return the box, among `shape` voxels, around the coarse brain, a tenth of its extent wider on each side."""
-    slices = []
+    slices: list[slice] = []
     for axis, n in enumerate(shape):
         share = found.mean(axis=tuple(a for a in range(3) if a != axis))
         inside = np.flatnonzero(share > min(0.02, 0.5 * float(share.max())))
@@ -185,7 +189,7 @@ def _network(name: str) -> Any:
     """Return one of deepbet's networks, on the CPU."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript's retirement is theirs to see to
-        return torch.jit.load(str(weights(name)), map_location="cpu").eval()
+        return _load(str(weights(name)), map_location="cpu").eval()
 
 
 def weights(name: str) -> Path:

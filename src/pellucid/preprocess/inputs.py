@@ -149,7 +149,7 @@ def _visit(
     problem = None
     for role, named in ROLES.items():
         folder = (masks if role == "lesions" else root) / place
-        found = bids.images(folder, named | filters.get(role, {}))
+        found = bids.images(folder, named | dict(filters.get(role, {})))
         if len(found) > 1:
             names = ", ".join(path.name for path in found)
             word = "lesion mask" if role == "lesions" else f"{named['suffix']} image"
@@ -166,7 +166,7 @@ def _visit(
 
 def _lonely_mask(masks: Path, participant: str, session: str | None) -> Visit:
     folder = masks / participant / (session or "") / "anat"
-    problem = f"{folder}: holds a lesion mask, and the dataset no image of that visit. Add the image or remove the mask."
+    problem = f"{folder}: holds a lesion mask, and the dataset no scan of that visit. Add one or remove the mask."
     return Visit(participant, session, problem=problem)
 
 

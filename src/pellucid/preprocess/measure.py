@@ -12,9 +12,7 @@ from pellucid.preprocess import quality
 from pellucid.preprocess.mni import InMni
 
 
-def measure(
-    space: InMni, brain: npt.NDArray[np.bool_], grid: Grid, lesions: Mask | None
-) -> dict[str, float | None]:
+def measure(space: InMni, brain: npt.NDArray[np.bool_], grid: Grid, lesions: Mask | None) -> dict[str, float | None]:
     """Measure a visit: `quality.MEASURES` by name, None where there is nothing to measure.
 
     `brain` (X, Y, Z) on `grid` and `lesions` are those of the native scan.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pellucid import bids
 from pellucid.image.grid import Affine, Grid
-from pellucid.image.nifti import write_volume
+from pellucid.image.nifti import Space, write_volume
 from pellucid.preprocess.inputs import MNI, Visit
 from pellucid.preprocess.itk import write_transform
 
@@ -73,7 +73,7 @@ class Outputs:
         `sources` are BIDS URIs.
         """
         content = {"Sources": sorted(sources), **sidecar}
-        space = "MNI" if MNI in self.path(key).name else "scanner"
+        space: Space = "MNI" if MNI in self.path(key).name else "scanner"
         if key in _PROBABILITIES:
             steps = np.rint(data * _STEPS).astype(np.uint8)
             write_volume(self.path(key), steps, grid, np.uint8, sidecar=content, space=space, slope=1.0 / _STEPS)

@@ -49,7 +49,7 @@ class Side:
         return Side(np.where(self.brain, self.data, np.float32(0.0)), self.brain, self.grid)
 
     def isotropic(self, millimetres: float) -> Side:
-        """Return the image in voxels of one size, as near as fits, along its own axes: ITK shrinks all by one factor."""
+        """Return the image in voxels of one size, nearly, along its own axes: ITK shrinks all by one factor."""
         sizes = zip(self.grid.shape, self.grid.voxel_sizes, strict=True)
         i, j, k = (max(2, round((n - 1) * size / millimetres) + 1) for n, size in sizes)
         if (i, j, k) == self.grid.shape:

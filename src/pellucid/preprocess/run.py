@@ -37,6 +37,8 @@ _KILLED = (
     "Run the same command again with --n-procs 1."
 )
 
+_sitk: Any = SimpleITK  # its stubs leave much out
+
 Record = dict[str, Any]
 """What is known of a visit: state (running, done, failed), error, verdict, findings, warnings, measures, steps, files,
 inputs, settings, versions; the content of logs/VISIT.json."""
@@ -115,6 +117,10 @@ def _pool(jobs: list[Job], workers: int) -> Iterator[Record]:
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except KeyboardInterrupt:
+            for child in multiprocessing.active_children():  # else Ctrl-C would wait for a minute's work
+                child.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -122,7 +128,7 @@ def _pool(jobs: list[Job], workers: int) -> Iterator[Record]:
 def _do(job: Job) -> Record:
     """Process one visit; write and return its record, whatever happens."""
     torch.set_num_threads(job.threads)
-    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
+    _sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
     start = time.perf_counter()
     for key in FILES:  # what an earlier call left, perhaps of other settings
         job.outputs.path(key).unlink(missing_ok=True)

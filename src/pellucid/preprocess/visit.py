@@ -129,7 +129,7 @@ def _flair(chain: Chain, raw: Volume, t1w: Scan | None, t1w_to_mni: Affine) -> t
     if t1w.stripped or own.stripped:  # a skull in one image alone has no counterpart
         fixed, moving = fixed.extracted(), moving.extracted()
     flair_to_t1w = _align(chain, "flair_to_t1w", fixed, moving, "rigid")
-    brain = carried(t1w.brain, t1w.grid, np.linalg.inv(flair_to_t1w), raw.grid)
+    brain = carried(t1w.brain, t1w.grid, np.asarray(np.linalg.inv(flair_to_t1w), dtype=np.float64), raw.grid)
     chain.measures["flair_dice"] = dice(brain, own.mask)
     if own.stripped:
         brain &= own.mask

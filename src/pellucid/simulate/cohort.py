@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-import pellucid
+from pellucid.bids import description
 from pellucid.errors import InputError
 from pellucid.files import read_json, write_json, write_text, write_tsv
 from pellucid.image.nifti import write_volume
@@ -180,17 +180,6 @@ _COLUMNS = {
 }
 
 
-def _description(name: str, kind: str, **more: Any) -> dict[str, Any]:
-    return {
-        "Name": name,
-        "BIDSVersion": "1.10.0",
-        "DatasetType": kind,
-        "License": "CC0",
-        "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
-        **more,
-    }
-
-
 def _write_tables(out: Path, settings: Settings, people: list[Person]) -> None:
     """Write participants and dataset descriptions, once every person is there."""
     sessions = isinstance(settings, PretrainingSettings)
@@ -213,7 +202,7 @@ def _write_tables(out: Path, settings: Settings, people: list[Person]) -> None:
     else:
         write_json(
             out / "derivatives" / "lesions" / "dataset_description.json",
-            _description("Lesion masks of a simulated cohort", "derivative"),
+            description("Lesion masks of a simulated cohort", "derivative", License="CC0"),
         )
     disease = "Alzheimer's disease" if sessions else "multiple sclerosis"
     write_text(
@@ -224,7 +213,7 @@ def _write_tables(out: Path, settings: Settings, people: list[Person]) -> None:
     )
     write_json(
         out / "dataset_description.json",
-        _description(f"Simulated cohort: {disease} and controls", "raw", Authors=["Pellucid"]),
+        description(f"Simulated cohort: {disease} and controls", "raw", License="CC0", Authors=["Pellucid"]),
     )
 
 
@@ -264,4 +253,7 @@ def _write_truth(out: Path, settings: Settings) -> None:
         path = truth / f"tpl-MNI152NLin6Asym_desc-{name}_probseg.nii.gz"
         write_volume(path, _paste(anatomy, values), anatomy.full, np.float32)
     write_json(truth / "truth.json", {"differs_between_groups": differs, "in_both_groups": same})
-    write_json(truth / "dataset_description.json", _description("The truth behind a simulated cohort", "derivative"))
+    write_json(
+        truth / "dataset_description.json",
+        description("The truth behind a simulated cohort", "derivative", License="CC0"),
+    )
