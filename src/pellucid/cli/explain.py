@@ -45,9 +45,9 @@ def explain(
     from pellucid.study.evidence import find_population
     from pellucid.study.maps import explain_image, ledger_table, open_explainer
 
-    paths = expand(images)
-    masks = match_masks(paths, expand_masks(lesions or []))
     explainer = open_explainer(find_model(model), method=method, epsilon=epsilon)
+    paths = expand(images, modality=explainer.model.info.modality)
+    masks = match_masks(paths, expand_masks(lesions or []))
     population = find_population(explainer.folder, explainer.grid)
     areas = find_atlas(atlas).on(explainer.grid)
     names = unique_names(paths)

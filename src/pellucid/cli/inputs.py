@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pellucid import bids
+from pellucid.cli import console
 from pellucid.errors import InputError
 from pellucid.files import read_json
 from pellucid.image.nifti import SUFFIXES, stem
+from pellucid.preprocess.verdicts import refused
 
 SELECTED = "selected.json"
 MODEL_FILES = ("model.safetensors", "model.json")
@@ -22,11 +25,17 @@ _WHAT = re.compile(
     re.IGNORECASE,
 )
 
+_LESION = re.compile(r"(?:^|[_-])lesions?(?:$|[_-])", re.IGNORECASE)
+_DESCRIPTION = "dataset_description.json"
+
 _MASK = re.compile(r"(?:^|[_-])(?:d?seg|mask|roi|lesions?|labels?)(?:$|[_-])", re.IGNORECASE)
 
 
-def expand(paths: Sequence[Path], *, deep: bool = False) -> list[Path]:
+def expand(paths: Sequence[Path], *, deep: bool = False, modality: str | None = None) -> list[Path]:
     """Return the NIfTI files that the paths name, a folder standing for every *.nii and *.nii.gz directly in it.
+
+    With `modality`, a BIDS dataset stands for its scans of that modality; one that `pellucid preprocess` wrote, for
+    those in MNI space. Visits that failed its quality control are left out, which is said.
 
     With `deep`, a folder without any stands for those in its sub-folders, as in a BIDS dataset. In a folder, averages
     of a group (group-*) and second copies of maps (*_res-native_*) are left out. A file that does not exist stays in
@@ -40,7 +49,8 @@ def expand(paths: Sequence[Path], *, deep: bool = False) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = _images(path.iterdir()) or (_images(path.rglob("*")) if deep else [])
+            inside = _dataset(path, modality) if modality and (path / _DESCRIPTION).is_file() else []
+            inside = inside or _images(path.iterdir()) or (_images(path.rglob("*")) if deep else [])
             if not inside:
                 raise InputError(path, "the folder holds no .nii or .nii.gz file", "Give files, or a folder of files")
             found |= dict.fromkeys(inside)
@@ -52,13 +62,15 @@ def expand(paths: Sequence[Path], *, deep: bool = False) -> list[Path]:
 def expand_masks(paths: Sequence[Path]) -> list[Path]:
     """Return the lesion masks that the paths name, as `expand` with `deep` does.
 
-    In a folder that holds both, files named as masks (sub-01_lesions, sub-01_label-lesion_mask) count and scans do not.
+    In a folder that holds both, files named as masks (sub-01_lesions, sub-01_label-lesion_mask) count and scans do not;
+    where some are of lesions, other masks do not count either.
     """
     found: list[Path] = []
     for path in paths:
         inside = expand([path], deep=True)
         named = [mask for mask in inside if _MASK.search(stem(mask))] if path.is_dir() else []
-        found += named or inside
+        drawn = [mask for mask in named if _LESION.search(stem(mask))]
+        found += drawn or named or inside
     return list(dict.fromkeys(found))
 
 
@@ -131,6 +143,22 @@ def match_masks(images: Sequence[Path], masks: Iterable[Path]) -> dict[Path, Pat
             "Name masks after their images, such as sub-01_FLAIR.nii.gz and sub-01_lesions.nii.gz",
         )
     return matched
+
+
+def _dataset(root: Path, modality: str) -> list[Path]:
+    """Return the scans of a BIDS dataset, those that quality control refuses left out."""
+    wanted: dict[str, object] = {"suffix": modality}
+    if bids.is_derivative(root):
+        wanted |= {"space": "MNI152NLin6Asym", "desc": "brain", "res": None}
+    refusals = refused(root)
+    found: list[Path] = []
+    for name in bids.participants(root):
+        for session, folder in bids.visits(root, name):
+            if reason := refusals.get((name, session)):
+                console.warn(f"left out: {reason}")
+            else:
+                found += bids.images(folder, wanted)
+    return found
 
 
 def _images(entries: Iterable[Path]) -> list[Path]:

@@ -19,7 +19,10 @@ Model = Annotated[
 ]
 Images = Annotated[
     list[Path],
-    typer.Argument(help="Brain-extracted scans in MNI space, .nii or .nii.gz; a folder stands for all in it."),
+    typer.Argument(
+        help="Brain-extracted scans in MNI space, .nii or .nii.gz; a folder stands for all in it, a BIDS dataset for "
+        "its scans of the model's modality."
+    ),
 ]
 
 
@@ -34,9 +37,9 @@ def predict(
     from pellucid.network.files import load_model
     from pellucid.study.apply import open_scan, predict_scan
 
-    paths = expand(images)
     folder = find_model(model)
     network = load_model(folder)
+    paths = expand(images, modality=network.info.modality)
     rows: dict[Path, dict[str, Any]] = {}
 
     def work(path: Path) -> None:

@@ -85,8 +85,8 @@ def skull_share(volume: Volume, brain: Bools) -> float:
     """
     foreground = volume.data > _BACKGROUND * float(np.percentile(volume.data[brain], 99.0))
     distance = ndimage.distance_transform_edt(~brain, sampling=volume.grid.voxel_sizes)
-    outside = np.count_nonzero(foreground & (distance > _FAR_MM))
-    return float(outside / max(np.count_nonzero(foreground), 1))
+    outside = int(np.count_nonzero(foreground & (distance > _FAR_MM)))
+    return outside / max(int(np.count_nonzero(foreground)), 1)
 
 
 def brain_box(brain: Bools, grid: Grid, margin_mm: float) -> tuple[slice, slice, slice]:

@@ -22,10 +22,18 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
-    """Something to be noticed: `missing`, `warning` or `error`."""
+class Items:
+    """A list."""
 
-    tone: Literal["missing", "warning", "error"]
+    items: Sequence[str | Markup]
+    kind: str = "items"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """Something to be noticed: all is well (`pass`), a `remark`, what is `missing`, a `warning` or an `error`."""
+
+    tone: Literal["pass", "remark", "missing", "warning", "error"]
     text: str | Markup
     kind: str = "note"
 
@@ -40,6 +48,19 @@ class Picture:
     caption: str | Markup
     sources: Sequence[str] = ()
     kind: str = "picture"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flicker:
+    """Two pictures of one size, one upon the other, shown by turns until one of their `names` is chosen."""
+
+    stems: tuple[str, str]
+    suffix: Literal[".png"]
+    names: tuple[str, str]
+    alts: tuple[str, str]
+    caption: str | Markup
+    sources: Sequence[str] = ()
+    kind: str = "flicker"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +105,7 @@ class Code:
     kind: str = "code"
 
 
-Block = Text | Note | Picture | Table | Cards | Code
+Block = Text | Items | Note | Picture | Flicker | Table | Cards | Code
 
 
 @dataclass

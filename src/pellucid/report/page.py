@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-from datetime import UTC, datetime
 from pathlib import Path
 
-import jinja2
-
-import pellucid
 from pellucid.files import write_text
+from pellucid.report.render import embedded, render
 from pellucid.report.run import Run, open_run
 from pellucid.report.section_ledger import ledger
 from pellucid.report.section_lesions import lesions
@@ -23,7 +19,6 @@ from pellucid.report.section_run import problems, summary, what_ran
 REPORT = "report.html"
 CITATION = "CITATION.md"
 FIGURES = "figures"
-_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 def write_report(run: Path) -> Path:
@@ -66,24 +61,12 @@ def _render(run: Run, figures: Path) -> str:
         method(run),
         files(run),
     ]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pellucid.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     study = run.spec.get("study", {})
-    return environment.get_template("report.html.j2").render(
-        name=study.get("name") or run.record.get("study") or run.folder.name,
-        title=study.get("title", ""),
-        version=pellucid.__version__,
-        written=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
-        sections=[section for section in sections if section is not None],
-        embed=lambda picture: _embed(figures / f"{picture.stem}{picture.suffix}"),
+    name = study.get("name") or run.record.get("study") or run.folder.name
+    return render(
+        [section for section in sections if section is not None],
+        kind="report",
+        title=study.get("title") or name,
+        about=f"Study “{name}”",
+        embed=lambda picture: embedded(figures / picture),
     )
-
-
-def _embed(path: Path) -> str:
-    """Return a picture as a data URI."""
-    return f"data:{_TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

@@ -1,0 +1,187 @@
+"""What visits have in common: tables that leave nobody out, verdicts, a human's word, the citation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pellucid.cohort.bids import index_bids
+from pellucid.errors import InputError
+from pellucid.files import read_json, read_tsv, write_json, write_text, write_tsv
+from pellucid.preprocess.citation import citation
+from pellucid.preprocess.group import describe_dataset, summarise
+from pellucid.preprocess.quality import MEASURES
+from pellucid.preprocess.settings import Settings
+from pellucid.preprocess.verdicts import refused
+
+STEPS = [
+    {"step": "brain extraction, t1w", "how": "deepbet, --skull-strip auto", "seconds": 1},
+    {"step": "bias field, t1w", "how": "N4, niimath", "seconds": 1},
+    {"step": "registration, t1w_to_mni", "how": "affine, mutual information, SimpleITK", "seconds": 1},
+    {"step": "registration, flair_to_t1w", "how": "rigid, mutual information, SimpleITK", "seconds": 1},
+    {"step": "tissue", "how": "Gaussian mixture", "seconds": 1},
+    {"step": "lesion filling", "how": "local", "seconds": 1},
+    {"step": "network input", "how": "antialias, robust", "seconds": 1},
+]
+
+
+def record(participant: str, session: str | None = None, **changed: Any) -> dict[str, Any]:
+    return {
+        "visit": f"{participant}_{session}" if session else participant,
+        "participant_id": participant,
+        "session_id": session,
+        "state": "done",
+        "error": None,
+        "verdict": "pass",
+        "findings": [],
+        "warnings": [],
+        "measures": {"brain_dice": 0.95, "lesion_ml": None},
+        "steps": STEPS,
+        "settings": Settings().to_json(),
+        "versions": {"pellucid": "0.1.0"},
+        **changed,
+    }
+
+
+FAILED = {"state": "failed", "error": "x.nii: is broken. Mend it.", "verdict": None, "measures": {}, "steps": []}
+FLAGGED = {
+    "verdict": "fail",
+    "findings": [{"measure": "brain_dice", "verdict": "fail", "text": "Dice is 0.3, below 0.88: wrong"}],
+}
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    people = pd.DataFrame(
+        {
+            "participant_id": ["sub-01", "sub-02", "sub-03", "sub-09"],
+            "group": ["MS", "HC", "MS", "HC"],
+            "age": [40, 41, 42, 43],
+        }
+    )
+    write_tsv(folder / "participants.tsv", people)
+    write_json(folder / "participants.json", {"age": {"Units": "year"}})
+    write_tsv(folder / "sub-02" / "sub-02_sessions.tsv", pd.DataFrame({"session_id": ["ses-1"], "age": [41.5]}))
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path: Path, raw: Path) -> Path:
+    folder = tmp_path / "out"
+    describe_dataset(folder, raw, None)
+    for entry in (record("sub-01"), record("sub-02", "ses-1", **FLAGGED), record("sub-03", **FAILED)):
+        write_json(folder / "logs" / f"{entry['visit']}.json", entry)
+    for name in ("sub-01/anat/sub-01", "sub-02/ses-1/anat/sub-02_ses-1"):
+        for kind in (
+            "desc-preproc_FLAIR",
+            "space-MNI152NLin6Asym_desc-brain_FLAIR",
+            "space-MNI152NLin6Asym_desc-filled_FLAIR",
+        ):
+            write_text(folder / f"{name}_{kind}.nii.gz", "")
+    write_text(folder / "sub-01/anat/sub-01_space-MNI152NLin6Asym_res-network_desc-brain_FLAIR.nii.gz", "")
+    write_text(folder / "sub-01/anat/sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz", "")
+    write_text(folder / "sub-01/anat/sub-01_space-MNI152NLin6Asym_desc-brain_mask.nii.gz", "")
+    return folder
+
+
+def test_nobody_is_left_out_and_nothing_is_made_up(out: Path, raw: Path) -> None:
+    table = summarise(out, raw)
+    written = read_tsv(out / "quality.tsv")
+    assert list(written["participant_id"]) == ["sub-01", "sub-02", "sub-03"]
+    assert list(written["state"]) == ["done", "done", "failed"]
+    assert table["error"].tolist()[2] == "x.nii: is broken. Mend it."
+    assert written["lesion_ml"].isna().all()
+    assert written["brain_dice"].tolist()[:2] == [0.95, 0.95]
+    assert {"verdict", "override", *MEASURES} <= set(written.columns)
+    assert set(read_json(out / "quality.json")) >= set(MEASURES)
+    people = read_tsv(out / "participants.tsv")
+    assert people.to_dict("list") == {
+        "participant_id": ["sub-01", "sub-02", "sub-03"],
+        "group": ["MS", "HC", "MS"],
+        "age": [40, 41, 42],
+    }
+    assert read_json(out / "participants.json") == {"age": {"Units": "year"}}
+    assert read_tsv(out / "sub-02" / "sub-02_sessions.tsv")["age"].tolist() == [41.5]
+
+
+def test_a_raw_dataset_without_participants_is_no_obstacle(out: Path, tmp_path: Path) -> None:
+    summarise(out, tmp_path / "raw2")
+    assert list(read_tsv(out / "participants.tsv").columns) == ["participant_id"]
+
+
+def test_what_failed_quality_control_is_refused_until_a_human_admits_it(out: Path, raw: Path) -> None:
+    summarise(out, raw)
+    (key,) = refused(out)
+    assert key == ("sub-02", "ses-1")
+    assert "Dice is 0.3" in refused(out)[key]
+    table = read_tsv(out / "quality.tsv")
+    table["override"] = ["exclude", "use", None]
+    write_tsv(out / "quality.tsv", table)
+    assert list(refused(out)) == [("sub-01", None)]
+    summarise(out, raw)  # made anew, the human's word is kept
+    assert read_tsv(out / "quality.tsv")["override"].tolist()[:2] == ["exclude", "use"]
+    table["override"] = ["yes", None, None]
+    write_tsv(out / "quality.tsv", table)
+    with pytest.raises(InputError, match="override of sub-01 is 'yes'.*Write use or exclude"):
+        summarise(out, raw)
+
+
+def test_a_cohort_takes_the_scans_in_mni_space_and_none_that_is_refused(out: Path, raw: Path) -> None:
+    summarise(out, raw)
+    index = index_bids(out, modality="FLAIR")
+    assert list(index["participant_id"]) == ["sub-01", "sub-02", "sub-03"]
+    assert index["image"][0].endswith("sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz")
+    assert index["lesion_mask"][0].endswith("sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
+    assert pd.isna(index["problem"][0])
+    assert pd.isna(index["lesion_mask"][1])
+    assert "failed quality control" in index["problem"][1]
+    assert "has no FLAIR image" in index["problem"][2]
+    assert index["age"].tolist() == [40.0, 41.5, 42.0]
+    filled = index_bids(out, modality="FLAIR", desc="filled")
+    assert filled["image"][0].endswith("desc-filled_FLAIR.nii.gz")
+
+
+def test_a_dataset_is_described_once_and_never_over_another(tmp_path: Path, raw: Path) -> None:
+    (raw / "derivatives" / "lesions").mkdir(parents=True)
+    out = raw / "derivatives" / "pellucid"
+    describe_dataset(out, raw, None)
+    content = read_json(out / "dataset_description.json")
+    assert content["DatasetType"] == "derivative"
+    assert content["DatasetLinks"] == {"raw": "../..", "lesions": "../lesions"}
+    describe_dataset(out, raw, None)
+    with pytest.raises(InputError, match="is the raw dataset itself"):
+        describe_dataset(raw, raw, None)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    with pytest.raises(InputError, match="the folder is not empty"):
+        describe_dataset(tmp_path / "full", raw, None)
+    write_json(tmp_path / "other" / "dataset_description.json", {"GeneratedBy": [{"Name": "fMRIPrep"}]})
+    with pytest.raises(InputError, match="holds a dataset made by fMRIPrep"):
+        describe_dataset(tmp_path / "other", raw, None)
+
+
+def test_without_any_visit_there_is_nothing_to_sum_up(tmp_path: Path, raw: Path) -> None:
+    with pytest.raises(InputError, match="holds no visit that was processed"):
+        summarise(tmp_path / "none", raw)
+
+
+def test_the_citation_says_what_ran_and_in_how_many() -> None:
+    text = citation([record("sub-01"), record("sub-02", steps=STEPS[:3]), record("sub-03", **FAILED)])
+    assert "Of 3 visits, 2 were processed and 1 failed." in text
+    assert "FLAIRs were registered to the T1w scans with 6 parameters (in 1 of 2 visits)." in text
+    assert "Lesions were filled from the healthy white matter around each" in text
+    assert "(Valverde 2014) (in 1 of 2 visits)" in text
+    for name in ("Eitel", "Fisch", "Tustison", "Mattes", "Lowekamp", "Valverde", "Zhang"):
+        assert text.count(f"- {name}") == 1, name
+
+
+def test_the_citation_does_not_cite_what_did_not_run() -> None:
+    skipped = [{"step": "brain extraction, t1w", "how": "given: mask.nii.gz", "seconds": 0}]
+    text = citation([record("sub-01", steps=skipped)])
+    assert "existed before were used as given" in text
+    for name in ("Fisch", "Tustison", "Mattes", "Valverde", "Zhang"):
+        assert name not in text

@@ -1,0 +1,70 @@
+"""Names and folders of BIDS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid import bids
+from pellucid.files import write_json
+
+labels = st.text("abcXYZ019", min_size=1, max_size=4)
+named = st.dictionaries(st.sampled_from([e for e in bids.ENTITIES if e not in ("sub", "ses")]), labels, max_size=5)
+
+
+@given(labels, st.none() | labels, named)
+def test_a_name_says_what_it_was_made_of(label: str, session: str | None, pairs: dict[str, str]) -> None:
+    name = bids.file_name(f"sub-{label}", f"ses-{session}" if session else None, "FLAIR", ".nii.gz", **pairs)
+    said = bids.entities(Path(name))
+    assert said == {"sub": label, **({"ses": session} if session else {}), **pairs, "suffix": "FLAIR"}
+    order = [bids.ENTITIES.index(key) for key in said if key != "suffix"]
+    assert order == sorted(order)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    for name in (
+        "sub-02/anat/sub-02_FLAIR.nii",
+        "sub-01/ses-b/anat/sub-01_ses-b_acq-3d_run-1_FLAIR.nii.gz",
+        "sub-01/ses-b/anat/sub-01_ses-b_acq-2d_FLAIR.nii.gz",
+        "sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz",
+        "sub-01/ses-a/anat/sub-01_ses-a_T1w.json",
+        "sub-3_x/anat/sub-3_T1w.nii",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_participants_and_their_visits(dataset: Path) -> None:
+    assert bids.participants(dataset) == ["sub-01", "sub-02"]
+    assert [session for session, _ in bids.visits(dataset, "sub-01")] == ["ses-a", "ses-b"]
+    assert bids.visits(dataset, "sub-02") == [(None, dataset / "sub-02" / "anat")]
+    assert bids.visits(dataset, "sub-99") == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"suffix": "FLAIR"}, ["2d", "3d"]),
+        ({"suffix": "FLAIR", "acquisition": "3d"}, ["3d"]),
+        ({"suffix": "FLAIR", "acq": ["2d", "9"]}, ["2d"]),
+        ({"suffix": "FLAIR", "run": None}, ["2d"]),
+        ({"suffix": "FLAIR", "run": 1}, ["3d"]),
+        ({"suffix": "T1w"}, []),
+    ],
+)
+def test_images_are_chosen_by_their_entities(dataset: Path, wanted: dict[str, object], found: list[str]) -> None:
+    folder = dataset / "sub-01" / "ses-b" / "anat"
+    assert [bids.entities(path)["acq"] for path in bids.images(folder, wanted)] == found
+
+
+def test_a_dataset_says_whether_it_is_derived(tmp_path: Path) -> None:
+    assert not bids.is_derivative(tmp_path)
+    write_json(tmp_path / "dataset_description.json", bids.description("a", "raw", License="CC0"))
+    assert not bids.is_derivative(tmp_path)
+    write_json(tmp_path / "dataset_description.json", bids.description("a", "derivative"))
+    assert bids.is_derivative(tmp_path)
