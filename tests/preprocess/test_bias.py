@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
 from pellucid.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
@@ -15,7 +16,6 @@ from pellucid.image.nifti import read_volume, write_volume
 from pellucid.preprocess import bias
 from pellucid.preprocess.bias import correct_bias
 from pellucid.preprocess.brain import extract_brain
-from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
 
 def slow_field(shape: tuple[int, ...], strength: float) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
 from pellucid.errors import InputError
 from pellucid.image.grid import Grid
@@ -15,7 +16,6 @@ from pellucid.image.resample import resample
 from pellucid.preprocess import brain as module
 from pellucid.preprocess.brain import brain_box, crop, extract_brain, skull_share, weights
 from pellucid.preprocess.quality import dice
-from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
 
 def test_a_box_holds_the_brain_and_its_margin() -> None:

@@ -126,7 +126,7 @@ def test_what_failed_quality_control_is_refused_until_a_human_admits_it(out: Pat
     assert read_tsv(out / "quality.tsv")["override"].tolist()[:2] == ["exclude", "use"]
     table["override"] = ["yes", None, None]
     write_tsv(out / "quality.tsv", table)
-    with pytest.raises(InputError, match="override of sub-01 is 'yes'.*Write use or exclude"):
+    with pytest.raises(InputError, match=r"override of sub-01 is 'yes'.*Write use or exclude"):
         summarise(out, raw)
 
 

@@ -86,7 +86,7 @@ def test_participants_and_sessions_are_chosen_with_or_without_prefix(dataset: Pa
         "sub-02_ses-3",
     ]
     assert names(find_visits(dataset, sessions=["1"])) == ["sub-02_ses-1"]
-    with pytest.raises(InputError, match="holds no sub-99.*Its participants are sub-01, sub-02"):
+    with pytest.raises(InputError, match=r"holds no sub-99.*Its participants are sub-01, sub-02"):
         find_visits(dataset, participants=["99"])
     with pytest.raises(InputError, match="no visit is one of ses-9"):
         find_visits(dataset, sessions=["9"])

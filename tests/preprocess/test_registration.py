@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import SimpleITK
+from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
 from pellucid.errors import InputError
 from pellucid.image.grid import Grid
@@ -17,7 +18,6 @@ from pellucid.image.resample import resample
 from pellucid.preprocess.brain import extract_brain
 from pellucid.preprocess.itk import moved
 from pellucid.preprocess.registration import Side, displacement, register
-from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
 GRID = grid_of((70, 84, 64), (2.0, 2.0, 2.0))
 

@@ -137,13 +137,14 @@ def _do(job: Job) -> Record:
     try:
         record["inputs"] = _inputs(job.outputs.visit)
         chain = process_visit(job.outputs, job.settings, threads=job.threads)
-        findings = judge(chain.measures)
+        measures = {name: _plain(value) for name, value in chain.measures.items()}
+        findings = judge(measures)
         record |= {
             "state": "done",
             "verdict": verdict_of(findings),
             "findings": [{"measure": f.measure, "verdict": f.verdict, "text": f.text} for f in findings],
             "warnings": chain.warnings,
-            "measures": {name: _plain(value) for name, value in chain.measures.items()},
+            "measures": measures,
             "steps": chain.steps,
         }
     except (PellucidError, OSError) as error:

@@ -20,6 +20,7 @@ from pellucid.report.style import save
 
 RGB = npt.NDArray[np.uint8]
 
+_PNG = {"compress_level": 3}
 _WEBP = {"quality": 82, "method": 2}  # a fifth of the PNG, and nothing of it to be seen
 
 
@@ -73,10 +74,8 @@ class Gallery:
         """Write a picture as PNG; return its whole stem."""
         stem = f"{self.prefix}_desc-{stem}"
         with atomic_path(self.root / self.folder / f"{stem}.png") as temporary:
-            matplotlib.image.imsave(temporary, image)
-        content = io.BytesIO()
-        matplotlib.image.imsave(content, image, format="webp", pil_kwargs=_WEBP)
-        self._embedded[f"{stem}.png"] = data_uri(content.getvalue(), ".webp")
+            matplotlib.image.imsave(temporary, image, pil_kwargs=_PNG)
+        self._embedded[f"{stem}.png"] = _webp(image)
         return stem
 
     def embed(self, name: str) -> str:
@@ -85,3 +84,15 @@ class Gallery:
 
     def _file(self, stem: str) -> list[str]:
         return [(self.folder / f"{stem}.png").as_posix()]
+
+
+def shrunk(path: Path) -> str:
+    """Return a PNG of any other page as a data URI, small."""
+    image = matplotlib.image.imread(path)[..., :3]
+    return _webp((image * 255).round().astype(np.uint8))
+
+
+def _webp(image: RGB) -> str:
+    content = io.BytesIO()
+    matplotlib.image.imsave(content, image, format="webp", pil_kwargs=_WEBP)
+    return data_uri(content.getvalue(), ".webp")

@@ -107,7 +107,7 @@ class Outline:
     canvas: Canvas
     colour: str
     level: float = 0.5
-    width: float = 1.3
+    width: float = 0.9
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def busiest(marked: Bools, count: int, apart: int) -> list[int]:
 def largest(marked: Bools, count: int) -> list[tuple[int, int, int, int]]:
     """Return size and place of the `count` largest lesions (26 neighbours), largest first: (voxels, i, j, k).
 
-    The place is the centre of the axial slice that holds most of it.
+    The place is the innermost of the axial slice that holds most of it.
     """
     labels, _ = ndimage.label(marked, np.ones((3, 3, 3)))
     sizes = np.bincount(labels.ravel())
@@ -113,7 +113,8 @@ def largest(marked: Bools, count: int) -> list[tuple[int, int, int, int]]:
             box = boxes[label - 1]
             own = labels[box] == label
             k = int(own.sum(axis=(0, 1)).argmax())
-            i, j = (round(float(c)) for c in np.argwhere(own[:, :, k]).mean(axis=0))
+            depth = ndimage.distance_transform_edt(np.pad(own[:, :, k], 1))[1:-1, 1:-1]
+            i, j = (int(c) for c in np.unravel_index(depth.argmax(), depth.shape))
             found.append((int(sizes[label]), i + box[0].start, j + box[1].start, k + box[2].start))
     return found
 
@@ -131,7 +132,7 @@ def _slices(scene: _Scene) -> npt.NDArray[np.uint8]:
     grey = sheet.assemble([[shade(plane.cut(image), scene.limits) for plane in planes] for image in images])
     masks = [[plane.cut(scene.marked) for plane in planes] for _ in images]
     outlines = []
-    for r, (colour, line) in enumerate(((LESION, 1.2), (_FAINT, 0.6))[: len(images)]):
+    for r, (colour, line) in enumerate(((LESION, 0.8), (_FAINT, 0.6))[: len(images)]):
         shown = [cuts if at == r else [np.zeros_like(cut) for cut in cuts] for at, cuts in enumerate(masks)]
         outlines.append(Outline(sheet.assemble(shown), colour, width=line))
     return draw(sheet, grey, outlines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from markupsafe import Markup
 
 from pellucid.image.nifti import Volume
@@ -55,28 +57,27 @@ def alignment(source: Source, gallery: Gallery) -> Section:
         section.add(_absent(source, "flair_mni" if flair is None else "t1w_mni"))
         return section
     sheet = mni_sheet()
-    white, csf = source.volume("white"), source.volume("csf")
-    outlines = []
-    lines: list[Markup] = []
-    if white and csf:
-        for tissue, colour, word in ((csf, FLUID, "fluid"), (white, WHITE, "white matter")):
-            outlines.append(Outline(sheet.of_volume(tissue.data, tissue.grid), colour))
-            lines.append(key(colour, word))
+    fluid = source.volume("csf")
+    outlines, border = [], Markup("")
+    if fluid:
+        outlines.append(Outline(sheet.of_volume(fluid.data, fluid.grid), FLUID))
+        border = Markup(" {}, as found on the T1w: it must follow the edges of both.").format(
+            key(FLUID, "Border between tissue and fluid")
+        )
     else:
-        section.add(_absent(source, "white" if white is None else "csf"))
+        section.add(_absent(source, "csf"))
     images = (draw(sheet, grey_of(sheet, flair), outlines), draw(sheet, grey_of(sheet, t1w), outlines))
-    borders = Markup(" Lines are borders of the T1w's tissue: {}.").format(Markup(", ").join(lines)) if lines else ""
     section.add(
         gallery.flicker(
             ("alignment_FLAIR", "alignment_T1w"),
             images,
             names=("FLAIR", "T1w"),
             alts=(
-                "Slices of the FLAIR with the borders of tissue found on the T1w.",
-                "The same slices of the T1w with the same borders.",
+                "Slices of the FLAIR with the border of fluid that was found on the T1w.",
+                "The same slices of the T1w with the same border.",
             ),
-            caption=Markup("FLAIR and T1w of this visit in MNI space.{} {} {}").format(borders, _ALTERNATE, _THREE),
-            sources=source.files("flair_mni", "t1w_mni", "white", "csf"),
+            caption=Markup("FLAIR and T1w of this visit in MNI space.{} {} {}").format(border, _ALTERNATE, _THREE),
+            sources=source.files("flair_mni", "t1w_mni", "csf"),
         )
     )
     return section
@@ -122,8 +123,8 @@ def thumbnail(source: Source, gallery: Gallery) -> None:
 
 
 def _on_template(source: Source, gallery: Gallery, role: str, word: str, scan: Volume) -> Block:
-    sheet, average = mni_sheet(), template()
-    images = (draw(sheet, grey_of(sheet, scan), average.outlines), _template_picture())
+    sheet = mni_sheet()
+    images = (draw(sheet, grey_of(sheet, scan), template().outlines), _template_picture())
     return gallery.flicker(
         (f"registration_{word}", f"registration_{word}template"),
         images,
@@ -139,6 +140,7 @@ def _on_template(source: Source, gallery: Gallery, role: str, word: str, scan: V
     )
 
 
+@cache
 def _template_picture() -> RGB:
     return draw(mni_sheet(), template().grey, template().outlines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,16 +86,6 @@ def headline(source: Source) -> Section | None:
         for name in _CARDS
         if values.get(name) is not None
     ]
-    if (spent := source.record.get("seconds")) is not None:
-        threads = source.record.get("threads", 1)
-        cards.append(
-            Card(
-                value=seconds(spent),
-                label="Time",
-                detail=f"{threads} thread{'s' if threads != 1 else ''}",
-                source=source.log,
-            )
-        )
     if not values:
         return None
     return Section("numbers", "In numbers", [Cards(cards=cards)])
@@ -140,7 +131,10 @@ def how(source: Source) -> Section:
     if not steps:
         section.add(Note(tone="missing", text="The record lists no steps: the visit did not come to its end."))
         return section
-    rows = [[capital(step["step"]), step["how"], seconds(step["seconds"])] for step in steps]
+    rows = [
+        [capital(_named(step["step"]).replace("_", " ")), _named(step["how"]), seconds(step["seconds"])]
+        for step in steps
+    ]
     caption = f"What was done, in order; {seconds(source.record.get('seconds'))} in all."
     section.add(Table(header=["Step", "How", "Time"], rows=rows, caption=caption, sources=[source.log], words=2))
     return section
@@ -195,7 +189,8 @@ def with_unit(value: float | None, measure: Measure) -> str:
     """Write a value with its unit; a share is a number from 0 to 1."""
     if value is None or math.isnan(value):
         return DASH
-    return f"{number(value)} {measure.unit}" if measure.unit and measure.unit != "share" else number(value)
+    text = number(value, 4 if abs(value) >= 1 else 3)  # mutual information is judged by its third decimal
+    return f"{text} {measure.unit}" if measure.unit and measure.unit != "share" else text
 
 
 def bounds(span: tuple[float, float], word: str = "") -> str:
@@ -217,11 +212,16 @@ def capital(text: str) -> str:
 
 def sentence(text: str) -> str:
     """Make a sentence of a remark: roles as they are called, a capital letter, a full stop."""
-    for role, word in (("t1w:", "T1w:"), ("flair:", "FLAIR:")):
-        text = word + text.removeprefix(role) if text.startswith(role) else text
-    text = capital(text)
+    text = capital(_named(text))
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _bounded(measure: Measure) -> bool:
     return any(math.isfinite(bound) for bound in (*measure.check, *measure.fail))
+
+
+def _named(text: str) -> str:
+    """Call images as they are called, where a word or a part between underscores is a role."""
+    for role, word in (("t1w", "T1w"), ("flair", "FLAIR"), ("mni", "MNI")):
+        text = re.sub(rf"(?<![a-z/.-]){role}(?![a-z/.-])", word, text)
+    return text

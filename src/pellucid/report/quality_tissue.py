@@ -15,7 +15,7 @@ from pellucid.report.quality_source import TISSUES, Source
 from pellucid.report.quality_views import grey_of, key, mni_rows, mni_sheet
 from pellucid.report.style import SERIES, STYLES, styled
 
-_COLOURS = {"csf": "#3f7fff", "grey": "#f2a93b", "white": "#e8404f"}
+_COLOURS = {"csf": "#5b3fd6", "grey": "#1fa398", "white": "#fde725"}
 _NAMES = {"csf": "fluid", "grey": "grey matter", "white": "white matter"}
 _OPACITY = 0.5
 _READ = {
@@ -24,6 +24,7 @@ _READ = {
     "filled_network": "FLAIR with filled lesions",
 }
 _BINS = 120
+_PILED = 0.05  # of the values in the lowest bin: scaling cut them off
 
 
 def tissue(source: Source, gallery: Gallery) -> Section:
@@ -66,6 +67,8 @@ def network(source: Source, gallery: Gallery) -> Section:
     sheet = Sheet.of(mni_rows(*(_READ[name] for name in found)))
     rows = [tiles(row, image.data, image.grid, order=0) for row, image in zip(sheet.rows, found.values(), strict=True)]
     windows = [window(image.data[image.data != 0]) for image in found.values()]
+    if "filled_network" in found and "flair_network" in found:
+        windows[-1] = windows[-2]  # to be compared
     grey = sheet.assemble([[shade(cut, w) for cut in cuts] for cuts, w in zip(rows, windows, strict=True)])
     settings = source.record.get("settings", {})
     grid = str(next(iter(found.values())).grid)
@@ -103,15 +106,18 @@ def tinted(grey: Canvas, shares: dict[str, Canvas]) -> Canvas:
 @styled
 def _histogram(images: dict[str, npt.NDArray[np.float32]]) -> Figure:
     figure = Figure(figsize=(8.8, 2.8), layout="constrained")
-    axes = figure.subplots()
+    axes, top = figure.subplots(), 0.0
     for (name, image), colour, style in zip(images.items(), SERIES, STYLES, strict=False):
         values = image[image != 0]
-        low, high = np.percentile(values, (0.0, 99.95))
-        counts, edges = np.histogram(values, _BINS, (float(low), float(max(high, low + 1e-6))))
-        width = edges[1] - edges[0]
-        axes.plot((edges[1:] + edges[:-1]) / 2, counts / values.size / width, color=colour, linestyle=style, label=name)
+        low, high = float(values.min()), float(np.percentile(values, 99.95))
+        counts, edges = np.histogram(values, _BINS, (low, max(high, low + 1e-6)))
+        share = counts[0] / values.size
+        label = f"{name}, {100 * share:.0f} % at the lowest value" if share > _PILED else name
+        heights = counts / values.size / (edges[1] - edges[0])
+        top = max(top, float(heights[1:].max()))
+        axes.plot((edges[1:] + edges[:-1]) / 2, heights, color=colour, linestyle=style, label=label)
     axes.set_xlabel("value")
     axes.set_ylabel("density")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0.0, 1.15 * top or None)  # what is piled up at the lowest value would hide the rest
     axes.legend()
     return figure

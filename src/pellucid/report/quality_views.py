@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 from markupsafe import Markup
+from scipy import ndimage
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
 from pellucid.atlas.tissue_priors import tissue_priors
@@ -27,6 +28,7 @@ _SPANS: dict[Direction, tuple[float, float]] = {
 }
 _COUNTS: dict[Direction, int] = {"axial": 7, "coronal": 7, "sagittal": 6}
 _AROUND_MM = 12.0
+_SMOOTH = 1.0  # voxels: the template's surface is stepped and has spurs
 _ENOUGH = 100_000  # voxels that tell a brain's extent
 _INNER = 0.1  # share of a brain's extent that the outermost slices lie within
 
@@ -104,4 +106,8 @@ def grey_of(sheet: Sheet, volume: Volume, limits: tuple[float, float] | None = N
 @cache
 def _template_volumes() -> tuple[Canvas, Canvas, Canvas]:
     """Return template, brain and white matter on MNI_1MM; half a second."""
-    return mni_template(MNI_1MM), mni_brain_mask(MNI_1MM).astype(np.float32), tissue_priors(MNI_1MM)[2].copy()
+    return (
+        mni_template(MNI_1MM),
+        ndimage.gaussian_filter(mni_brain_mask(MNI_1MM).astype(np.float32), _SMOOTH),
+        tissue_priors(MNI_1MM)[2].copy(),
+    )

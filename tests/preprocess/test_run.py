@@ -1,0 +1,198 @@
+"""Many visits: a bad one stops no other, what is done is not done again, and everything is written down."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid.errors import InputError
+from pellucid.files import read_json, read_tsv, write_json
+from pellucid.preprocess import run as module
+from pellucid.preprocess.chain import Chain
+from pellucid.preprocess.inputs import Visit, find_visits
+from pellucid.preprocess.outputs import Outputs
+from pellucid.preprocess.run import preprocess, read_records
+from pellucid.preprocess.settings import Settings
+
+Work = Callable[[Outputs, Settings], Chain]
+
+
+@pytest.fixture
+def visits(tmp_path: Path) -> list[Visit]:
+    for label in ("01", "02", "03"):
+        path = tmp_path / "raw" / f"sub-{label}" / "anat" / f"sub-{label}_T1w.nii.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(label.encode())
+    return find_visits(tmp_path / "raw")
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace the work on a visit by next to nothing; return the list of whom it was done for."""
+    names: list[str] = []
+
+    def work(outputs: Outputs, settings: Settings, *, threads: int = 1) -> Chain:
+        name = outputs.visit.name
+        names.append(name)
+        if outputs.visit.problem:
+            raise InputError(name, outputs.visit.problem, "Mend it")
+        outputs.write_transform("t1w_to_mni", np.eye(4))
+        chain = Chain(outputs, settings, threads)
+        chain.measures |= {"brain_dice": 0.5 if name == "sub-02" else 0.97, "lesion_ml": float("nan")}
+        return chain
+
+    monkeypatch.setattr(module, "process_visit", work)
+    return names
+
+
+def test_records_hold_what_was_done_and_measured(visits: list[Visit], tmp_path: Path, done: list[str]) -> None:
+    records = list(preprocess(visits, tmp_path / "out", Settings()))
+    assert [(r["visit"], r["state"], r["verdict"], r["fresh"]) for r in records] == [
+        ("sub-01", "done", "pass", True),
+        ("sub-02", "done", "fail", True),
+        ("sub-03", "done", "pass", True),
+    ]
+    assert records[0]["measures"] == {"brain_dice": 0.97, "lesion_ml": None}
+    assert records[0]["files"] == {"t1w_to_mni": "sub-01/anat/sub-01_from-T1w_to-MNI152NLin6Asym_mode-image_xfm.txt"}
+    assert records[0]["inputs"][0]["role"] == "t1w"
+    assert len(records[0]["inputs"][0]["sha256"]) == 64
+    assert "below 0.88" in records[1]["findings"][0]["text"]
+    assert records[0]["versions"].keys() >= {"pellucid", "SimpleITK", "niimath", "deepbet"}
+    assert [record["visit"] for record in read_records(tmp_path / "out")] == ["sub-01", "sub-02", "sub-03"]
+
+
+def test_what_is_done_is_not_done_again_unless_something_changed(
+    visits: list[Visit], tmp_path: Path, done: list[str]
+) -> None:
+    out = tmp_path / "out"
+    list(preprocess(visits, out, Settings()))
+    done.clear()
+    assert [record["fresh"] for record in preprocess(visits, out, Settings())] == [False] * 3
+    assert done == []
+    assert visits[0].t1w is not None
+    visits[0].t1w.write_bytes(b"another scan")
+    list(preprocess(visits, out, Settings()))
+    assert done == ["sub-01"]
+    done.clear()
+    list(preprocess(visits, out, Settings(seed=1)))
+    assert done == ["sub-01", "sub-02", "sub-03"]
+    done.clear()
+    (out / read_json(out / "logs" / "sub-02.json")["files"]["t1w_to_mni"]).unlink()
+    list(preprocess(visits, out, Settings(seed=1)))
+    assert done == ["sub-02"]
+
+
+def test_a_visit_that_was_killed_is_done_from_its_start(visits: list[Visit], tmp_path: Path, done: list[str]) -> None:
+    out = tmp_path / "out"
+    list(preprocess(visits, out, Settings()))
+    record = read_json(out / "logs" / "sub-02.json") | {"state": "running"}
+    write_json(out / "logs" / "sub-02.json", record)
+    left = out / "sub-02" / "anat" / "sub-02_space-MNI152NLin6Asym_label-WM_probseg.nii.gz"
+    left.write_bytes(b"half")
+    done.clear()
+    list(preprocess(visits, out, Settings()))
+    assert done == ["sub-02"]
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (InputError("x.nii", "is broken", "Mend it"), "x.nii: is broken. Mend it."),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (ZeroDivisionError("oh"), "unexpected ZeroDivisionError: oh. Please report it"),
+        (MemoryError(), "unexpected MemoryError"),
+    ],
+)
+def test_one_bad_visit_never_stops_the_others(
+    visits: list[Visit],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    done: list[str],
+    error: Exception,
+    words: str,
+) -> None:
+    good = module.process_visit
+
+    def work(outputs: Outputs, settings: Settings, *, threads: int = 1) -> Chain:
+        if outputs.visit.name == "sub-02":
+            raise error
+        return good(outputs, settings, threads=threads)
+
+    monkeypatch.setattr(module, "process_visit", work)
+    records = list(preprocess(visits, tmp_path / "out", Settings()))
+    assert [record["state"] for record in records] == ["done", "failed", "done"]
+    assert words in records[1]["error"]
+    assert read_json(tmp_path / "out" / "logs" / "sub-02.json")["error"] == records[1]["error"]
+    assert records[1]["verdict"] is None
+    assert records[1]["measures"] == {}
+    monkeypatch.setattr(module, "process_visit", good)
+    done.clear()
+    assert list(preprocess(visits, tmp_path / "out", Settings()))[2]["state"] == "done"  # tried again
+    assert done == ["sub-02"]
+
+
+def test_cores_are_shared_out(visits: list[Visit], tmp_path: Path, done: list[str]) -> None:
+    records = list(preprocess(visits[:1], tmp_path / "out", Settings(), workers=4, cores=4))
+    assert records[0]["threads"] == 4
+
+
+@pytest.mark.slow
+def test_visits_fail_side_by_side_and_a_full_disk_is_said(tmp_path: Path) -> None:
+    """Real processes: unreadable scans in two workers; and a limit on the size of files in place of a full disk."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import json, resource, sys\n"
+        "from pathlib import Path\n"
+        "from pellucid.preprocess.inputs import find_visits\n"
+        "from pellucid.preprocess.run import preprocess\n"
+        "from pellucid.preprocess.settings import Settings\n"
+        "if __name__ == '__main__':\n"
+        "    limit = int(sys.argv[4])\n"
+        "    if limit:\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+        "    settings = Settings(skip=('bias', 'registration', 'tissue'))\n"
+        "    visits = find_visits(Path(sys.argv[1]))\n"
+        "    for r in preprocess(visits, Path(sys.argv[2]), settings, workers=int(sys.argv[3])):\n"
+        "        print(json.dumps([r['visit'], r['state'], r['error']]), flush=True)\n"
+    )
+    from pellucid.simulate.cohort import simulate_cohort
+    from pellucid.simulate.settings import CohortSettings
+
+    raw = tmp_path / "raw"
+    simulate_cohort(raw, CohortSettings(patients=1, controls=1, seed=1, voxel_size=2.0))
+    people = {
+        record["group"]: record["participant_id"] for record in read_tsv(raw / "participants.tsv").to_dict("records")
+    }
+    shutil.rmtree(raw / people["HC"])
+    shutil.rmtree(raw / "derivatives" / "lesions" / people["HC"])
+    for label in ("98", "99"):
+        (raw / f"sub-{label}" / "anat").mkdir(parents=True)
+        (raw / f"sub-{label}" / "anat" / f"sub-{label}_T1w.nii.gz").write_bytes(b"no scan")
+
+    def lines(workers: int, limit: int, out: str) -> dict[str, list[Any]]:
+        command = [sys.executable, str(script), str(raw), str(tmp_path / out), str(workers), str(limit)]
+        finished = subprocess.run(command, capture_output=True, text=True, check=True)
+        return {line[0]: line[1:] for line in map(json.loads, finished.stdout.splitlines())}
+
+    good = lines(2, 0, "out")
+    patient = people["MS"]
+    assert good[patient] == ["done", None]
+    for name in ("sub-98", "sub-99"):
+        assert good[name][0] == "failed"
+        assert "is not NIfTI" in good[name][1]
+    full = lines(1, 100_000, "full")
+    assert full[patient][0] == "failed"
+    assert "File too large" in full[patient][1]
+    assert full["sub-99"][0] == "failed"
+    # Nothing half-written lies about.
+    assert not [path for path in (tmp_path / "full").rglob(".*") if path.is_file()]
