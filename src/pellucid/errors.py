@@ -33,5 +33,9 @@ class InputError(PellucidError):
         return type(self), (self.where, self.what, self.fix)
 
 
+class UnusableError(PellucidError):
+    """Data of the user's that cannot be used; the message says where, what and how to mend it."""
+
+
 class LeakageError(PellucidError):
     """Participants stand on both sides of a border that a fair evaluation must keep."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
-from html.parser import HTMLParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,6 @@ from pellucid.report.section_lesions import lesions
 from pellucid.report.section_regions import regions
 
 
-class _Page(HTMLParser):
-    """All tags of a page with their attributes, and its text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    def of(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
 @pytest.fixture(scope="module")
 def reported(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory with its report."""
@@ -47,11 +27,11 @@ def reported(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="module")
-def page(reported: Path) -> _Page:
-    return _Page((reported / "report.html").read_text(encoding="utf-8"))
+def page(reported: Path, parse: Callable[[str], Any]) -> Any:
+    return parse((reported / "report.html").read_text(encoding="utf-8"))
 
 
-def test_the_page_needs_nothing_but_itself(reported: Path, page: _Page) -> None:
+def test_the_page_needs_nothing_but_itself(reported: Path, page: Any) -> None:
     text = (reported / "report.html").read_text(encoding="utf-8")
     assert (reported / "report.html").stat().st_size < 10e6
     assert not re.search(r'(?:src|href|url|@import)\s*[=(]\s*["\']?\s*(?:https?:)?//', text)
@@ -59,7 +39,7 @@ def test_the_page_needs_nothing_but_itself(reported: Path, page: _Page) -> None:
     assert all((image["src"] or "").startswith("data:image/") for image in page.of("img"))
 
 
-def test_every_link_leads_somewhere(reported: Path, page: _Page) -> None:
+def test_every_link_leads_somewhere(reported: Path, page: Any) -> None:
     anchors = {attributes.get("id") for _, attributes in page.tags}
     links = [str(link["href"]) for link in page.of("a")]
     assert len(links) > 40
@@ -70,7 +50,7 @@ def test_every_link_leads_somewhere(reported: Path, page: _Page) -> None:
             assert (reported / target).exists(), target
 
 
-def test_every_picture_has_words_and_a_file_in_both_formats(reported: Path, page: _Page) -> None:
+def test_every_picture_has_words_and_a_file_in_both_formats(reported: Path, page: Any) -> None:
     images = page.of("img")
     assert len(images) >= 10
     assert all(len(image.get("alt") or "") > 20 for image in images)
@@ -82,7 +62,7 @@ def test_every_picture_has_words_and_a_file_in_both_formats(reported: Path, page
         assert (reported / "figures" / f"{stem}.svg").exists()
 
 
-def test_all_sections_are_there_in_order_with_problems_early(page: _Page) -> None:
+def test_all_sections_are_there_in_order_with_problems_early(page: Any) -> None:
     sections = [attributes["id"] for attributes in page.of("section")]
     assert sections[:3] == ["summary", "problems", "run"]
     expected = ["results", "training", "brightness", "heatmaps", "averages", "regions", "lesions", "ledger", "limits"]
@@ -101,36 +81,19 @@ def test_drawn_again_the_charts_are_the_same_files(reported: Path, tmp_path: Pat
     assert {path: path.read_bytes() for path in tables} == tables
 
 
-def test_a_run_with_nothing_but_a_record_still_gets_a_page(tmp_path: Path) -> None:
+def test_a_run_with_nothing_but_a_record_still_gets_a_page(tmp_path: Path, parse: Callable[[str], Any]) -> None:
     (tmp_path / "record.json").write_text('{"study": "<b>bold</b>"}', encoding="utf-8")
     text = write_report(tmp_path).read_text(encoding="utf-8")
     assert text.count('class="note missing"') >= 12
     assert "<b>bold</b>" not in text
     assert "&lt;b&gt;bold&lt;/b&gt;" in text
-    assert not _Page(text).of("img")
+    assert not parse(text).of("img")
 
 
 def test_a_folder_that_is_no_run_gets_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run directory"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium as the system has it."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
-    if found is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as session:
-        opened = session.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.mark.browser

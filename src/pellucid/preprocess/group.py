@@ -14,11 +14,12 @@ from pellucid import bids
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv, write_json, write_text, write_tsv
 from pellucid.preprocess.citation import citation
+from pellucid.preprocess.outliers import describe, outliers
 from pellucid.preprocess.outputs import LOGS
 from pellucid.preprocess.quality import MEASURES
 from pellucid.preprocess.verdicts import QUALITY, Key, overrides
 
-_IGNORED = ("*.html", "logs/", "quality.*", "CITATION.md", "sub-*/figures/", "sub-*/ses-*/figures/", "*_xfm.txt")
+_IGNORED = ("*.html", "logs/", "quality.*", "CITATION.md", "figures", "*_xfm.txt")
 
 _README = """\
 T1w and FLAIR scans in MNI152NLin6Asym space, brain-extracted, made by Pellucid (for research only).
@@ -113,9 +114,10 @@ def quality_table(records: Sequence[Mapping[str, Any]], overridden: Mapping[Key,
         }
         for record in records
     ]
-    table = pd.DataFrame(rows)
-    numbers = dict.fromkeys(MEASURES, "float64")
-    return table.astype(numbers).sort_values(["participant_id", "session_id"], ignore_index=True)
+    table = pd.DataFrame(rows).astype(dict.fromkeys(MEASURES, "float64"))
+    unlike = describe(outliers(table, list(MEASURES)))
+    table.insert(list(table.columns).index("error"), "outlier", unlike.where(unlike != ""))
+    return table.sort_values(["participant_id", "session_id"], ignore_index=True)
 
 
 def _write_people(out: Path, raw: Path, people: Sequence[str]) -> None:

@@ -87,7 +87,8 @@ def correct(chain: Chain, role: str, volume: Volume, brain: Brain) -> Scan:
     sources = chain.raw(role)
     with chain.step(f"writing, {role}", "NIfTI"):
         chain.outputs.write(role, data, grid, sources=sources, SkullStripped=brain.stripped)
-        chain.outputs.write(f"{role}_brain", mask, grid, sources=sources, Type="Brain")
+        reference = chain.derived(role)[0]
+        chain.outputs.write(f"{role}_brain", mask, grid, sources=sources, Type="Brain", SpatialReference=reference)
     return Scan(data, mask, grid, brain.stripped)
 
 

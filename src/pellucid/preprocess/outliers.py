@@ -46,8 +46,10 @@ def outliers(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     return away / spread.where(tellable, np.nan)
 
 
-def describe(deviations: pd.DataFrame) -> pd.Series:
+def describe(deviations: pd.DataFrame, *, most: int | None = None) -> pd.Series:
     """Say for each row of `outliers` which measures are outliers, the furthest first; empty where none is.
+
+    Of more than `most`, the others are counted.
 
     >>> describe(pd.DataFrame({"snr": [4.04, 0.3], "cnr": [-9.5, float("nan")]})).tolist()
     ['cnr 9.5 deviations below, snr 4.0 deviations above', '']
@@ -57,5 +59,6 @@ def describe(deviations: pd.DataFrame) -> pd.Series:
         far = row[row.abs() > FAR]
         order = far.abs().sort_values(ascending=False, kind="stable").index
         words = [f"{name} {abs(far[name]):.1f} deviations {'above' if far[name] > 0 else 'below'}" for name in order]
-        texts.append(", ".join(words))
+        hidden = 0 if most is None else max(0, len(words) - most)
+        texts.append(", ".join(words[: len(words) - hidden] + ([f"and {hidden} more"] if hidden else [])))
     return pd.Series(texts, index=deviations.index, name="outlier", dtype="object")

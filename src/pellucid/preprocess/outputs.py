@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,27 +18,54 @@ from pellucid.preprocess.itk import write_transform
 
 LOGS = "logs"
 
-FILES: dict[str, tuple[str, str, dict[str, str]]] = {
-    "t1w": ("T1w", ".nii.gz", {"desc": "preproc"}),
-    "t1w_brain": ("mask", ".nii.gz", {"desc": "brain"}),
-    "flair": ("FLAIR", ".nii.gz", {"desc": "preproc"}),
-    "flair_brain": ("mask", ".nii.gz", {"space": "FLAIR", "desc": "brain"}),
-    "t1w_to_mni": ("xfm", ".txt", {"from": "T1w", "to": MNI, "mode": "image"}),
-    "flair_to_t1w": ("xfm", ".txt", {"from": "FLAIR", "to": "T1w", "mode": "image"}),
-    "flair_to_mni": ("xfm", ".txt", {"from": "FLAIR", "to": MNI, "mode": "image"}),
-    "t1w_mni": ("T1w", ".nii.gz", {"space": MNI, "desc": "brain"}),
-    "flair_mni": ("FLAIR", ".nii.gz", {"space": MNI, "desc": "brain"}),
-    "brain_mni": ("mask", ".nii.gz", {"space": MNI, "desc": "brain"}),
-    "lesions_mni": ("mask", ".nii.gz", {"space": MNI, "label": "lesion"}),
-    "csf": ("probseg", ".nii.gz", {"space": MNI, "label": "CSF"}),
-    "grey": ("probseg", ".nii.gz", {"space": MNI, "label": "GM"}),
-    "white": ("probseg", ".nii.gz", {"space": MNI, "label": "WM"}),
-    "filled_mni": ("FLAIR", ".nii.gz", {"space": MNI, "desc": "filled"}),
-    "t1w_network": ("T1w", ".nii.gz", {"space": MNI, "res": "network", "desc": "brain"}),
-    "flair_network": ("FLAIR", ".nii.gz", {"space": MNI, "res": "network", "desc": "brain"}),
-    "filled_network": ("FLAIR", ".nii.gz", {"space": MNI, "res": "network", "desc": "filled"}),
+_TEMPLATE = "https://templateflow.s3.amazonaws.com/tpl-MNI152NLin6Asym/tpl-MNI152NLin6Asym_res-01_T1w.nii.gz"
+
+
+class File(NamedTuple):
+    """How a file is called, and what it holds."""
+
+    suffix: str
+    extension: str
+    entities: dict[str, str]
+    description: str
+
+
+def _native(suffix: str, description: str, **named: str) -> File:
+    return File(suffix, ".nii.gz", named, description)
+
+
+def _mni(suffix: str, description: str, **named: str) -> File:
+    return File(suffix, ".nii.gz", {"space": MNI, **named}, description)
+
+
+def _transform(source: str, target: str) -> File:
+    named = {"from": source, "to": target, "mode": "image"}
+    return File(
+        "xfm", ".txt", named, f"Takes points of {target} to {source}; resamples images of {source} onto {target}"
+    )
+
+
+FILES = {
+    "t1w": _native("T1w", "T1w, cropped, bias field removed", desc="preproc"),
+    "t1w_brain": _native("mask", "Brain of the T1w", desc="brain"),
+    "flair": _native("FLAIR", "FLAIR, cropped, bias field removed", desc="preproc"),
+    "flair_brain": _native("mask", "Brain of the FLAIR", space="FLAIR", desc="brain"),
+    "t1w_to_mni": _transform("T1w", MNI),
+    "flair_to_t1w": _transform("FLAIR", "T1w"),
+    "flair_to_mni": _transform("FLAIR", MNI),
+    "t1w_mni": _mni("T1w", "T1w, 0 outside the brain", desc="brain"),
+    "flair_mni": _mni("FLAIR", "FLAIR, 0 outside the brain", desc="brain"),
+    "brain_mni": _mni("mask", "Brain", desc="brain"),
+    "lesions_mni": _mni("mask", "Lesions", label="lesion"),
+    "csf": _mni("probseg", "Probability of cerebrospinal fluid", label="CSF"),
+    "grey": _mni("probseg", "Probability of grey matter", label="GM"),
+    "white": _mni("probseg", "Probability of white matter", label="WM"),
+    "filled_mni": _mni("FLAIR", "FLAIR with its lesions filled, 0 outside the brain", desc="filled"),
+    "t1w_network": _mni("T1w", "T1w as a network reads it", res="network", desc="brain"),
+    "flair_network": _mni("FLAIR", "FLAIR as a network reads it", res="network", desc="brain"),
+    "filled_network": _mni("FLAIR", "Filled FLAIR as a network reads it", res="network", desc="filled"),
 }
-"""Every file of a visit by its key: suffix, extension, entities."""
+"""Every file of a visit, by its key."""
 
 _PROBABILITIES = ("csf", "grey", "white")
 _STEPS = 255  # of a probability, as uint8
@@ -53,8 +80,8 @@ class Outputs:
 
     def path(self, key: str) -> Path:
         """Return where the file of that key lies."""
-        suffix, extension, named = FILES[key]
-        name = bids.file_name(self.visit.participant, self.visit.session, suffix, extension, **named)
+        file = FILES[key]
+        name = bids.file_name(self.visit.participant, self.visit.session, file.suffix, file.extension, **file.entities)
         return self.root / self.visit.folder / "anat" / name
 
     @property
@@ -72,8 +99,11 @@ class Outputs:
 
         `sources` are BIDS URIs.
         """
-        content = {"Sources": sorted(sources), **sidecar}
-        space: Space = "MNI" if MNI in self.path(key).name else "scanner"
+        file = FILES[key]
+        space: Space = "MNI" if file.entities.get("space") == MNI else "scanner"
+        content = {"Description": file.description, "Sources": sorted(sources), **sidecar}
+        if space == "MNI":
+            content["SpatialReference"] = _TEMPLATE
         if key in _PROBABILITIES:
             steps = np.rint(data * _STEPS).astype(np.uint8)
             write_volume(self.path(key), steps, grid, np.uint8, sidecar=content, space=space, slope=1.0 / _STEPS)

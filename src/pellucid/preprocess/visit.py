@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
-from pellucid.errors import InputError
+from pellucid.errors import InputError, UnusableError
 from pellucid.image.grid import MNI_1MM, PAPER_GRID, Affine
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
 from pellucid.image.prepare import check_mni, prepare
@@ -46,7 +46,7 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
     """
     visit = outputs.visit
     if visit.problem:
-        raise InputError(visit.name, visit.problem, "Mend it and run the same command again")
+        raise UnusableError(visit.problem)
     chain = Chain(outputs, settings, threads)
     t1w_raw = read_scan(chain, "t1w", visit.t1w) if visit.t1w else None
     flair_raw = read_scan(chain, "flair", visit.flair) if visit.flair else None
@@ -146,7 +146,10 @@ def _tissue(chain: Chain, space: InMni) -> Tissue | None:
     if all(given.values()):
         with chain.step("tissue", "given: " + ", ".join(str(path) for path in given.values())):
             maps = [read_volume(path) for path in given.values() if path]
-            return Tissue(*(resample(found.data, found.grid, MNI_1MM).clip(0.0, 1.0) for found in maps))
+            tissue = Tissue(*(resample(found.data, found.grid, MNI_1MM).clip(0.0, 1.0) for found in maps))
+            for name in names:
+                chain.outputs.write(name, getattr(tissue, name), MNI_1MM, sources=[str(given[name])])
+            return tissue
     if not chain.does("tissue"):
         return None
     scan = space.t1w if space.t1w is not None else space.flair

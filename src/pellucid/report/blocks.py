@@ -84,7 +84,7 @@ class Card:
     value: str
     label: str
     detail: str
-    source: str
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,8 +71,10 @@ class Gallery:
         return Picture(stem=stem, suffix=".svg", alt=alt, caption=caption, sources=[*self._file(stem), *sources])
 
     def add(self, stem: str, image: RGB) -> str:
-        """Write a picture as PNG; return its whole stem."""
+        """Write a picture as PNG, once for each stem; return its whole stem."""
         stem = f"{self.prefix}_desc-{stem}"
+        if f"{stem}.png" in self._embedded:
+            return stem
         with atomic_path(self.root / self.folder / f"{stem}.png") as temporary:
             matplotlib.image.imsave(temporary, image, pil_kwargs=_PNG)
         self._embedded[f"{stem}.png"] = _webp(image)

@@ -18,7 +18,7 @@ from pellucid.preprocess.verdicts import QUALITY, overrides
 from pellucid.report.blocks import DASH, Card, Cards, Note, Section, Table, Text, link, seconds
 from pellucid.report.gallery import Gallery, shrunk
 from pellucid.report.quality_strips import COLOURS, strips
-from pellucid.report.quality_tables import standing, verdict_mark, with_unit
+from pellucid.report.quality_tables import capital, standing, verdict_mark, with_unit
 from pellucid.report.quality_views import key
 from pellucid.report.render import render
 
@@ -34,6 +34,7 @@ _SHORT = {
     "lesion_ml": "Lesions",
     "bright_after": "Bright after filling",
 }
+_MOST = 3  # outliers in a row of the table of visits
 _ORDER = ("failed", "unfinished", "fail", "check", "pass")
 
 Record = Mapping[str, Any]
@@ -108,7 +109,7 @@ def _summary(records: Sequence[Record]) -> Section:
         ("To check", count["check"], "a measure is unusual"),
         ("Fail quality control", count["fail"], "not used unless overruled"),
     ]
-    shown = [Card(value=str(n), label=label, detail=detail, source="#visits") for label, n, detail in cards]
+    shown = [Card(value=str(n), label=label, detail=detail) for label, n, detail in cards]
     return Section("summary", "In numbers", [Cards(cards=shown)])
 
 
@@ -131,15 +132,12 @@ def _errors(out: Path, records: Sequence[Record]) -> Section | None:
 
 def _visits(out: Path, records: Sequence[Record], deviations: pd.DataFrame) -> Section:
     overruled = overrides(out)
-    strange = describe(deviations)
+    strange = describe(deviations, most=_MOST)
     rows = []
     for record in records:
         name, values = str(record["visit"]), record.get("measures", {})
         word = overruled.get((str(record["participant_id"]), record.get("session_id")))
-        seen = [
-            MEASURES[f["measure"]].title if f["measure"] in MEASURES else f["measure"]
-            for f in record.get("findings", [])
-        ]
+        seen = [_title(finding["measure"]) for finding in record.get("findings", [])]
         remarks = "; ".join(text for text in (*seen, strange[name]) if text)
         if standing(record) == "failed":
             remarks = record.get("error") or "no error named"
@@ -156,9 +154,9 @@ def _visits(out: Path, records: Sequence[Record], deviations: pd.DataFrame) -> S
         )
     header = ["", "Visit", "Verdict", "Override", "What stands out", *(_SHORT[name] for name in _KEY), "Time"]
     caption = Markup(
-        "All visits, the worst first. The picture is an axial slice of the FLAIR (of the T1w where there is none) under "
-        "the template's outlines. To overrule a verdict, write <code>use</code> or <code>exclude</code> into the column "
-        "<code>override</code> of {}."
+        "All visits, the worst first. The picture is an axial slice of the FLAIR (of the T1w where there is none) "
+        "under the template's outlines. To overrule a verdict, write <code>use</code> or <code>exclude</code> into the "
+        "column <code>override</code> of {}."
     ).format(link(QUALITY) if (out / QUALITY).is_file() else Markup("<code>{}</code>").format(QUALITY))
     return Section("visits", "Visits", [Table(header=header, rows=rows, caption=caption, words=5)])
 
@@ -177,7 +175,7 @@ def _measures(records: Sequence[Record], values: pd.DataFrame, deviations: pd.Da
             alt="For each measure a strip with one point for every visit, and the measure's bounds.",
             caption=Markup(
                 "A point is a visit, in the colour of its verdict: {}. Height means nothing. Dashed: beyond it a visit "
-                "is to be checked; solid in colour: beyond it, it fails; grey: the median."
+                "is to be checked; solid in colour: beyond it, it fails (not drawn where it is far off); grey: median."
             ).format(Markup(", ").join(colours)),
         ),
         Text(
@@ -190,7 +188,7 @@ def _measures(records: Sequence[Record], values: pd.DataFrame, deviations: pd.Da
         ),
     )
     strange = describe(deviations)
-    rows = [[name, text] for name, text in strange.items() if text]
+    rows = [[Markup('<span class="name">{}</span>').format(name), text] for name, text in strange.items() if text]
     if rows:
         section.add(Table(header=["Visit", "Outlier in"], rows=rows, caption="Outliers.", words=2))
     return section
@@ -199,7 +197,9 @@ def _measures(records: Sequence[Record], values: pd.DataFrame, deviations: pd.Da
 def _page(out: Path, record: Record) -> Markup:
     """Link to a visit's page; only its name where there is none."""
     name = str(record["visit"])
-    return link(f"{name}.html", name) if (out / f"{name}.html").is_file() else Markup("{}").format(name)
+    target = f"{name}.html"
+    linked = link(target, name) if (out / target).is_file() else name
+    return Markup('<span class="name">{}</span>').format(linked)
 
 
 def _thumbnail(out: Path, record: Record) -> str | Markup:
@@ -208,3 +208,7 @@ def _thumbnail(out: Path, record: Record) -> str | Markup:
     if not path.is_file():
         return DASH
     return Markup('<img src="{}" alt="Axial slice of {}">').format(shrunk(path), name)
+
+
+def _title(measure: str) -> str:
+    return capital(MEASURES[measure].title) if measure in MEASURES else measure

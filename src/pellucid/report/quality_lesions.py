@@ -9,7 +9,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 from scipy import ndimage
 
-from pellucid.report.blocks import Note, Section, number
+from pellucid.report.blocks import Note, Section
 from pellucid.report.gallery import Gallery
 from pellucid.report.mosaic import Canvas, Outline, Row, Sheet, draw, position, row, see, shade, window
 from pellucid.report.quality_source import Source
@@ -148,9 +148,10 @@ def _zoom(scene: _Scene) -> npt.NDArray[np.uint8]:
     if scene.after is not None:
         rows.append(Row(grid, planes, "After filling"))
         images.append(scene.after)
-    ml = [f"{position(p)}, {number(n * grid.voxel_volume_ml, 2)} ml" for (n, *_), p in zip(found, planes, strict=True)]
+    volumes = [n * grid.voxel_volume_ml for n, *_ in found]
+    first = [f"{position(p).removesuffix(' mm')}, {ml:.2f} ml" for p, ml in zip(planes, volumes, strict=True)]
     size = 2 * _HALF
-    labels = [ml, *[[""] * len(found)] * (len(rows) - 1)]
+    labels = [first, *[[""] * len(found)] * (len(rows) - 1)]
     sheet = Sheet(rows, [[(size, size)] * len(found)] * len(rows), labels, room=_LARGEST * size)
     grey = sheet.assemble([[shade(_near(image, at), scene.limits) for at in found] for image in images])
     own = [_near(scene.marked, at) for at in found]

@@ -38,8 +38,8 @@ def registration(source: Source, gallery: Gallery) -> Section:
         Text(
             paragraphs=[
                 "A scan lies well where its own edges follow the lines of the template and little moves between "
-                "the two pictures but the folds. No measure tells a brain from its mirror image: if the file's header is wrong "
-                "about left and right, so is all that follows."
+                "the two pictures but the folds. No measure tells a brain from its mirror image: if a file's header is "
+                "wrong about left and right, so is all that follows."
             ]
         )
     )
@@ -97,7 +97,7 @@ def brains(source: Source, gallery: Gallery) -> Section:
         sheet = native_sheet(brain)
         mask = sheet.of_volume(brain.data, brain.grid)
         cut = sheet.of_volume(scan.data, scan.grid)
-        image = draw(sheet, shade(cut, window(cut[mask > 0.5])), [Outline(mask, BRAIN)])
+        image = draw(sheet, shade(cut, window(cut[mask > 0.5])), [Outline(mask, BRAIN, width=1.2)])
         found = "" if role == "t1w" or not source.file("t1w_brain") else " It is the T1w's brain, carried over."
         section.add(
             gallery.picture(
@@ -126,7 +126,7 @@ def _on_template(source: Source, gallery: Gallery, role: str, word: str, scan: V
     sheet = mni_sheet()
     images = (draw(sheet, grey_of(sheet, scan), template().outlines), _template_picture())
     return gallery.flicker(
-        (f"registration_{word}", f"registration_{word}template"),
+        (f"registration_{word}", "registration_template"),
         images,
         names=(word, "Template"),
         alts=(

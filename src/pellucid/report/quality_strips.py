@@ -17,6 +17,7 @@ from pellucid.report.style import INK, MUTED, RULE, styled
 COLOURS = {"pass": "#1b6a6f", "check": "#d9a514", "fail": "#c2502e"}
 _COLUMNS = 2
 _LABELLED = 6  # outliers a strip, the furthest: more would lie on each other
+_ROOM = 0.6  # of the span of values and bounds, beyond which nothing is drawn
 _GOLDEN = 0.618034  # spreads points over a strip without a pattern, and without chance
 
 
@@ -35,7 +36,7 @@ def strips(values: pd.DataFrame, deviations: pd.DataFrame, verdicts: Mapping[str
     """
     measured = [name for name in MEASURES if name in values and values[name].notna().any()]
     rows = max(1, math.ceil(len(measured) / _COLUMNS))
-    figure = Figure(figsize=(11.0, 0.98 * rows + 0.2), layout="constrained")
+    figure = Figure(figsize=(13.0, 0.98 * rows + 0.2), layout="constrained")
     grid = figure.subplots(rows, _COLUMNS, squeeze=False)
     for axes in grid.flat[len(measured) :]:
         axes.set_axis_off()
@@ -60,7 +61,12 @@ def _strip(axes: Axes, measure: Measure, values: pd.Series, deviations: pd.Serie
     colours = [COLOURS.get(verdicts.get(str(name), ""), MUTED) for name in values.index]
     axes.scatter(values, heights, s=16, c=colours, alpha=0.8, linewidths=0)
     axes.axvline(float(values.median()), color=RULE, linewidth=1.5, zorder=0)
-    for verdict, bound in shown_bounds(measure):
+    bounds = shown_bounds(measure)
+    ends = [float(values.min()), float(values.max()), *(bound for verdict, bound in bounds if verdict == "check")]
+    room = _ROOM * (max(ends) - min(ends))
+    for verdict, bound in bounds:
+        if not min(ends) - room <= bound <= max(ends) + room:
+            continue  # so far off that the points would lie on each other
         axes.axvline(bound, color=COLOURS[verdict], linewidth=1.1, linestyle="--" if verdict == "check" else "-")
     far = deviations.reindex(values.index).abs()
     far = far[far > FAR].sort_values(ascending=False)
