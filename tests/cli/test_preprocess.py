@@ -219,7 +219,8 @@ def test_explain_takes_the_dataset_as_it_is(out: Path, tmp_path: Path) -> None:
     assert len(rows) == len(RAW)
     assert rows["problems"].isna().all()
     assert rows["logit"].notna().all()
-    assert list(read_tsv(tmp_path / "maps" / "lesions.tsv")["participant_id"].unique()) == ["sub-04"]
+    lesions = read_tsv(tmp_path / "maps" / "lesions.tsv").query("map == 'lrp-epsilon'").set_index("participant_id")
+    assert lesions["volume_share"].notna().to_dict() == {"sub-01": False, "sub-03": False, "sub-04": True}
     maps = sorted((tmp_path / "maps").glob("*_relevance.nii.gz"))
     assert len(maps) == len(RAW)
     for path in maps:

@@ -59,7 +59,7 @@ def test_threads_and_repetition_change_nothing() -> None:
     finally:
         process.SetGlobalDefaultNumberOfThreads(before)
     assert np.array_equal(one, again)
-    assert displacement(one, two, GRID, brain).max() < 0.01
+    assert np.array_equal(one, two)
 
 
 def test_an_oblique_anisotropic_moving_image() -> None:

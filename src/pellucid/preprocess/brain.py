@@ -71,10 +71,10 @@ def extract_brain(volume: Volume, mode: SkullStrip = "auto") -> Brain:
     if mode not in SKULL_STRIP:
         raise InputError("--skull-strip", f"is {mode!r}", f"Give one of {', '.join(SKULL_STRIP)}")
     if mode == "skip":
-        return Brain(_checked(find_brain(volume.data, where=where), volume.grid, where), stripped=True)
-    network = _checked(_network_brain(volume, where), volume.grid, where)
+        return Brain(check_size(find_brain(volume.data, where=where), volume.grid, where), stripped=True)
+    network = check_size(_network_brain(volume, where), volume.grid, where)
     if mode == "auto" and skull_share(volume, network) < _SKULL_SHARE:
-        return Brain(_checked(find_brain(volume.data, where=where), volume.grid, where), stripped=True)
+        return Brain(check_size(find_brain(volume.data, where=where), volume.grid, where), stripped=True)
     return Brain(network, stripped=False)
 
 
@@ -106,8 +106,8 @@ def crop(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
     return Grid.of(tuple(s.stop - s.start for s in box), affine)
 
 
-def _checked(brain: Bools, grid: Grid, where: str) -> Bools:
-    """Return `brain`, or raise InputError where it is too small or too large for one."""
+def check_size(brain: Bools, grid: Grid, where: str) -> Bools:
+    """Return `brain`: (X, Y, Z) on `grid`, or raise InputError where it is too small or too large for one."""
     volume_ml = float(np.count_nonzero(brain)) * grid.voxel_volume_ml
     if not _SMALLEST_ML <= volume_ml <= _LARGEST_ML:
         what = f"what was found of a brain has {volume_ml:.0f} ml, where brains have {_SMALLEST_ML:.0f} to 2200 ml"

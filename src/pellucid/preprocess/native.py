@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from pellucid.image.grid import Affine, Grid
 from pellucid.image.nifti import Volume, form_conflict, read_mask, read_volume
-from pellucid.image.resample import resample
+from pellucid.image.resample import resample, resample_mask
 from pellucid.preprocess.bias import correct_bias
-from pellucid.preprocess.brain import Brain, brain_box, crop, extract_brain
+from pellucid.preprocess.brain import Brain, brain_box, check_size, crop, extract_brain
 from pellucid.preprocess.chain import Chain
 from pellucid.preprocess.itk import moved
 from pellucid.preprocess.registration import Side
@@ -62,7 +62,9 @@ def find_own_brain(chain: Chain, role: str, volume: Volume) -> Brain:
     given = chain.given(f"{role}_brain")
     if given:
         with chain.step(f"brain extraction, {role}", f"given: {given}"):
-            return Brain(read_mask(given, volume.grid).data, stripped=False)
+            mask = read_mask(given)  # perhaps on a cropped grid, as this program's own are
+            inside = check_size(resample_mask(mask.data, mask.grid, volume.grid), volume.grid, str(given))
+            return Brain(inside, stripped=False)
     with chain.step(f"brain extraction, {role}", f"deepbet, --skull-strip {chain.settings.skull_strip}"):
         brain = extract_brain(volume, chain.settings.skull_strip)
     if brain.stripped and chain.settings.skull_strip == "auto":

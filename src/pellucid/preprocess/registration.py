@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,7 +64,7 @@ def register(fixed: Side, moving: Side, kind: Kind, *, starts: Sequence[Affine] 
 
     Maximises the mutual information (Mattes et al. 2003) of both images within the fixed brain and 6 mm around it by
     gradient descent in ITK, first among voxels of 4 mm and from several starts, then among those of 1 mm. An affine
-    registration is a rigid one first.
+    registration is a rigid one first. The same images give the same matrix, bit for bit: one thread does the work.
 
     Parameters
     ----------
@@ -89,15 +90,32 @@ def register(fixed: Side, moving: Side, kind: Kind, *, starts: Sequence[Affine] 
     coarse = _Search(fixed.extracted().isotropic(_COARSE_MM), moving.extracted().isotropic(_COARSE_MM))
     fine = _Search(fixed.isotropic(_FINE_MM), moving)
     try:
-        found = [coarse.rigid(start, _COARSE) for start in (starts or _tilted(fixed, moving))]
-        best = min(found, key=coarse.cost)
-        if kind == "rigid":
-            return fine.rigid(best, _FINE)
-        return fine.affine(coarse.affine(best, _COARSE), _FINE)
+        with _one_thread():
+            return _search(coarse, fine, kind, starts or _tilted(fixed, moving))
     except RuntimeError as error:  # ITK's own words hold its source lines
         reason = str(error).strip().splitlines()[-1]
         what = f"the images cannot be registered: they share too little ({reason})"
         raise InputError("registration", what, "Check that both are scans of the same head") from None
+
+
+def _search(coarse: _Search, fine: _Search, kind: Kind, starts: Sequence[Affine]) -> Affine:
+    """Return the transform that is best among fine voxels, from the best start among coarse ones."""
+    best = min((coarse.rigid(start, _COARSE) for start in starts), key=coarse.cost)
+    if kind == "rigid":
+        return fine.rigid(best, _FINE)
+    return fine.affine(coarse.affine(best, _COARSE), _FINE)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let ITK use one thread: several add up the metric in an order of their own, so that last bits differ."""
+    process = _sitk.ProcessObject
+    before = process.GetGlobalDefaultNumberOfThreads()
+    process.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        process.SetGlobalDefaultNumberOfThreads(before)
 
 
 def displacement(one: Affine, other: Affine, grid: Grid, mask: Bools) -> npt.NDArray[np.float64]:
