@@ -51,7 +51,7 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
     t1w_raw = read_scan(chain, "t1w", visit.t1w) if visit.t1w else None
     flair_raw = read_scan(chain, "flair", visit.flair) if visit.flair else None
     lesions = read_mask(visit.lesions) if visit.lesions else None
-    drawn_on = _drawn_on(lesions, t1w_raw, flair_raw) if lesions else None
+    drawn = drawn_on(lesions, t1w_raw, flair_raw) if lesions else None
     if flair_raw is None:
         chain.warnings.append("there is no FLAIR; only the T1w was processed")
     t1w, t1w_to_mni = None, np.eye(4)
@@ -64,7 +64,7 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
     with chain.step("to MNI space", "one interpolation: linear; masks: nearest voxel"):
         space = to_mni(chain, t1w, t1w_to_mni, flair, flair_to_mni)
         if lesions is not None:
-            matrix = t1w_to_mni if drawn_on == "t1w" else flair_to_mni
+            matrix = t1w_to_mni if drawn == "t1w" else flair_to_mni
             space.lesions = resample_mask(lesions.data, moved(lesions.grid, matrix), MNI_1MM)
             chain.outputs.write(
                 "lesions_mni",
@@ -85,7 +85,7 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
     return chain
 
 
-def _drawn_on(lesions: Mask, t1w: Volume | None, flair: Volume | None) -> str:
+def drawn_on(lesions: Mask, t1w: Volume | None, flair: Volume | None) -> str:
     """Return the role of the scan on whose grid the lesion mask lies."""
     for role, scan in (("flair", flair), ("t1w", t1w)):
         if scan is not None and lesions.grid.matches(scan.grid):
