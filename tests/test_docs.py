@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from pellucid.cli import demo, doctor, explain, judge, predict, report, simulate
+from pellucid.cli import demo, doctor, explain, fill_lesions, judge, predict, preprocess, report, simulate
 from pellucid.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,10 +65,15 @@ def test_the_readme_shows_both_set_up_commands_and_every_verb() -> None:
     assert ["demo"] in commands(text, "make")
     assert ["test"] in commands(text, "make")
     shown = {words[0] for words in commands(text, "pellucid") if words}
-    assert {"demo", "simulate", "study", "predict", "explain", "judge", "report", "doctor"} <= shown
+    assert {"demo", "simulate", "preprocess", "fill-lesions", "study", "predict", "explain"} <= shown
+    assert {"judge", "report", "doctor"} <= shown
 
 
-@pytest.mark.parametrize("module", [demo, simulate, predict, explain, judge, report, doctor], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "module",
+    [demo, simulate, preprocess, fill_lesions, predict, explain, judge, report, doctor],
+    ids=lambda m: m.__name__,
+)
 def test_examples_of_the_help_are_known(module: Any) -> None:
     program, *words = shlex.split(module.EXAMPLE.removeprefix("Example: "))
     assert program == "pellucid"

@@ -27,6 +27,8 @@ print("HEAVY", sorted(heavy))
 VERBS = [
     ["demo"],
     ["simulate"],
+    ["preprocess"],
+    ["fill-lesions"],
     ["predict"],
     ["explain"],
     ["judge"],

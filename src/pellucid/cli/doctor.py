@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: pellucid doctor"
 
+PREPROCESSING = ("SimpleITK", "niimath", "deepbet")
+"""Packages that only preprocessing needs."""
+
 
 def doctor() -> None:
     """Print versions, threads, memory, GPU, atlases and templates, and run a small numerical self-test."""
@@ -23,6 +27,7 @@ def doctor() -> None:
     from pellucid.atlas.template import TEMPLATE
     from pellucid.errors import InputError
     from pellucid.network.fused import numba_version
+    from pellucid.preprocess.brain import weights
     from pellucid.study.record import environment
 
     found = environment()
@@ -39,6 +44,15 @@ def doctor() -> None:
         console.say(f"{'template':14} MNI152NLin6Asym brain: {wheel_file(TEMPLATE)}")
     except InputError as error:
         console.warn(f"template: {error}")
+    for package in PREPROCESSING:
+        try:
+            console.say(f"{'preprocessing':14} {package} {version(package)}")
+        except PackageNotFoundError:
+            console.warn(f"preprocessing: {package} is not installed. Run `pip install {package}`.")
+    try:
+        console.say(f"{'preprocessing':14} weights for brain extraction: {weights('model')}")
+    except InputError as error:
+        console.warn(f"preprocessing: {error}")
     failed = []
     for name, test in SELF_TESTS.items():
         wrong = test()

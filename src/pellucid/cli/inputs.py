@@ -25,6 +25,7 @@ _WHAT = re.compile(
     re.IGNORECASE,
 )
 
+_NOT_OURS = re.compile(r"_space-[0-9A-Za-z]+|_desc-brain(?=_)")
 _LESION = re.compile(r"(?:^|[_-])lesions?(?:$|[_-])", re.IGNORECASE)
 _DESCRIPTION = "dataset_description.json"
 
@@ -104,8 +105,14 @@ def owner(path: Path) -> str:
 
 
 def unique_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """Return a different name for the outputs of each input: its own, with folders before it where two agree."""
-    names = {path: _stem(path) for path in paths}
+    """Return a different name for the outputs of each input: its own, with folders before it where two agree.
+
+    Of a BIDS name, the space and `desc-brain` are left out, for outputs say their own space and what they are.
+
+    >>> unique_names([Path("sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz")]).popitem()[1]
+    'sub-01_FLAIR'
+    """
+    names = {path: _short(path) for path in paths}
     for depth in range(1, 32):
         twice = {name for name, count in Counter(names.values()).items() if count > 1}
         if not twice:
@@ -113,7 +120,7 @@ def unique_names(paths: Sequence[Path]) -> dict[Path, str]:
         for path, name in names.items():
             if name in twice:
                 folders = path.resolve().parts[1:-1][-depth:]
-                names[path] = "-".join([*folders, _stem(path)])
+                names[path] = "-".join([*folders, _short(path)])
     return {path: f"{number:04d}-{name}" for number, (path, name) in enumerate(names.items(), start=1)}
 
 
@@ -169,6 +176,10 @@ def _images(entries: Iterable[Path]) -> list[Path]:
         and not path.name.startswith((".", "group-"))
         and "_res-native_" not in path.name
     )
+
+
+def _short(path: Path) -> str:
+    return _NOT_OURS.sub("", _stem(path)) if participant(path) else _stem(path)
 
 
 def _stem(path: Path) -> str:

@@ -29,6 +29,7 @@ SKULL_STRIP: tuple[SkullStrip, ...] = get_args(SkullStrip)
 
 _load: Any = torch.jit.load  # untyped
 
+# deviates: FSL's BET in the paper.
 _COARSE, _FINE = (128, 128, 128), (256, 256, 256)  # the voxels of the networks' inputs
 _MARGIN = 0.1  # of the coarse brain's extent, on each side
 _MEAN, _SD = 0.449, 0.226  # of the intensities that the networks were trained on

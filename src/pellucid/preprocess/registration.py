@@ -25,6 +25,7 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 Kind = Literal["rigid", "affine"]
 
+# deviates: SPM and ANTs in the paper.
 _BINS = 32
 _SEED = 1  # of the points at which the metric is sampled; ITK has a generator of its own
 _RIM_MM = 6.0  # beyond the fixed brain: its edge is what size and shear are read from

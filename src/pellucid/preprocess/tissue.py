@@ -32,6 +32,7 @@ _ITERATIONS = 60
 _TOLERANCE = 1e-3
 
 
+# deviates: SPM12 in the paper, lesions and all.
 @dataclass(frozen=True, slots=True)
 class Tissue:
     """Probabilities of fluid, grey and white matter, each (X, Y, Z): they sum to 1 in the brain and are 0 outside."""
