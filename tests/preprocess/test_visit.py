@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.preprocess.conftest import grid_of
+from tests.preprocess.conftest import blob_head, grid_of
 
 from pellucid.errors import InputError, UnusableError
 from pellucid.image.grid import MNI_1MM, Grid
@@ -40,6 +40,28 @@ def test_a_mask_belongs_to_the_scan_whose_grid_it_lies_on() -> None:
     assert drawn_on(masks[0], scans[0], scans[0]) == "flair"
     with pytest.raises(InputError, match=r"mask\.nii: the mask lies on none of its scans' grids \(mask 4x5x6 at 3x3x3"):
         drawn_on(masks[2], scans[0], scans[1])
+
+
+def test_a_flair_whose_brain_is_not_found_takes_the_t1ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pellucid.preprocess import visit as module
+    from pellucid.preprocess.native import Scan
+
+    grid = grid_of((60, 70, 60), (3.0, 3.0, 3.0))
+    data, brain = blob_head(grid)
+
+    def blind(*_: object) -> None:
+        raise InputError("flair.nii", "no brain was found in it", "Look at it")
+
+    monkeypatch.setattr(module, "find_own_brain", blind)
+    settings = Settings(skip=("bias", "crop", "registration"))
+    chain = Chain(Outputs(tmp_path, Visit("sub-1", None, flair=Path("flair.nii"))), settings, 1)
+    flair, matrix = module.align_flair(chain, Volume(data, grid), Scan(data, brain, grid, stripped=False), np.eye(4))
+    assert np.array_equal(flair.brain, brain)
+    assert np.array_equal(matrix, np.eye(4))
+    assert chain.measures["flair_dice"] is None
+    assert "the T1w's stands in for it (flair.nii: no brain" in chain.warnings[0]
+    with pytest.raises(InputError, match="no brain was found"):
+        module.align_flair(chain, Volume(data, grid), None, np.eye(4))
 
 
 def test_every_file_has_a_name_of_its_own_and_a_description(tmp_path: Path) -> None:

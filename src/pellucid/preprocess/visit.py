@@ -12,6 +12,7 @@ from pellucid.image.grid import MNI_1MM, PAPER_GRID, Affine
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
 from pellucid.image.prepare import check_mni, prepare
 from pellucid.image.resample import resample, resample_mask
+from pellucid.preprocess.brain import Brain
 from pellucid.preprocess.chain import Chain
 from pellucid.preprocess.filling import Filled, fill_lesions
 from pellucid.preprocess.itk import moved, read_transform
@@ -60,20 +61,15 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
         t1w_to_mni = _align(chain, "t1w_to_mni", _template(), t1w.side.extracted(), "affine")
     flair, flair_to_mni = None, t1w_to_mni
     if flair_raw is not None:
-        flair, flair_to_mni = _flair(chain, flair_raw, t1w, t1w_to_mni)
+        flair, flair_to_mni = align_flair(chain, flair_raw, t1w, t1w_to_mni)
     # deviates: masks went from grid to grid by nearest neighbours twice; here once.
     with chain.step("to MNI space", "one interpolation: linear; masks: nearest voxel"):
         space = to_mni(chain, t1w, t1w_to_mni, flair, flair_to_mni)
         if lesions is not None:
             matrix = t1w_to_mni if drawn == "t1w" else flair_to_mni
             space.lesions = resample_mask(lesions.data, moved(lesions.grid, matrix), MNI_1MM)
-            chain.outputs.write(
-                "lesions_mni",
-                space.lesions,
-                MNI_1MM,
-                sources=chain.raw("lesions"),
-                Type="Lesion",
-            )
+            sources = chain.raw("lesions")
+            chain.outputs.write("lesions_mni", space.lesions, MNI_1MM, sources=sources, Type="Lesion")
     space.tissue = _tissue(chain, space)
     space.filled = _fill(chain, space)
     if chain.does("network"):
@@ -119,22 +115,28 @@ def _align(chain: Chain, name: str, fixed: Side, moving: Side, kind: Kind) -> Af
     return matrix
 
 
-def _flair(chain: Chain, raw: Volume, t1w: Scan | None, t1w_to_mni: Affine) -> tuple[Scan, Affine]:
+def align_flair(chain: Chain, raw: Volume, t1w: Scan | None, t1w_to_mni: Affine) -> tuple[Scan, Affine]:
     """Return the corrected FLAIR and the transform from MNI space to it."""
-    own = find_own_brain(chain, "flair", raw)
     if t1w is None:
+        own = find_own_brain(chain, "flair", raw)
         chain.warnings.append("there is no T1w; the FLAIR was registered to MNI space directly")
         flair = correct(chain, "flair", raw, own)
         return flair, _align(chain, "flair_to_mni", _template(), flair.side.extracted(), "affine")
+    found = True
+    try:
+        own = find_own_brain(chain, "flair", raw)
+    except InputError as error:
+        chain.warnings.append(f"no brain was found in the FLAIR; the T1w's stands in for it ({error})")
+        own, found = Brain(carried(t1w.brain, t1w.grid, np.eye(4), raw.grid), stripped=False), False
     fixed, moving = t1w.side, Side(raw.data, own.mask, raw.grid)
     if t1w.stripped or own.stripped:  # a skull in one image alone has no counterpart
         fixed, moving = fixed.extracted(), moving.extracted()
     flair_to_t1w = _align(chain, "flair_to_t1w", fixed, moving, "rigid")
     brain = carried(t1w.brain, t1w.grid, np.asarray(np.linalg.inv(flair_to_t1w), dtype=np.float64), raw.grid)
-    chain.measures["flair_dice"] = dice(brain, own.mask)
+    chain.measures["flair_dice"] = dice(brain, own.mask) if found else None
     if own.stripped:
         brain &= own.mask
-    flair = correct(chain, "flair", raw, type(own)(brain, own.stripped))
+    flair = correct(chain, "flair", raw, Brain(brain, own.stripped))
     flair_to_mni = flair_to_t1w @ t1w_to_mni
     chain.outputs.write_transform("flair_to_mni", flair_to_mni)
     return flair, flair_to_mni
