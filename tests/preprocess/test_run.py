@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv, write_json
@@ -140,8 +141,10 @@ def test_one_bad_visit_never_stops_the_others(
 
 
 def test_cores_are_shared_out(visits: list[Visit], tmp_path: Path, done: list[str]) -> None:
+    before = torch.get_num_threads()
     records = list(preprocess(visits[:1], tmp_path / "out", Settings(), workers=4, cores=4))
     assert records[0]["threads"] == 4
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.slow

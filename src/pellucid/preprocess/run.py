@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -125,10 +126,22 @@ def _pool(jobs: list[Job], workers: int) -> Iterator[Record]:
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Let PyTorch and ITK use so many threads, and afterwards as many as before."""
+    process = _sitk.ProcessObject
+    before = torch.get_num_threads(), process.GetGlobalDefaultNumberOfThreads()
+    torch.set_num_threads(number)
+    process.SetGlobalDefaultNumberOfThreads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        process.SetGlobalDefaultNumberOfThreads(before[1])
+
+
 def _do(job: Job) -> Record:
     """Process one visit; write and return its record, whatever happens."""
-    torch.set_num_threads(job.threads)
-    _sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
     start = time.perf_counter()
     for key in FILES:  # what an earlier call left, perhaps of other settings
         job.outputs.path(key).unlink(missing_ok=True)
@@ -136,7 +149,8 @@ def _do(job: Job) -> Record:
     write_json(job.outputs.record, record)
     try:
         record["inputs"] = _inputs(job.outputs.visit)
-        chain = process_visit(job.outputs, job.settings, threads=job.threads)
+        with _threads(job.threads):
+            chain = process_visit(job.outputs, job.settings, threads=job.threads)
         measures = {name: _plain(value) for name, value in chain.measures.items()}
         findings = judge(measures)
         record |= {
