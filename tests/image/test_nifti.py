@@ -13,7 +13,7 @@ import pytest
 from pellucid.errors import InputError
 from pellucid.image import nifti as module
 from pellucid.image.grid import Grid
-from pellucid.image.nifti import read_mask, read_volume, sidecar_path, write_volume
+from pellucid.image.nifti import form_conflict, read_mask, read_volume, sidecar_path, write_volume
 
 AFFINE = np.array([[-2.0, 0, 0, 10], [0, 2, 0, -12], [0, 0, 2, -8], [0, 0, 0, 1]])
 SHAPE = (7, 8, 9)
@@ -44,6 +44,39 @@ def test_round_trip_keeps_values_grid_and_type(tmp_path: Path, dtype: Any, suffi
     assert bytes(image.header["descrip"]).startswith(b"relevance")
     np.testing.assert_allclose(image.get_qform(), AFFINE, atol=1e-5)
     np.testing.assert_array_equal(image.get_fdata(), data)
+
+
+def test_a_scan_in_the_scanners_space_does_not_claim_to_be_in_mni(tmp_path: Path) -> None:
+    write_volume(tmp_path / "a.nii", VALUES, GRID, space="scanner")
+    header = nib.load(tmp_path / "a.nii").header
+    assert int(header["sform_code"]) == int(header["qform_code"]) == 1
+
+
+def test_stored_values_are_multiplied_by_their_slope(tmp_path: Path) -> None:
+    write_volume(tmp_path / "a.nii.gz", VALUES, GRID, np.uint8, slope=1 / 255)
+    assert nib.load(tmp_path / "a.nii.gz").get_data_dtype() == np.uint8
+    np.testing.assert_allclose(read_volume(tmp_path / "a.nii.gz").data, VALUES / 255, atol=1e-6)
+
+
+def test_affines_that_contradict_each_other(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(VALUES, AFFINE)
+    image.set_qform(AFFINE, code=1)
+    nib.save(image, tmp_path / "agree.nii")
+    assert form_conflict(tmp_path / "agree.nii") is None
+    moved = AFFINE.copy()
+    moved[1, 3] += 5
+    image.set_sform(moved, code=1)
+    nib.save(image, tmp_path / "moved.nii")
+    assert "lie up to 5 mm apart; the sform was followed" in (form_conflict(tmp_path / "moved.nii") or "")
+    image.set_sform(moved, code=0)
+    nib.save(image, tmp_path / "one.nii")
+    assert form_conflict(tmp_path / "one.nii") is None  # only one of them counts
+    mirrored = AFFINE.copy()
+    mirrored[0] *= -1
+    image.set_sform(mirrored, code=1)
+    nib.save(image, tmp_path / "mirrored.nii")
+    with pytest.raises(InputError, match=r"mirrored\.nii: its qform and its sform disagree about left and right"):
+        form_conflict(tmp_path / "mirrored.nii")
 
 
 def test_same_input_same_bytes(tmp_path: Path) -> None:

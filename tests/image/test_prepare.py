@@ -11,7 +11,7 @@ from nibabel.processing import resample_to_output
 from scipy import ndimage
 
 from pellucid.errors import InputError
-from pellucid.image.grid import MNI_2MM, PAPER_GRID, Grid
+from pellucid.image.grid import MNI_1MM, MNI_2MM, PAPER_GRID, Grid
 from pellucid.image.nifti import Volume, read_mask, read_volume, write_volume
 from pellucid.image.prepare import MNI_BRAIN_CENTRE, check_mni, find_brain, prepare, to_native
 from pellucid.image.resample import resample_mask
@@ -42,6 +42,19 @@ def dice(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
 @pytest.fixture(scope="module")
 def patient(shared_data: Path) -> Path:
     return shared_data / "ms_real" / "open_ms_data" / "patient19_FLAIR.nii.gz"
+
+
+def test_the_papers_resampling_is_a_cubic_zoom_without_smoothing() -> None:
+    """Its twin is scipy's zoom of the whole grid, corner to corner, as Eitel 2019's code did it."""
+    scan = Volume(phantom(MNI_1MM), MNI_1MM)
+    prepared = prepare(scan, PAPER_GRID, scaling="max", resampling="cubic")
+    zoomed = ndimage.zoom(scan.data, 0.525, order=3)
+    inside = ndimage.binary_erosion(prepared.brain, iterations=3)
+    assert zoomed.shape == PAPER_GRID.shape
+    assert np.abs(prepared.unscaled - zoomed)[inside].max() < 0.5
+    assert not prepared.image[~prepared.brain].any()
+    smooth = prepare(scan, PAPER_GRID, scaling="max")
+    assert np.array_equal(smooth.brain, prepared.brain)
 
 
 def test_left_is_left_in_any_orientation_type_and_file(tmp_path: Path) -> None:
