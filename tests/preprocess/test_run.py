@@ -197,3 +197,52 @@ def test_visits_fail_side_by_side_and_a_full_disk_is_said(tmp_path: Path) -> Non
     assert full["sub-99"][0] == "failed"
     # Nothing half-written lies about.
     assert not [path for path in (tmp_path / "full").rglob(".*") if path.is_file()]
+
+
+KILLER = """
+import json, os, signal, sys
+from pathlib import Path
+
+import numpy as np
+
+from pellucid.preprocess import run
+from pellucid.preprocess.chain import Chain
+from pellucid.preprocess.inputs import find_visits
+from pellucid.preprocess.settings import Settings
+
+times = int(sys.argv[3])
+
+
+def work(outputs, settings, *, threads=1):
+    # Spawned processes read this file too, so that theirs is replaced as well.
+    deaths = Path(sys.argv[2] + ".deaths")
+    if outputs.visit.name == "sub-02" and (n := int(deaths.read_text()) if deaths.exists() else 0) < times:
+        deaths.write_text(str(n + 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    outputs.write_transform("t1w_to_mni", np.eye(4))
+    return Chain(outputs, settings, threads)
+
+
+run.process_visit = work
+if __name__ == "__main__":
+    for record in run.preprocess(find_visits(Path(sys.argv[1])), Path(sys.argv[2]), Settings(), workers=2):
+        print(json.dumps([record["visit"], record["state"], record["error"]]), flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("deaths", "state"), [(1, "done"), (9, "failed")])
+def test_a_worker_that_is_killed_takes_no_other_visit_along(
+    visits: list[Visit], tmp_path: Path, deaths: int, state: str
+) -> None:
+    """As the system does it that runs out of memory: SIGKILL, once or every time."""
+    script = tmp_path / "killer.py"
+    script.write_text(KILLER)
+    command = [sys.executable, str(script), str(tmp_path / "raw"), str(tmp_path / "out"), str(deaths)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = {line[0]: line[1:] for line in map(json.loads, finished.stdout.splitlines())}
+    assert {name: found[0] for name, found in lines.items()} == {"sub-01": "done", "sub-02": state, "sub-03": "done"}
+    assert read_json(tmp_path / "out" / "logs" / "sub-02.json")["state"] == state
+    if state == "failed":
+        assert "ended from outside, perhaps for want of memory" in lines["sub-02"][1]
+        assert "--n-procs 1" in lines["sub-02"][1]
