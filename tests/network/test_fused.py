@@ -141,6 +141,21 @@ def test_threads_change_nothing(c_in: int) -> None:
         assert torch.equal(one, two)
 
 
+def test_kernels_leave_pytorch_its_threads() -> None:
+    """In a fresh process, for numba sets them once in each: with its first kernel."""
+    script = (
+        "import torch\n"
+        "from pellucid.network.paper import PaperNetwork\n"
+        "from pellucid.image.grid import PAPER_GRID\n"
+        "torch.set_num_threads(1)\n"
+        "model = PaperNetwork(channels=2, seed=0).train()\n"
+        "model(torch.randn(1, 1, *PAPER_GRID.shape)).sum().backward()\n"
+        "print(torch.get_num_threads())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1"]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_values_that_are_not_finite_do_not_fit(value: float) -> None:
     block, x = Block(), torch.zeros(1, 2, 5, 5, 5)

@@ -8,6 +8,8 @@ The kernels are imported at first use, because numba is slow to import; without 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from math import prod
 from typing import Any, cast
@@ -125,12 +127,11 @@ class _ConvolvePoolActivate(torch.autograd.Function):
         seed: int,
         p: float,
     ) -> torch.Tensor:
-        from pellucid.kernels.compile import threads
         from pellucid.kernels.convolve_pool import convolve_pool
         from pellucid.kernels.dropout import drop
         from pellucid.kernels.pool import pool as max_pool
 
-        with threads(torch.get_num_threads()):
+        with _kernel_threads():
             if x.shape[1] == 1:
                 taps = weight.detach().reshape(len(weight), -1).T.contiguous().numpy()
                 best, winner = convolve_pool(_array(x)[..., 0], taps, kernel, pool)
@@ -147,7 +148,6 @@ class _ConvolvePoolActivate(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        from pellucid.kernels.compile import threads
         from pellucid.kernels.dropout import elu_dropout_backward
         from pellucid.kernels.winners import input_gradient, weight_gradient
 
@@ -155,7 +155,7 @@ class _ConvolvePoolActivate(torch.autograd.Function):
         values = _array(out)
         rows = (-1, values.shape[4])
         dx = dw = None
-        with threads(torch.get_num_threads()):
+        with _kernel_threads():
             before, bias = elu_dropout_backward(
                 _array(gradients[0]).reshape(rows), values.reshape(rows), ctx.seed, ctx.p
             )
@@ -169,6 +169,24 @@ class _ConvolvePoolActivate(torch.autograd.Function):
                 found = weight_gradient(_array(x), g, ctx.winner, ctx.kernel, ctx.pool)
                 dw = torch.from_numpy(found.reshape(len(weight), *ctx.kernel, -1)).permute(0, 4, 1, 2, 3)
         return dx, dw, torch.from_numpy(bias).to(weight.dtype), None, None, None, None
+
+
+@contextmanager
+def _kernel_threads() -> Iterator[None]:
+    """Run kernels on as many threads as PyTorch has, and leave PyTorch as many.
+
+    Both share one OpenMP, and numba's first kernel sets its number of threads to the machine's: later sums in PyTorch
+    would differ in the last bit from those of a process that never ran a kernel.
+    """
+    from pellucid.kernels.compile import threads
+
+    count = torch.get_num_threads()
+    try:
+        with threads(count):
+            yield
+    finally:
+        if torch.get_num_threads() != count:
+            torch.set_num_threads(count)
 
 
 def _has_hooks(layer: nn.Module) -> bool:
