@@ -61,7 +61,7 @@ def test_of_equals_the_first_wins(pair: tuple[Size, Size], shape: Size, batch: i
     np.testing.assert_array_equal(winner, windows.argmax(axis=4))
 
 
-@pytest.mark.skipif(numba.get_num_threads() < 2, reason="numba has one thread")
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
 def test_threads_change_nothing() -> None:
     x, weight = drawn((23, 24, 25), 3, 16, (2, 3, 1))
     found = []

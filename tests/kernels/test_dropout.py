@@ -98,7 +98,7 @@ def test_the_way_back_has_the_same_mask(
     np.testing.assert_allclose(sums, expected.sum(axis=0), rtol=0, atol=tolerance * size)
 
 
-@pytest.mark.skipif(numba.get_num_threads() < 2, reason="numba has one thread")
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
 def test_threads_change_nothing() -> None:
     gradient, start = np.random.default_rng(0).normal(size=(2, 5_001, 16)).astype(np.float32)
     found = []

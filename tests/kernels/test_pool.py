@@ -51,7 +51,7 @@ def test_the_last_of_256_positions_is_told_apart() -> None:
     assert winner.item() == 255
 
 
-@pytest.mark.skipif(numba.get_num_threads() < 2, reason="numba has one thread")
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
 def test_threads_change_nothing() -> None:
     z = np.random.default_rng(0).normal(size=(3, 20, 21, 22, 16))
     found = []

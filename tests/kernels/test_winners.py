@@ -81,7 +81,7 @@ def test_nothing_is_read_behind_the_end(pair: tuple[Size, Size], monkeypatch: py
     close(weight_gradient(x, gradient, winner, *pair), textbook(case, *pair)[1], 1e-10)
 
 
-@pytest.mark.skipif(numba.get_num_threads() < 2, reason="numba has one thread")
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
 @pytest.mark.parametrize("c_in", [1, 17])
 def test_threads_change_nothing(c_in: int) -> None:
     pair = PAIRS[1]

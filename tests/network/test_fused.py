@@ -125,7 +125,7 @@ def test_dropout_follows_the_global_generator_and_the_mode() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.skipif(numba.get_num_threads() < 2, reason="numba has one thread")
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
 @pytest.mark.parametrize("c_in", [1, 5])
 def test_threads_change_nothing(c_in: int) -> None:
     block, x = Block(c_in, 16, p=0.3), drawn(3, c_in, 24, 24, 24).float()
