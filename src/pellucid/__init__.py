@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pellucid.network.field_of_view import field_of_view
     from pellucid.network.files import load_model, save_model
     from pellucid.network.paper import PaperNetwork
+    from pellucid.network.whole_brain import WholeBrainNetwork
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ _HOMES = {
     "Grid": "pellucid.image.grid",
     "PAPER_GRID": "pellucid.image.grid",
     "PaperNetwork": "pellucid.network.paper",
+    "WholeBrainNetwork": "pellucid.network.whole_brain",
     "field_of_view": "pellucid.network.field_of_view",
     "load_model": "pellucid.network.files",
     "methods": "pellucid.explain.api",
@@ -34,6 +36,7 @@ __all__ = [
     "Explanation",
     "Grid",
     "PaperNetwork",
+    "WholeBrainNetwork",
     "explain",
     "field_of_view",
     "load_model",

@@ -8,7 +8,7 @@ import numba
 import pytest
 
 from pellucid.cli import doctor
-from pellucid.network.fused import numba_version
+from pellucid.network.fused_functions import numba_version
 
 
 def test_doctor_finds_everything_and_is_well(pellucid) -> None:
@@ -17,7 +17,9 @@ def test_doctor_finds_everything_and_is_well(pellucid) -> None:
     for words in ("torch", "threads", "memory_gb", "gpus", "neuromorphometrics", "MNI152NLin6Asym brain"):
         assert words in shown.out
     assert shown.out.count("passed: ") == len(doctor.SELF_TESTS)
-    assert f"training       fused kernels (numba {numba.__version__})" in shown.out
+    assert f"kernels        fused (numba {numba.__version__})" in shown.out
+    assert "kernels        conv1: fused" in shown.out
+    assert "kernels        conv3: layer by layer: no max-pool follows" in shown.out
 
 
 def test_doctor_says_that_numba_is_missing(pellucid, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +28,8 @@ def test_doctor_says_that_numba_is_missing(pellucid, monkeypatch: pytest.MonkeyP
     shown = pellucid("doctor")
     numba_version.cache_clear()
     assert shown.code == 0
-    assert "training       plain PyTorch (numba not installed)" in shown.out
+    assert "kernels        none: numba is not installed" in shown.out
+    assert "kernels        conv1: layer by layer: numba is missing" in shown.out
 
 
 def test_doctor_fails_where_a_self_test_fails(pellucid, monkeypatch: pytest.MonkeyPatch) -> None:

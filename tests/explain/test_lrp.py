@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +11,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from pellucid.explain import lrp
 from pellucid.explain.api import explain
 from pellucid.explain.result import LedgerEntry
 from pellucid.image.grid import PAPER_GRID, resized
+from pellucid.network import fused, fused_functions
 from pellucid.network.field_of_view import crop, field_of_view
+from pellucid.network.fused import FusedSequential
+from pellucid.network.fused_functions import obstacle
 from pellucid.network.paper import PaperNetwork
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -372,3 +377,40 @@ def test_paper_network_in_float32_balances_to_its_rounding() -> None:
     for entry in result.ledger:
         assert entry.absorbed_bias.dtype == torch.float64
         assert (_imbalance(entry).abs() <= 1e-5 * result.relevance.abs().sum()).all()
+
+
+@pytest.mark.parametrize("method", ["lrp-epsilon", "gradient", "input-x-gradient"])
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32])
+def test_fused_layers_give_the_maps_of_layers_one_by_one(
+    method: str, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused_functions, "_LEAST_WORK", 0)
+    layers = [
+        nn.Conv3d(1, 5, 3, padding=1), nn.MaxPool3d(3), nn.ELU(), nn.Dropout(0.3),
+        nn.Conv3d(5, 4, 2), nn.MaxPool3d(2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(1),
+    ]  # fmt: skip
+    torch.manual_seed(0)
+    model, x = FusedSequential(*layers), torch.randn(2, 1, 16, 15, 17)
+    model(x)
+    model, x = model.to(kind), x.to(kind)
+    assert list(model.paths(x).values()) == ["fused", "fused"]
+    calls: list[str] = []
+
+    def counted(*arguments: Any) -> str | None:
+        calls.append(str(obstacle(*arguments)))
+        return obstacle(*arguments)
+
+    monkeypatch.setattr(lrp, "obstacle", counted)
+    found = explain(model, x, method=method)
+    if method == "lrp-epsilon":
+        assert calls == ["None", "None"]
+    for module in (lrp, fused):
+        monkeypatch.setattr(module, "obstacle", lambda *_: "a test")
+    expected = explain(model, x, method=method)
+    tolerance = 1e-10 if kind is torch.float64 else 1e-5
+    largest = float(expected.relevance.abs().max())
+    torch.testing.assert_close(found.relevance, expected.relevance, rtol=0, atol=tolerance * largest)
+    torch.testing.assert_close(found.logit, expected.logit)
+    assert [entry.layer for entry in found.ledger] == [entry.layer for entry in expected.ledger]
+    for one, two in zip(found.ledger, expected.ledger, strict=True):
+        torch.testing.assert_close(one.absorbed_bias, two.absorbed_bias, rtol=1e-5, atol=1e-5)

@@ -90,12 +90,9 @@ def test_the_way_back_has_the_same_mask(
     values = torch.nn.functional.elu(torch.from_numpy(v)).numpy().astype(kind)
     drop(values, seed, p)
     np.testing.assert_allclose(values, expected_values, rtol=0, atol=tolerance * np.abs(expected_values).max())
-    before, sums = elu_dropout_backward(gradient.astype(kind), values, seed, p)
+    before = elu_dropout_backward(gradient.astype(kind), values, seed, p)
     assert before.dtype == kind
-    assert sums.dtype == np.float64
     np.testing.assert_allclose(before, expected, rtol=0, atol=tolerance * np.abs(expected).max())
-    size = np.abs(expected).sum(axis=0).max()
-    np.testing.assert_allclose(sums, expected.sum(axis=0), rtol=0, atol=tolerance * size)
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
@@ -106,6 +103,6 @@ def test_threads_change_nothing() -> None:
         with threads(count):
             values = start.copy()
             drop(values, 5, 0.3)
-            found.append((values, *elu_dropout_backward(gradient, values, 5, 0.3)))
+            found.append((values, elu_dropout_backward(gradient, values, 5, 0.3)))
     for one, two in zip(*found, strict=True):
         np.testing.assert_array_equal(one, two)

@@ -30,23 +30,24 @@ def textbook(z: Floats, size: Size) -> tuple[Floats, Winners]:
 def test_equals_the_textbook(kind: type, size: Size, spatial: Size, batch: int, channels: int, values: int) -> None:
     """Few different values: most windows have several that are the greatest."""
     z = np.random.default_rng(values).integers(-values, values, (batch, *spatial, channels)).astype(kind)
-    best, winner = pool(z, size)
+    bias = np.arange(channels, dtype=kind)
+    best, winner = pool(z, bias, size)
     expected, first = textbook(z, size)
     assert best.dtype == kind
     assert winner.dtype == np.uint8
-    np.testing.assert_array_equal(best, expected)
+    np.testing.assert_array_equal(best, expected + bias)
     np.testing.assert_array_equal(winner, first)
 
 
 def test_of_equals_the_first_wins() -> None:
-    _, winner = pool(np.zeros((1, 3, 3, 3, 2)), (3, 3, 3))
+    _, winner = pool(np.zeros((1, 3, 3, 3, 2)), np.zeros(2), (3, 3, 3))
     assert not winner.any()
 
 
 def test_the_last_of_256_positions_is_told_apart() -> None:
     z = np.zeros((1, 4, 8, 8, 1))
     z[0, 3, 7, 7, 0] = 1.0
-    best, winner = pool(z, (4, 8, 8))
+    best, winner = pool(z, np.zeros(1), (4, 8, 8))
     assert best.item() == 1.0
     assert winner.item() == 255
 
@@ -57,6 +58,14 @@ def test_threads_change_nothing() -> None:
     found = []
     for count in (1, 2):
         with threads(count):
-            found.append(pool(z, (3, 2, 3)))
+            found.append(pool(z, np.zeros(16), (3, 2, 3)))
     for one, two in zip(*found, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_a_window_with_a_nan_is_nan() -> None:
+    z = np.random.default_rng(0).normal(size=(1, 6, 3, 3, 2))
+    z[0, 1, 1, 1, 0] = np.nan
+    best, winner = pool(z, np.zeros(2), (3, 3, 3))
+    assert np.isnan(best).ravel().tolist() == [True, False, False, False]
+    assert winner[0, 0, 0, 0, 0] == 13

@@ -57,7 +57,10 @@ def test_equals_the_textbook(pair: tuple[Size, Size], spare: Size, batch: int, c
     case = x, weight, gradient, winner = drawn(pair, spare, batch, c_in, c_out)
     dx, dw = textbook(case, *pair)
     close(input_gradient(x.shape, weight, gradient, winner, *pair), dx, 1e-10)
-    close(weight_gradient(x, gradient, winner, *pair), dw, 1e-10)
+    found, sums = weight_gradient(x, gradient, winner, *pair)
+    close(found, dw, 1e-10)
+    assert sums.dtype == np.float64
+    close(sums, gradient.sum(axis=(0, 1, 2, 3)), 1e-10)
 
 
 @pytest.mark.parametrize("c_in", [1, 17])
@@ -65,20 +68,38 @@ def test_equals_the_textbook_in_single_precision(c_in: int) -> None:
     pair = PAIRS[0]
     case = x, weight, gradient, winner = drawn(pair, (0, 1, 2), 2, c_in, 5, np.float32)
     dx, dw = textbook(case, *pair)
-    found_x, found_w = input_gradient(x.shape, weight, gradient, winner, *pair), weight_gradient(x, *case[2:], *pair)
+    found_x = input_gradient(x.shape, weight, gradient, winner, *pair)
+    found_w, _ = weight_gradient(x, *case[2:], *pair)
     assert found_x.dtype == found_w.dtype == np.float32
     close(found_x, dx, 1e-5)
     close(found_w, dw, 1e-4)
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_nothing_is_read_behind_the_end(pair: tuple[Size, Size], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiled kernels do not look; Python does. Taps are padded, so the last of one channel reach beyond x."""
-    compiled = winners._weight_of_one
-    monkeypatch.setattr(winners, "_weight_of_one", lambda *sizes: compiled(*sizes).py_func)
-    case = x, _, gradient, winner = drawn(pair, (0, 0, 0), 1, 1, 2)
+@pytest.mark.parametrize("c_in", [1, 3])
+def test_nothing_is_read_or_written_behind_the_end(
+    pair: tuple[Size, Size], c_in: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled kernels do not look; Python does."""
+
+    def copy(target: Floats, at: int, source: Floats, start: int, count: int, lanes: int) -> None:
+        assert min(at, start, len(target) - at - count, len(source) - start - count) >= 0
+        target[at : at + count] = source[start : start + count]
+
+    def add_scaled(target: Floats, at: int, source: Floats, start: int, factor: float, count: int, lanes: int) -> None:
+        assert min(at, start, len(target) - at - count, len(source) - start - count) >= 0
+        target[at : at + count] += factor * source[start : start + count]
+
+    monkeypatch.setattr(winners, "copy", copy)
+    monkeypatch.setattr(winners, "add_scaled", add_scaled)
+    for name in ("_weight", "_weight_of_one", "_input", "_input_of_one"):
+        compiled = getattr(winners, name)
+        monkeypatch.setattr(winners, name, lambda *sizes, compiled=compiled: compiled(*sizes).py_func)
+    case = x, weight, gradient, winner = drawn(pair, (0, 0, 0), 1, c_in, 2)
     winner[:] = np.prod(pair[1]) - 1
-    close(weight_gradient(x, gradient, winner, *pair), textbook(case, *pair)[1], 1e-10)
+    dx, dw = textbook(case, *pair)
+    close(weight_gradient(x, gradient, winner, *pair)[0], dw, 1e-10)
+    close(input_gradient(x.shape, weight, gradient, winner, *pair), dx, 1e-10)
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
@@ -90,6 +111,6 @@ def test_threads_change_nothing(c_in: int) -> None:
     for count in (1, 2):
         with threads(count):
             dx = input_gradient(x.shape, weight, gradient, winner, *pair)
-            found.append((dx, weight_gradient(x, gradient, winner, *pair)))
+            found.append((dx, *weight_gradient(x, gradient, winner, *pair)))
     for one, two in zip(*found, strict=True):
         np.testing.assert_array_equal(one, two)

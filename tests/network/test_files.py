@@ -17,6 +17,7 @@ from pellucid.image.grid import PAPER_GRID, Grid, resized
 from pellucid.network.files import load_model, save_model
 from pellucid.network.info import ModelInfo
 from pellucid.network.paper import PaperNetwork
+from pellucid.network.whole_brain import WholeBrainNetwork
 
 INFO = ModelInfo(
     modality="T1w", scaling="robust", classes={0: "CN", 1: "AD"}, trained={"seed": 3, "epoch": 7, "val_loss": 0.25}
@@ -57,6 +58,32 @@ def test_round_trip(folder: Path, name: str) -> None:
         assert torch.equal(a, b)
     x = torch.randn(2, 1, 71, 71, 71)
     assert torch.equal(model(x), original(x))
+
+
+def test_a_whole_brain_network_is_read_back_as_one(tmp_path: Path) -> None:
+    grid = resized(PAPER_GRID, (54, 60, 57))
+    original = WholeBrainNetwork(channels=2, grid=grid, seed=1).eval()
+    save_model(tmp_path, original, INFO)
+    assert json.loads((tmp_path / "model.json").read_text())["architecture"] == "WholeBrainNetwork"
+    model = load_model(tmp_path)
+    assert type(model) is WholeBrainNetwork
+    assert (model.grid, model.channels, model.info) == (grid, 2, INFO)
+    x = torch.randn(1, 1, *grid.shape)
+    assert torch.equal(model(x), original(x))
+    _edit_json(tmp_path, lambda content: content.update(architecture="PaperNetwork", grid=PAPER_GRID.to_json()))
+    with pytest.raises(InputError, match=r"the head has 24 weights, .* needs 4"):
+        load_model(tmp_path)
+
+
+def test_a_whole_brain_network_of_an_impossible_grid_is_refused_at_once(tmp_path: Path) -> None:
+    save_model(tmp_path, WholeBrainNetwork(channels=1, grid=resized(PAPER_GRID, (54, 54, 54)), seed=1), INFO)
+    _edit_json(tmp_path, lambda content: content["grid"].update(shape=[53, 54, 54]))
+    with pytest.raises(InputError, match=r"has a grid that cannot be used: 53x54x54 .* is too small") as caught:
+        load_model(tmp_path)
+    assert caught.value.where.startswith(str(tmp_path))
+    _edit_json(tmp_path, lambda content: content["grid"].update(shape=[54 * 10**12] * 3))
+    with pytest.raises(InputError, match="does not fit"):
+        load_model(tmp_path)(torch.zeros(1, 1, 54, 54, 54))
 
 
 def test_path_may_be_a_string(folder: Path) -> None:
@@ -112,6 +139,15 @@ def test_refuses_to_save(tmp_path: Path, value: Any, message: str) -> None:
     assert not (tmp_path / "model").exists()
 
 
+def test_refuses_to_save_what_it_could_not_load(tmp_path: Path) -> None:
+    class Own(PaperNetwork):
+        pass
+
+    with pytest.raises(InputError, match=r"'Own' is not known. Known are PaperNetwork, WholeBrainNetwork"):
+        save_model(tmp_path / "model", Own(1), INFO)
+    assert not (tmp_path / "model").exists()
+
+
 def test_never_runs_a_pickle(folder: Path) -> None:
     ran = folder / "ran"
 
@@ -137,7 +173,15 @@ def test_never_runs_a_pickle(folder: Path) -> None:
         (lambda f: _edit_json(f, lambda c: c.pop("scaling")), "the key 'scaling' is missing"),
         (lambda f: _edit_json(f, lambda c: c.update(channels="many")), "does not describe a model"),
         (lambda f: _edit_json(f, lambda c: c.update(channels=3)), "it has 2 channels, model.json says 3"),
-        (lambda f: _edit_json(f, lambda c: c.update(architecture="UNet")), "the architecture 'UNet' is not known"),
+        (
+            lambda f: _edit_json(f, lambda c: c.update(architecture="UNet")),
+            "'UNet' is not known. Known are PaperNetwork, WholeB",
+        ),
+        (lambda f: _edit_json(f, lambda c: c.update(architecture=["PaperNetwork"])), "is not known. Known are Paper"),
+        (
+            lambda f: _edit_json(f, lambda c: c.update(architecture="WholeBrainNetwork")),
+            "the head has 2 weights, .* needs 54",
+        ),
         (
             lambda f: _edit_json(f, lambda c: c.update(grid={"shape": [1, 2], "affine": [[1]]})),
             "does not describe a model",
@@ -149,7 +193,7 @@ def test_never_runs_a_pickle(folder: Path) -> None:
         ),
         (
             lambda f: _edit_json(f, lambda c: c.update(grid=resized(SMALL, (70, 71, 71)).to_json())),
-            "the head has 2 weights, .* needs 0",
+            "has a grid that cannot be used: 70x71x71 .* leaves the dense layer no cell",
         ),
         (
             lambda f: _edit_json(f, lambda c: c["grid"].update(shape=[10**12] * 3)),

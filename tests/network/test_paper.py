@@ -10,9 +10,10 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 import pellucid
-from pellucid.errors import InputError, PellucidError
+from pellucid.errors import InputError
 from pellucid.image.grid import PAPER_GRID, Grid, resized
-from pellucid.network.paper import PaperNetwork, fit_input, kernels_penalty
+from pellucid.network.paper import PaperNetwork
+from pellucid.network.volume_network import fit_input
 
 SMALL = resized(PAPER_GRID, (71, 71, 71))
 
@@ -104,8 +105,9 @@ def test_refuses_channels(channels: object) -> None:
 
 
 def test_refuses_a_grid_that_leaves_no_cell() -> None:
-    with pytest.raises(InputError, match=r"grid: 70x98x71 .* leaves the dense layer no cell"):
-        PaperNetwork(grid=resized(PAPER_GRID, (70, 98, 71)))
+    for shape in ((70, 98, 71), (71, 70, 71), (71, 71, 70), (2, 2, 2)):
+        with pytest.raises(InputError, match=r"grid: .* leaves the dense layer no cell"):
+            PaperNetwork(grid=resized(PAPER_GRID, shape))
 
 
 def test_kernels_are_glorot_uniform_and_biases_zero() -> None:
@@ -139,7 +141,7 @@ def test_without_a_seed_the_global_generator_decides() -> None:
 def test_convolutions_work_channels_last() -> None:
     model = PaperNetwork(channels=8, seed=0).eval()
     x = torch.randn(4, 1, 96, 114, 96)
-    fitted = fit_input(x, (71, 98, 71), (97, 124, 97))
+    fitted = fit_input(x, (71, 98, 71), (97, 124, 97), torch.float32)
     assert fitted.stride(1) == 1  # the layout, which is_contiguous cannot tell for one channel
     assert torch.equal(fitted, x[..., :71, :98, :71])
     with torch.no_grad():
@@ -159,28 +161,12 @@ def test_dropout_works_in_training_only() -> None:
     assert [model.get_submodule(name).p for name in ("drop1", "drop2", "drop4")] == [0.3] * 3
 
 
-def test_kernels_penalty_is_the_sum_of_squares_of_two_kernels() -> None:
-    model = PaperNetwork(channels=2, seed=0)
-    model.conv3.bias.data.fill_(7)
-    slow = sum(float(w) ** 2 for layer in (model.conv3, model.conv4) for w in layer.weight.detach().flatten())
-    penalty = kernels_penalty(model)
-    assert penalty.item() == pytest.approx(slow, rel=1e-5)
-    penalty.backward()
-    torch.testing.assert_close(model.conv4.weight.grad, 2 * model.conv4.weight.detach())
-    assert model.conv2.weight.grad is None
-
-
 def test_a_copy_is_whole() -> None:
     model = PaperNetwork(channels=2, seed=0).eval()
     twin = copy.deepcopy(model)
     x = torch.randn(1, 1, 96, 114, 96)
     assert torch.equal(twin(x), model(x))
     assert twin.grid == model.grid
-
-
-def test_a_network_made_here_has_no_info() -> None:
-    with pytest.raises(PellucidError, match="was not loaded"):
-        _ = PaperNetwork(channels=1).info
 
 
 def test_public_names_are_these() -> None:

@@ -43,6 +43,13 @@ def test_defaults_are_filled_in() -> None:
     assert spec.splits["pretraining"].holdout == 0
 
 
+def test_an_arm_may_have_the_network_that_sees_the_whole_brain() -> None:
+    spec = parse(TINY.replace("channels = 2", 'channels = 2\nnetwork = "whole-brain"'))
+    assert [arm.network for arm in spec.training.values()] == ["whole-brain"] * 3
+    assert parse(spec.to_toml()) == spec
+    assert [arm.network for arm in parse(TINY).training.values()] == ["paper"] * 3
+
+
 def test_the_study_seed_moves_the_cohorts_but_not_a_seed_that_is_given() -> None:
     first, second = parse(TINY), parse(TINY.replace("seed = 3", "seed = 4"))
     assert first.cohorts["ms"].simulate != second.cohorts["ms"].simulate
@@ -90,6 +97,20 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
             "channels = 2\ntrials",
             "channels = 3\ntrials",
             ["`training.finetuned.channels` is 3", "`pretraining` with 2"],
+        ),
+        (
+            "channels = 2\ntrials",
+            'network = "whole-brain"\nchannels = 2\ntrials',
+            [
+                "`training.finetuned.network` is whole-brain",
+                "starts from `pretraining` with paper",
+                "Give both the same",
+            ],
+        ),
+        (
+            "channels = 2\ntrials",
+            'network = "whole"\nchannels = 2\ntrials',
+            ["`training.finetuned.network` is 'whole'", "Did you mean `whole-brain`?", "paper"],
         ),
         ('start_from = "pretraining"', 'start_from = "pre"', ["`training.finetuned.start_from` names 'pre'"]),
         ('start_from = "pretraining"', 'start_from = "finetuned"', ["leads in a circle (finetuned > finetuned)"]),

@@ -14,7 +14,7 @@ from torch import nn
 from pellucid.cohort.augment import draw
 from pellucid.errors import PellucidError
 from pellucid.network.field_of_view import field_of_view
-from pellucid.network.paper import kernels_penalty
+from pellucid.network.volume_network import kernels_penalty
 from pellucid.training.fit import Scans, best_epoch, fit, logits
 from pellucid.training.settings import TrialSettings
 

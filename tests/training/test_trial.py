@@ -14,6 +14,7 @@ from pellucid.files import read_json, sha256
 from pellucid.image.grid import MNI_1MM, resized
 from pellucid.network.files import load_model
 from pellucid.network.paper import PaperNetwork
+from pellucid.network.whole_brain import WholeBrainNetwork
 from pellucid.training import trial
 from pellucid.training.settings import TrialSettings
 from pellucid.training.trial import TrialResult, read_trial, run_trial, selected_trial
@@ -151,6 +152,27 @@ def test_transfer_takes_the_whole_model_and_leaves_it_as_it_was(store: Store, ro
 def test_a_loaded_model_can_be_a_start(finished: TrialResult, store: Store, rows: Rows, tmp_path: Path) -> None:
     result = run_trial(store, rows, settings(max_epochs=1), tmp_path, initial=load_model(finished.folder))
     assert result.model().info.trained["initial"] == result.trained["initial"]
+
+
+def test_a_whole_brain_network_can_be_fitted_and_be_a_start(
+    finished: TrialResult, store: Store, rows: Rows, tmp_path: Path
+) -> None:
+    def fitted(folder: Path, **options: Any) -> TrialResult:
+        return run_trial(store, rows, settings(max_epochs=1), folder, channels=2, **options)
+
+    first = fitted(tmp_path / "first", architecture="whole-brain")
+    model = first.model()
+    assert type(model) is WholeBrainNetwork
+    with torch.no_grad():
+        z = model(torch.from_numpy(store.images)[:, None]).double().numpy()
+    np.testing.assert_allclose(first.predictions["logit"], z, atol=1e-5)
+    assert fitted(tmp_path / "first", architecture="whole-brain").trained == first.trained  # read, not run
+    assert type(fitted(tmp_path / "second", initial=model).model()) is WholeBrainNetwork
+    for folder, options in (("first", {}), ("second", {"initial": finished.model()})):
+        with pytest.raises(InputError, match="other settings, scans or start"):
+            fitted(tmp_path / folder, **options)
+    with pytest.raises(InputError, match="other settings, scans or start"):
+        run_trial(store, rows, settings(), finished.folder, channels=2, architecture="whole-brain")
 
 
 def test_without_holdout(store: Store, rows: Rows, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def doctor() -> None:
     from pellucid.atlas.find import available_atlases, wheel_file
     from pellucid.atlas.template import TEMPLATE
     from pellucid.errors import InputError
-    from pellucid.network.fused import numba_version
+    from pellucid.network.fused_functions import numba_version
     from pellucid.preprocess.brain import weights
     from pellucid.study.record import environment
 
@@ -36,8 +36,10 @@ def doctor() -> None:
         shown = ", ".join(value) or "none" if isinstance(value, list) else value
         console.say(f"{name:14} {'unknown' if shown is None else shown}")
     numba = numba_version()
-    path = f"fused kernels (numba {numba})" if numba else "plain PyTorch (numba not installed)"
-    console.say(f"{'training':14} {path}")
+    console.say(f"{'kernels':14} {f'fused (numba {numba})' if numba else 'none: numba is not installed'}")
+    model, x = _model_and_images()
+    for layer, path in model.paths(x).items():
+        console.say(f"{'kernels':14} {layer}: {path}")
     for atlas in available_atlases():
         console.say(f"{'atlas':14} {atlas.name}: {atlas.path or 'not found'} ({atlas.note})")
     try:
@@ -118,8 +120,26 @@ def _model_and_images() -> tuple[PaperNetwork, torch.Tensor]:
     return model, torch.randn((2, 1, *model.grid.shape), generator=generator)
 
 
+def _fused() -> str:
+    """Check that what runs fused has the output and gradients of the layers one by one; return what is wrong."""
+    import torch
+
+    model, x = _model_and_images()
+    layers = torch.nn.Sequential(*model)
+    found = []
+    for network in (model, layers):
+        model.zero_grad()
+        logit = network(x)
+        logit.sum().backward()
+        gradients = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+        found.append([logit.detach().flatten(), *gradients])
+    worst = max(float((one - two).abs().max() / two.abs().max()) for one, two in zip(*found, strict=True))
+    return "" if worst <= 1e-4 else f"they differ by {worst:.3g} of the largest value"
+
+
 SELF_TESTS: dict[str, Callable[[], str]] = {
     "relevance is accounted for in every layer": _ledger,
     "the field of view is all that the network sees": _crop,
+    "fused layers give what the layers give one by one": _fused,
     "the same seed gives the same gradients": _determinism,
 }

@@ -10,7 +10,7 @@ import typer
 from pellucid.cli import batch, console
 
 if TYPE_CHECKING:
-    from pellucid.network.paper import PaperNetwork
+    from pellucid.network.volume_network import VolumeNetwork
 
 EXAMPLE = "Example: pellucid predict demo/models/finetuned scans/ --out predictions"
 
@@ -52,7 +52,7 @@ def predict(
     batch.finish(failed, len(paths))
 
 
-def row(path: Path, network: PaperNetwork, *, logit: float | None, problems: str | None) -> dict[str, Any]:
+def row(path: Path, network: VolumeNetwork, *, logit: float | None, problems: str | None) -> dict[str, Any]:
     """Return one row of predictions."""
     from pellucid.cli.inputs import participant
     from pellucid.study.apply import prediction_row
@@ -60,7 +60,7 @@ def row(path: Path, network: PaperNetwork, *, logit: float | None, problems: str
     return prediction_row(path, participant(path), model=network, logit=logit, problems=problems)
 
 
-def write_predictions(rows: list[dict[str, Any]], folder: Path, network: PaperNetwork, out: Path) -> None:
+def write_predictions(rows: list[dict[str, Any]], folder: Path, network: VolumeNetwork, out: Path) -> None:
     """Write predictions.tsv and predictions.json, and print them."""
     import pandas as pd
 

@@ -15,6 +15,7 @@ from pellucid.explain.operations import Way, is_max_pool, path_of, way_of, works
 from pellucid.explain.result import LedgerEntry
 from pellucid.explain.rules import absorbed_by_bias, absorbed_by_epsilon, epsilon_rule, route_rule, total
 from pellucid.explain.trace import LogitRun, Trace
+from pellucid.network.fused_functions import convolve_pool, obstacle
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Recording(LogitRun):
         super().__init__(trace)
         self.steps: list[_Step] = []
         self._tensors = {self.input_node}  # the nodes that hold a tensor that depends on x
+        self._pooled: dict[Node, torch.Tensor] = {}  # what max-pools return that ran with the layer before them
 
     def run_node(self, n: Node) -> Any:
         """Run one operation and, if its result depends on x, record it."""
@@ -48,6 +50,10 @@ class Recording(LogitRun):
         }
         if n is self.sigmoid:
             return self._record(n, Way.ELEMENTWISE, inputs, self.env[n.all_input_nodes[0]])
+        if n in self._pooled:
+            return self._pooled.pop(n)
+        if (pool := self._fusible_pool(n)) is not None:
+            return self._run_fused(n, pool, inputs)
         if self._pools_affine(n):
             return self._merge_pool(n)
         spare = works_in_place(n, self.module)
@@ -65,6 +71,28 @@ class Recording(LogitRun):
         if not isinstance(output, torch.Tensor):
             raise PellucidError(f"{path_of(n)}: lrp-epsilon needs operations with one result. Return no indices.")
         return self._record(n, way, inputs, output)
+
+    def _fusible_pool(self, node: Node) -> Node | None:
+        """Return the max-pool that runs with the convolution `node` in one kernel, or None."""
+        readers = list(node.users)
+        if len(readers) != 1 or {node.op, readers[0].op} != {"call_module"}:
+            return None
+        convolution, pool = (self.module.get_submodule(str(n.target)) for n in (node, readers[0]))
+        if type(convolution) is not nn.Conv3d or type(pool) is not nn.MaxPool3d:
+            return None
+        x = self.env[node.all_input_nodes[0]]
+        return readers[0] if obstacle(x, convolution, pool) is None else None
+
+    def _run_fused(self, node: Node, pool: Node, inputs: dict[Node, torch.Tensor]) -> torch.Tensor:
+        """Run and record a convolution and the max-pool behind it as one affine layer: only winners have relevance."""
+        layers = (self.module.get_submodule(str(n.target)) for n in (node, pool))
+        convolution, pooling = cast("tuple[nn.Conv3d, nn.MaxPool3d]", tuple(layers))
+        (x,) = inputs.values()
+        z = convolve_pool(x, convolution, pooling)
+        self.steps.append(_Step(node, pool, Way.AFFINE, inputs, z, 0.0))
+        self._tensors.add(pool)
+        self._pooled[pool] = z.detach()
+        return self._pooled[pool]
 
     def _pools_affine(self, node: Node) -> bool:
         """Tell whether `node` is a max-pool and the only reader of the affine layer that has just run."""

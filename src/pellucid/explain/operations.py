@@ -19,7 +19,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from pellucid.errors import PellucidError
 from pellucid.network.field_of_view import AVERAGE_POOL, BATCH_NORM, CONVOLUTION, ELEMENTWISE, MAX_POOL
-from pellucid.network.paper import fit_input
+from pellucid.network.volume_network import fit_input
 
 
 class Way(Enum):

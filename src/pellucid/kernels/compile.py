@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import hashlib
-import importlib.util
 import logging
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import event
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -41,6 +33,7 @@ def _compile(function: Kernel, *, several_threads: bool) -> Kernel:
         kernel = numba.njit(
             function, cache=cached, parallel=several_threads, fastmath=_FAST, error_model="numpy", nogil=True
         )
+        _announcer.kernels.add(function)
         return cast(Kernel, kernel)
 
     try:
@@ -49,60 +42,26 @@ def _compile(function: Kernel, *, several_threads: bool) -> Kernel:
         return compiled(cached=False)
 
 
-@cache
-def from_source(source: str, name: str) -> Callable[..., Any]:
-    """Compile the function `name` of the module that a generated `source` is.
+class _Announcer(event.Listener):
+    """Says once in a process that kernels are being compiled."""
 
-    numba caches a function by the file and the module that it stands in, so the source becomes a file in the user's
-    cache folder, and is imported from there.
+    def __init__(self) -> None:
+        self.kernels: set[Callable[..., Any]] = set()
+        self.said = False
 
-    Parameters
-    ----------
-    source
-        The text of a module.
-    name
-        The function's, whose `prange` iterations run on several threads.
+    def on_start(self, event: Any) -> None:
+        """Hear that numba begins to compile something that it did not find in its cache."""
+        if not self.said and event.data["dispatcher"].py_func in self.kernels:
+            self.said = True
+            # A warning, because Python shows nothing less by itself, and whoever waits should know why.
+            logging.getLogger("pellucid").warning("Compiling kernels (once per machine, about 20 s) ...")
 
-    Returns
-    -------
-    callable
-        The kernel.
-    """
-    digest = hashlib.sha256(f"{sorted(_FAST)}\n{source}".encode()).hexdigest()
-    module_name = f"pellucid_{name}_{digest[:16]}"
-    path = cache_folder() / f"{module_name}.py"
-    if not path.is_file():
-        # A warning, because Python shows nothing less by itself, and whoever waits should know why.
-        logging.getLogger("pellucid").warning("Compiling kernels (once per machine, about 20 s) ...")
-        # Renamed into place: another process may be about to read it.
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            file.write(source)
-        Path(file.name).replace(path)
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # numba looks it up there when it reads its cache
-    spec.loader.exec_module(module)
-    return parallel(cast(Callable[..., Any], getattr(module, name)))
+    def on_end(self, event: Any) -> None:
+        """Hear that numba has compiled something."""
 
 
-@cache
-def cache_folder() -> Path:
-    """Return the folder of generated sources and their kernels, `pellucid/kernels` in `$XDG_CACHE_HOME` or `~/.cache`.
-
-    Where that cannot be written to, it is a temporary one, which goes when the process ends.
-    """
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(home) / "pellucid" / "kernels"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError):  # RuntimeError: the user has no home
-        temporary = tempfile.mkdtemp(prefix="pellucid-kernels-")
-        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        return Path(temporary)
+_announcer = _Announcer()
+event.register("numba:compile", _announcer)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import prange
 
 from pellucid.kernels.arrays import Floats
 from pellucid.kernels.compile import parallel, serial
-
-_PARTS = 64  # of the rows, each summed alone and in order: sums do not depend on the number of threads
 
 
 def drop(values: Floats, seed: int, p: float) -> None:
@@ -34,10 +31,8 @@ def drop(values: Floats, seed: int, p: float) -> None:
         _drop(values, *_words(seed), _threshold(p), _gain(values, p))
 
 
-def elu_dropout_backward(
-    gradient: Floats, values: Floats, seed: int, p: float
-) -> tuple[Floats, npt.NDArray[np.float64]]:
-    """Return the gradient of v from that of `y = m elu(v) / (1 - p)`, m the mask of `drop`, and its sum over N.
+def elu_dropout_backward(gradient: Floats, values: Floats, seed: int, p: float) -> Floats:
+    """Return the gradient of v from that of `y = m elu(v) / (1 - p)`, m the mask of `drop`.
 
     It is `g m elu'(v) / (1 - p)`, and elu'(v) is 1 where elu(v) > 0, else elu(v) + 1: v itself is not needed.
 
@@ -50,13 +45,12 @@ def elu_dropout_backward(
 
     Returns
     -------
-    before, sums
-        (N, C), and (C,) in float64: the gradient of a bias added before ELU.
+    array
+        (N, C).
     """
     before = np.empty_like(values)
-    sums = np.zeros((_PARTS, values.shape[1]))
-    _backward(gradient, values, before, sums, *_words(seed), _threshold(p), _gain(values, p))
-    return before, sums.sum(axis=0)
+    _backward(gradient, values, before, *_words(seed), _threshold(p), _gain(values, p))
+    return before
 
 
 def _words(seed: int) -> tuple[np.uint32, np.uint32]:
@@ -99,22 +93,17 @@ def _backward(
     gradient: Floats,
     values: Floats,
     before: Floats,
-    sums: npt.NDArray[np.float64],
     low: np.uint32,
     high: np.uint32,
     below: np.uint32,
     gain: Any,
 ) -> None:
     N, C = values.shape
-    parts = len(sums)
     zero, one, back = gain * 0, gain / gain, 1 / gain
-    for part in prange(parts):
-        total = sums[part]
-        for n in range(part * N // parts, (part + 1) * N // parts):
-            for c in range(C):
-                elu = values[n, c] * back
-                slope = gain * (one if elu > zero else elu + one)
-                kept = below == 0 or _hash(np.uint32(n * C + c), low, high) >= below
-                g = gradient[n, c] * slope if kept else zero
-                before[n, c] = g
-                total[c] += g
+    for n in prange(N):
+        y, g, out = values[n], gradient[n], before[n]
+        for c in range(C):
+            elu = y[c] * back
+            slope = gain * (one if elu > zero else elu + one)
+            kept = (below == 0) | (_hash(np.uint32(n * C + c), low, high) >= below)
+            out[c] = g[c] * slope if kept else zero

@@ -9,30 +9,32 @@ from pellucid.kernels.arrays import Floats, Size, Winners
 from pellucid.kernels.compile import parallel
 
 
-def pool(z: Floats, size: Size) -> tuple[Floats, Winners]:
-    """Return `max_q z[size p + q]` of each window p and channel, and the q that had it.
+def pool(z: Floats, bias: Floats, size: Size) -> tuple[Floats, Winners]:
+    """Return `max_q z[size p + q, o] + b[o]` of each window p and channel o, and the q that had it.
 
     Parameters
     ----------
     z
         (B, X, Y, Z, C).
+    bias
+        (C,), of z's data type.
     size
         Of a window along X, Y, Z, at most 256 positions; an incomplete window at the far end is dropped.
 
     Returns
     -------
     best, winner
-        (B, X', Y', Z', C) each, X' = X // size; of equals the first wins.
+        (B, X', Y', Z', C) each, X' = X // size; of equals the first wins, of NaNs the last.
     """
     shape = tuple(n // p for n, p in zip(z.shape[1:4], size, strict=True))
     best = np.empty((len(z), *shape, z.shape[4]), dtype=z.dtype)
     winner = np.empty(best.shape, dtype=np.uint8)
-    _pool(z, size, best, winner)
+    _pool(z, bias, size, best, winner)
     return best, winner
 
 
 @parallel
-def _pool(z: Floats, size: Size, best: Floats, winner: Winners) -> None:
+def _pool(z: Floats, bias: Floats, size: Size, best: Floats, winner: Winners) -> None:
     B, X, Y, Z, C = best.shape
     for row in prange(B * X):
         b, i = row // X, row % X
@@ -49,6 +51,8 @@ def _pool(z: Floats, size: Size, best: Floats, winner: Winners) -> None:
                             first[o] = 0
                     else:
                         for o in range(C):
-                            if here[o] > top[o]:
+                            if here[o] > top[o] or np.isnan(here[o]):
                                 top[o] = here[o]
                                 first[o] = q
+                for o in range(C):
+                    top[o] += bias[o]

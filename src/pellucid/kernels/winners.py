@@ -13,19 +13,28 @@ from collections.abc import Callable
 from functools import cache
 from math import prod
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from numba import prange
 
 from pellucid.kernels.arrays import Floats, Size, Winners
 from pellucid.kernels.compile import parallel
+from pellucid.kernels.vectors import add_scaled, copy, registers
 
 _LANES = 16  # float32 values in the widest vector register
-_SHORT = 4  # in the narrowest: taps along one axis, padded
+_SHORT = 4  # in the narrowest: taps along Z of one channel, padded
+_PARTS = 64  # of a sum over all windows, each done alone
+_SLAB = 256 * 1024  # bytes of x that stay in a core's second cache
 
 
-def weight_gradient(x: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size) -> Floats:
-    """Return `dw[o, t, c]`, the sum of `g[b, p, o] x[b, pool p + winner[b, p, o] + t, c]` over all b and windows p.
+def weight_gradient(
+    x: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size
+) -> tuple[Floats, npt.NDArray[np.float64]]:
+    """Return the gradients of a convolution's weights and biases from that of the pool behind it.
+
+    `dw[o, t, c] = sum g[b, p, o] x[b, pool p + winner[b, p, o] + t, c]` over all b and windows p, and
+    `db[o] = sum g[b, p, o]`.
 
     Parameters
     ----------
@@ -38,26 +47,35 @@ def weight_gradient(x: Floats, gradient: Floats, winner: Winners, kernel: Size, 
 
     Returns
     -------
-    array
-        (C_out, taps, C_in), taps in C order of `kernel`.
+    dw, db
+        (C_out, taps, C_in), taps in C order of `kernel`, and (C_out,) in float64.
     """
-    if x.shape[4] == 1:
-        return _weight_gradient_of_one(x, gradient, winner, kernel, pool)
+    sums = np.zeros((_PARTS, gradient.shape[4]))
+    _channel_sums(gradient.reshape(-1, gradient.shape[4]), sums)
+    weights = _weight_gradient_of_one if x.shape[4] == 1 else _weight_gradient_of_many
+    return weights(x, gradient, winner, kernel, pool), sums.sum(axis=0)
+
+
+def _weight_gradient_of_many(x: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size) -> Floats:
+    """Do it for several input channels: an output channel at a time, a few rows of windows for all of them in turn."""
+    inputs, outputs = x.shape[4], gradient.shape[4]
     places = np.array(list(np.ndindex(pool)))
-    out = np.zeros((gradient.shape[4], kernel[0] * kernel[1], kernel[2] * x.shape[4]), dtype=x.dtype)
-    _weight(kernel, pool, x.shape[4])(x.reshape(*x.shape[:3], -1), places, gradient, winner, out)
-    return out.reshape(len(out), prod(kernel), x.shape[4])
+    out = np.zeros((outputs, kernel[0] * kernel[1], kernel[2] * inputs), dtype=x.dtype)
+    groups = min(outputs, 2 * numba.get_num_threads())  # more would read x more often
+    plane = (kernel[0] + pool[0] - 1) * x.shape[3] * inputs * x.itemsize
+    rows = max(1, _SLAB // (plane * pool[1]))
+    _weight(kernel, pool, inputs)(x.reshape(*x.shape[:3], -1), places, gradient, winner, groups, rows, out)
+    return out.reshape(outputs, prod(kernel), inputs)
 
 
 def _weight_gradient_of_one(x: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size) -> Floats:
-    """Do it for one input channel: a partial sum for each row of windows, added up in float64."""
-    B, X, Y, Z, _ = x.shape
-    offsets = np.array([(u * Y + v) * Z + w for u, v, w in np.ndindex(pool)])
+    """Do it for one input channel: a partial sum for each plane of windows, added up in float64."""
     width = -(-kernel[2] // _SHORT) * _SHORT
-    flat = np.append(x.ravel(), np.zeros(width, dtype=x.dtype))  # a padded tap reads on, at the end into these
-    rows = np.zeros((B * gradient.shape[1], gradient.shape[4], kernel[0] * kernel[1], width), dtype=x.dtype)
-    _weight_of_one(kernel, pool)(flat, (X, Y, Z), offsets, gradient, winner, rows)
-    total: Floats = rows.sum(axis=0, dtype=np.float64)[..., : kernel[2]]
+    taps = kernel[0] * kernel[1] * width
+    planes = np.zeros((len(x) * gradient.shape[1], gradient.shape[4] * taps), dtype=x.dtype)
+    lanes, _ = registers(x.dtype.itemsize)
+    _weight_of_one(kernel, pool, lanes)(x[..., 0], _sources(kernel, pool), gradient, winner, planes)
+    total: Floats = planes.sum(axis=0, dtype=np.float64).reshape(gradient.shape[4], -1, width)[..., : kernel[2]]
     return total.reshape(len(total), prod(kernel), 1).astype(x.dtype)
 
 
@@ -80,6 +98,14 @@ def input_gradient(
     array
         (B, X, Y, Z, C_in).
     """
+    of = _input_gradient_of_one if shape[4] == 1 else _input_gradient_of_many
+    return of(shape, weight, gradient, winner, kernel, pool)
+
+
+def _input_gradient_of_many(
+    shape: tuple[int, ...], weight: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size
+) -> Floats:
+    """Do it for several input channels: a volume and a block of channels at a time."""
     outputs, taps, inputs = weight.shape
     blocks = -(-inputs // _LANES)
     padded = np.zeros((outputs, taps, blocks * _LANES), dtype=weight.dtype)
@@ -93,20 +119,53 @@ def input_gradient(
     return out if out.shape == tuple(shape) else np.ascontiguousarray(out[..., :inputs])
 
 
+def _input_gradient_of_one(
+    shape: tuple[int, ...], weight: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size
+) -> Floats:
+    """Do it for one input channel: planes of windows that share no voxel at a time."""
+    width = -(-kernel[2] // _SHORT) * _SHORT
+    padded = np.zeros((len(weight), kernel[0] * kernel[1], width), dtype=weight.dtype)
+    padded[..., : kernel[2]] = weight.reshape(len(weight), -1, kernel[2])
+    out = np.zeros(shape, dtype=weight.dtype)
+    lanes, _ = registers(weight.dtype.itemsize)
+    _input_of_one(kernel, pool, lanes)(padded.ravel(), _targets(kernel, pool), gradient, winner, out[..., 0])
+    return out
+
+
+@parallel
+def _channel_sums(gradient: Floats, sums: npt.NDArray[np.float64]) -> None:
+    N, C = gradient.shape
+    parts = len(sums)
+    for part in prange(parts):
+        total = sums[part]
+        for n in range(part * N // parts, (part + 1) * N // parts):
+            for c in range(C):
+                total[c] += gradient[n, c]
+
+
 @cache
 def _weight(kernel: Size, pool: Size, inputs: int) -> Callable[..., None]:
-    rows, run, across = kernel[0] * kernel[1], kernel[2] * inputs, kernel[1]
+    taps, run, across = kernel[0] * kernel[1], kernel[2] * inputs, kernel[1]
     step_i, step_j, step_k = pool
 
     @parallel
-    def weight(x: Floats, places: npt.NDArray[np.int64], gradient: Floats, winner: Winners, out: Floats) -> None:
+    def weight(
+        x: Floats,
+        places: npt.NDArray[np.int64],
+        gradient: Floats,
+        winner: Winners,
+        groups: int,
+        rows: int,
+        out: Floats,
+    ) -> None:
         """Fill dw; x is (B, X, Y, Z * C_in), where the taps along Z lie side by side."""
         B, X, Y, Z, C = gradient.shape
-        for o in prange(C):
-            total = out[o]
-            for b in range(B):
-                for i in range(X):
-                    for j in range(Y):
+        for group in prange(groups):
+            for slab in range(B * X * (-(-Y // rows))):
+                b, i, first = slab // (-(-Y // rows)) // X, slab // (-(-Y // rows)) % X, slab % (-(-Y // rows)) * rows
+                for o in range(group * C // groups, (group + 1) * C // groups):
+                    total = out[o]
+                    for j in range(first, min(first + rows, Y)):
                         for k in range(Z):
                             g = gradient[b, i, j, k, o]
                             if g == 0:
@@ -114,7 +173,7 @@ def _weight(kernel: Size, pool: Size, inputs: int) -> Callable[..., None]:
                             q = winner[b, i, j, k, o]
                             u, v = step_i * i + places[q, 0], step_j * j + places[q, 1]
                             w = (step_k * k + places[q, 2]) * inputs
-                            for a in range(rows):
+                            for a in range(taps):
                                 # Slices, for only then is it plain that no index is negative.
                                 line = x[b, u + a // across, v + a % across, w : w + run]
                                 sums = total[a]
@@ -124,34 +183,100 @@ def _weight(kernel: Size, pool: Size, inputs: int) -> Callable[..., None]:
     return weight
 
 
+def _sources(kernel: Size, pool: Size) -> npt.NDArray[np.int64]:
+    """Return where in a window's patch, its lines padded, each line of taps begins: for each place, then each line."""
+    reach = kernel[1] + pool[1] - 1
+    line = pool[2] - 1 + -(-kernel[2] // _SHORT) * _SHORT
+    lines = [(a, b) for a in range(kernel[0]) for b in range(kernel[1])]
+    return np.array([((u + a) * reach + v + b) * line + w for u, v, w in np.ndindex(pool) for a, b in lines])
+
+
+def _targets(kernel: Size, pool: Size) -> npt.NDArray[np.int64]:
+    """Return where in (pool Z, reach X, reach Y, padded taps) each plane of taps begins: for each place and plane."""
+    reach_i, reach_j = kernel[0] + pool[0] - 1, kernel[1] + pool[1] - 1
+    width = -(-kernel[2] // _SHORT) * _SHORT
+    places = np.ndindex(pool)
+    return np.array([((w * reach_i + u + a) * reach_j + v) * width for u, v, w in places for a in range(kernel[0])])
+
+
 @cache
-def _weight_of_one(kernel: Size, pool: Size) -> Callable[..., None]:
-    rows, width, across = kernel[0] * kernel[1], -(-kernel[2] // _SHORT) * _SHORT, kernel[1]
+def _weight_of_one(kernel: Size, pool: Size, lanes: int) -> Callable[..., None]:
+    width = -(-kernel[2] // _SHORT) * _SHORT
     step_i, step_j, step_k = pool
+    reach_i, reach_j, reach_k = (k + p - 1 for k, p in zip(kernel, pool, strict=True))
+    padded = step_k - 1 + width  # of a line of the patch, so that a padded tap reads nothing else
+    taps = kernel[0] * kernel[1] * width
 
     @parallel
     def weight_of_one(
-        x: Floats, shape: Size, offsets: npt.NDArray[np.int64], gradient: Floats, winner: Winners, sums: Floats
+        x: Floats, sources: npt.NDArray[np.int64], gradient: Floats, winner: Winners, planes: Floats
     ) -> None:
-        """Fill the partial sums (B * X', C_out, rows of taps, padded taps along Z); x is flat."""
+        """Fill partial sums (B * X', C_out * padded taps): gather what each place in a window reads, then add up."""
         B, X, Y, Z, C = gradient.shape
-        for row in prange(B * X):
-            b, i = row // X, row % X
-            total = sums[row]
+        for plane in prange(B * X):
+            b, i = plane // X, plane % X
+            sums = planes[plane]
+            patch = np.zeros(reach_i * reach_j * padded, dtype=x.dtype)
+            read = np.empty(step_i * step_j * step_k * taps, dtype=x.dtype)
             for j in range(Y):
                 for k in range(Z):
-                    corner = ((b * shape[0] + step_i * i) * shape[1] + step_j * j) * shape[2] + step_k * k
+                    for u in range(reach_i):
+                        for v in range(reach_j):
+                            line = x[b, step_i * i + u, step_j * j + v, step_k * k : step_k * k + reach_k]
+                            at = (u * reach_j + v) * padded
+                            for w in range(reach_k):
+                                patch[at + w] = line[w]
+                    for n in range(len(sources)):
+                        copy(read, n * width, patch, sources[n], width, lanes)  # type: ignore[call-arg]
+                    g, first = gradient[b, i, j, k], winner[b, i, j, k]
                     for o in range(C):
-                        g = gradient[b, i, j, k, o]
-                        if g == 0:
-                            continue
-                        start = corner + offsets[winner[b, i, j, k, o]]
-                        for a in range(rows):
-                            at = np.uint64(start + (a // across * shape[1] + a % across) * shape[2])
-                            for n in range(width):
-                                total[o, a, n] += g * x[at + np.uint64(n)]
+                        if g[o] != 0:
+                            add_scaled(sums, o * taps, read, taps * int(first[o]), g[o], taps, lanes)  # type: ignore[call-arg]
 
     return weight_of_one
+
+
+@cache
+def _input_of_one(kernel: Size, pool: Size, lanes: int) -> Callable[..., None]:
+    width = -(-kernel[2] // _SHORT) * _SHORT
+    kernel_i, kernel_j, kernel_k = kernel
+    step_i, step_j, step_k = pool
+    reach_i, reach_j, _ = (k + p - 1 for k, p in zip(kernel, pool, strict=True))
+    taps, line = kernel_i * kernel_j * width, kernel_j * width
+    turns = -(-reach_i // step_i)  # planes this far apart share no voxel
+
+    @parallel
+    def input_of_one(
+        weight: Floats, targets: npt.NDArray[np.int64], gradient: Floats, winner: Winners, out: Floats
+    ) -> None:
+        """Fill dx (B, X, Y, Z): add up what each place in a window sends back, then send it."""
+        B, X, Y, Z, C = gradient.shape
+        for turn in range(turns):
+            planes = (X - turn + turns - 1) // turns
+            for plane in prange(B * planes):
+                b, i = plane // planes, turn + plane % planes * turns
+                sent = np.empty(step_i * step_j * step_k * taps, dtype=out.dtype)
+                # Taps along Z stand apart for each place along Z, so that vectors never overlap.
+                patch = np.empty(step_k * reach_i * reach_j * width, dtype=out.dtype)
+                for j in range(Y):
+                    for k in range(Z):
+                        sent[:] = 0
+                        g, first = gradient[b, i, j, k], winner[b, i, j, k]
+                        for o in range(C):
+                            if g[o] != 0:
+                                add_scaled(sent, taps * int(first[o]), weight, o * taps, g[o], taps, lanes)  # type: ignore[call-arg]
+                        patch[:] = 0
+                        for n in range(len(targets)):
+                            add_scaled(patch, targets[n], sent, n * line, 1, line, lanes)  # type: ignore[call-arg]
+                        for u in range(reach_i):
+                            for v in range(reach_j):
+                                target = out[b, step_i * i + u, step_j * j + v, step_k * k :]
+                                for w in range(step_k):
+                                    at = ((w * reach_i + u) * reach_j + v) * width
+                                    for n in range(kernel_k):
+                                        target[w + n] += patch[at + n]
+
+    return input_of_one
 
 
 @cache

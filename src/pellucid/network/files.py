@@ -14,17 +14,17 @@ import pellucid
 from pellucid.errors import InputError
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
-from pellucid.network.field_of_view import output_shape
+from pellucid.network.architectures import NETWORKS
 from pellucid.network.info import ModelInfo
-from pellucid.network.paper import PaperNetwork
+from pellucid.network.volume_network import VolumeNetwork
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
-_ARCHITECTURE = "PaperNetwork"
+_KINDS = {kind.__name__: kind for kind in NETWORKS.values()}
 _RETRAIN = "Restore the model's folder or train the model again"
 
 
-def save_model(folder: Path | str, model: PaperNetwork, info: ModelInfo) -> None:
+def save_model(folder: Path | str, model: VolumeNetwork, info: ModelInfo) -> None:
     """Write `model.safetensors` and then `model.json` into `folder`, each atomically.
 
     The description holds the SHA-256 of the weights, so a folder is whole only if both belong together.
@@ -32,16 +32,19 @@ def save_model(folder: Path | str, model: PaperNetwork, info: ModelInfo) -> None
     Raises
     ------
     InputError
-        If a weight is not float32 or not finite.
+        If a weight is not float32 or not finite, or `load_model` would not know the model's class.
     """
     folder = Path(folder)
+    architecture = type(model).__name__
+    if architecture not in _KINDS:
+        raise InputError(folder, f"the architecture {architecture!r} is not known", f"Known are {', '.join(_KINDS)}")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     for name, tensor in tensors.items():
         _check_numbers(folder, name, tensor)
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
     description = {
-        "architecture": _ARCHITECTURE,
+        "architecture": architecture,
         "channels": model.channels,
         "grid": model.grid.to_json(),
         "modality": info.modality,
@@ -54,7 +57,7 @@ def save_model(folder: Path | str, model: PaperNetwork, info: ModelInfo) -> None
     write_json(folder / DESCRIPTION, description)
 
 
-def load_model(path: Path | str) -> PaperNetwork:
+def load_model(path: Path | str) -> VolumeNetwork:
     """Read a model from its folder, or from its `model.safetensors` or `model.json`; return it ready for prediction.
 
     The model is in evaluation mode and has its description as `.info`.
@@ -67,12 +70,12 @@ def load_model(path: Path | str) -> PaperNetwork:
     folder = _folder(Path(path))
     description_file, weights_file = folder / DESCRIPTION, folder / WEIGHTS
     description = read_json(description_file)
-    channels, grid, info, digest = _read_description(description_file, description)
+    kind, channels, grid, info, digest = _read_description(description_file, description)
     tensors = _read_weights(weights_file)
     if sha256(weights_file) != digest:
         raise InputError(weights_file, f"the weights are not those that {DESCRIPTION} describes (SHA-256)", _RETRAIN)
-    _check_fit(weights_file, tensors, channels, grid)
-    model = PaperNetwork(channels, grid, seed=0)
+    _check_fit(weights_file, tensors, kind, channels, grid)
+    model = kind(channels, grid, seed=0)
     model.load_state_dict(tensors)
     model.info = info
     return model.eval()
@@ -96,12 +99,13 @@ def _folder(path: Path) -> Path:
     return _folder(path.parent)
 
 
-def _read_description(file: Path, content: Any) -> tuple[int, Grid, ModelInfo, str]:
-    """Return channels, grid, info and the SHA-256 of the weights from the content of `model.json`."""
+def _read_description(file: Path, content: Any) -> tuple[type[VolumeNetwork], int, Grid, ModelInfo, str]:
+    """Return kind, channels, grid, info and the SHA-256 of the weights from the content of `model.json`."""
     try:
-        if content["architecture"] != _ARCHITECTURE:
+        kind = _KINDS.get(str(content["architecture"]))
+        if kind is None:
             raise InputError(
-                file, f"the architecture {content['architecture']!r} is not known", f"Use a {_ARCHITECTURE}"
+                file, f"the architecture {content['architecture']!r} is not known", f"Known are {', '.join(_KINDS)}"
             )
         info = ModelInfo(
             modality=str(content["modality"]),
@@ -109,7 +113,7 @@ def _read_description(file: Path, content: Any) -> tuple[int, Grid, ModelInfo, s
             classes={int(label): str(name) for label, name in content["classes"].items()},
             trained=dict(content["trained"]),
         )
-        return int(content["channels"]), Grid.from_json(content["grid"]), info, str(content["sha256"])
+        return kind, int(content["channels"]), Grid.from_json(content["grid"]), info, str(content["sha256"])
     except KeyError as error:
         raise InputError(file, f"the key {error} is missing", _RETRAIN) from None
     except (TypeError, ValueError, AttributeError) as error:
@@ -125,10 +129,11 @@ def _read_weights(file: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _check_fit(file: Path, tensors: dict[str, torch.Tensor], channels: int, grid: Grid) -> None:
+def _check_fit(
+    file: Path, tensors: dict[str, torch.Tensor], kind: type[VolumeNetwork], channels: int, grid: Grid
+) -> None:
     """Refuse weights whose names, shapes or numbers are not those of the network that `model.json` describes."""
-    smallest = PaperNetwork(1, seed=0)  # says names and geometry, whatever size the description claims
-    expected = set(smallest.state_dict())
+    expected = set(kind(1, seed=0).state_dict())  # the smallest says the names, whatever size the description claims
     if set(tensors) != expected:
         wrong = ", ".join(sorted(set(tensors) ^ expected))
         raise InputError(file, f"missing or unknown tensors: {wrong}", _RETRAIN)
@@ -137,10 +142,14 @@ def _check_fit(file: Path, tensors: dict[str, torch.Tensor], channels: int, grid
     found = tensors["conv1.weight"].shape[0]
     if found != channels:
         raise InputError(file, f"it has {found} channels, {DESCRIPTION} says {channels}", _RETRAIN)
-    found, needed = tensors["fc.weight"].shape[-1], channels * math.prod(output_shape(smallest, grid.shape))
+    try:
+        needed = channels * math.prod(kind.cells_on(grid))
+    except InputError as error:
+        raise InputError(file, f"{DESCRIPTION} has a grid that cannot be used: {error.what}", _RETRAIN) from None
+    found = tensors["fc.weight"].shape[-1]
     if found != needed:
         raise InputError(file, f"the head has {found} weights, the model's grid ({grid}) needs {needed}", _RETRAIN)
-    for name, parameter in PaperNetwork(channels, grid, seed=0).state_dict().items():
+    for name, parameter in kind(channels, grid, seed=0).state_dict().items():
         if tensors[name].shape != parameter.shape:
             raise InputError(
                 file, f"{name} has shape {tuple(tensors[name].shape)}, not {tuple(parameter.shape)}", _RETRAIN

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Architecture = Literal["paper", "whole-brain"]
+"""What studies call the two networks, `pellucid.PaperNetwork` and `pellucid.WholeBrainNetwork`."""
 
 
 @dataclass(frozen=True, kw_only=True)

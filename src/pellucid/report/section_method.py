@@ -91,14 +91,23 @@ def _data_sentences(run: Run) -> list[str]:
     return said
 
 
+_NETWORKS = {
+    "PaperNetwork": "that of Eitel et al. (2019)",
+    "WholeBrainNetwork": "that of Eitel et al. (2019), padded so that it sees the whole grid",
+}
+
+
 def _network_sentences(run: Run) -> list[str]:
     first: dict[str, Trial] = {}
     for trial in run.trials:
         first.setdefault(trial.arm, trial)
     if not first:
         return []
-    channels = next(iter(first.values())).description.get("channels")
-    said = [f"The network is that of Eitel et al. (2019) with {channels} channels a convolution."]
+    kinds = {(trial.description.get("architecture"), trial.description.get("channels")) for trial in first.values()}
+    said = [
+        f"The network is {_NETWORKS.get(str(kind), str(kind))}, with {channels} channels a convolution."
+        for kind, channels in sorted(kinds, key=str)
+    ]
     for arm, trial in first.items():
         settings = dict(trial.trained.get("settings", {}))
         start = run.spec.get("training", {}).get(arm, {}).get("start_from")

@@ -20,7 +20,7 @@ from pellucid.image.nifti import read_volume, sidecar_path
 from pellucid.image.prepare import Prepared, prepare
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import WEIGHTS
-from pellucid.network.paper import PaperNetwork
+from pellucid.network.volume_network import VolumeNetwork
 from pellucid.study.evidence import Bools, Floats, find_population, lesion_evidence, read_lesions
 from pellucid.study.maps import (
     Explained,
@@ -50,7 +50,7 @@ class Scan:
     remark: str | None
 
 
-def open_scan(path: Path, model: PaperNetwork) -> Scan:
+def open_scan(path: Path, model: VolumeNetwork) -> Scan:
     """Read a scan and prepare it as the model's description says.
 
     Raises
@@ -69,14 +69,14 @@ def open_scan(path: Path, model: PaperNetwork) -> Scan:
     return Scan(path=path, prepared=prepared, native=volume.grid, remark="; ".join(remarks) or None)
 
 
-def predict_scan(model: PaperNetwork, scan: Scan) -> float:
+def predict_scan(model: VolumeNetwork, scan: Scan) -> float:
     """Return the logit of one scan."""
     with torch.inference_mode():
         return float(model(torch.from_numpy(scan.prepared.image)[None, None])[0])
 
 
 def prediction_row(
-    path: Path, participant_id: str | None, *, model: PaperNetwork, logit: float | None, problems: str | None
+    path: Path, participant_id: str | None, *, model: VolumeNetwork, logit: float | None, problems: str | None
 ) -> dict[str, Any]:
     """Return one row of `PREDICTION_COLUMNS`; a scan that failed has its problem and no numbers."""
     return {
@@ -89,7 +89,7 @@ def prediction_row(
     }
 
 
-def describe_predictions(folder: Path, model: PaperNetwork, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def describe_predictions(folder: Path, model: VolumeNetwork, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Say, as JSON types, what model gave the predictions, what they mean, and the predictions themselves."""
     classes = model.info.classes
     view = field_of_view(model)

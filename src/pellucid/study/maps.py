@@ -25,7 +25,7 @@ from pellucid.image.resample import resample_mask
 from pellucid.network.allocator import keep_freed_memory
 from pellucid.network.field_of_view import FieldOfView, field_of_view
 from pellucid.network.files import WEIGHTS, load_model
-from pellucid.network.paper import PaperNetwork
+from pellucid.network.volume_network import VolumeNetwork
 
 SPACE = "MNI152NLin6Asym"
 LEDGER_COLUMNS = ("layer", "relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
@@ -50,7 +50,7 @@ class Explainer:
     """
 
     folder: Path
-    model: PaperNetwork
+    model: VolumeNetwork
     digest: str
     view: FieldOfView
     method: Method

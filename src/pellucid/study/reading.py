@@ -137,13 +137,14 @@ def _check_names(spec: Spec, *, file: Path) -> None:
                 raise InputError(
                     file, f"`training.{name}.start_from` leads in a circle ({' > '.join([*seen, start])})", "Break it"
                 )
-            if spec.training[start].channels != arm.channels:
-                raise InputError(
-                    file,
-                    f"`training.{name}.channels` is {arm.channels}, but it starts from `{start}` with "
-                    f"{spec.training[start].channels}",
-                    "Give both the same",
-                )
+            for key in ("network", "channels"):
+                mine, theirs = (getattr(item, key) for item in (arm, spec.training[start]))
+                if mine != theirs:
+                    raise InputError(
+                        file,
+                        f"`training.{name}.{key}` is {mine}, but it starts from `{start}` with {theirs}",
+                        "Give both the same",
+                    )
             seen.append(start)
     if spec.explain:
         _known("explain.arm", spec.explain.arm, spec.training, file=file)

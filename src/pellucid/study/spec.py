@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pellucid.errors import InputError
 from pellucid.image.scaling import Scaling
+from pellucid.network.info import Architecture
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.study.fields import flatten, to_table, to_toml
 from pellucid.training.settings import TrialSettings
@@ -105,6 +106,8 @@ class Arm:
     ----------
     cohort
         Name of the cohort that it learns from.
+    network
+        `paper`, the paper's network, or `whole-brain`, which sees every voxel.
     channels
         Width of the network; the paper's is 64.
     trials
@@ -114,6 +117,7 @@ class Arm:
     """
 
     cohort: str
+    network: Architecture = "paper"
     channels: int = 64
     trials: int = 1
     start_from: str | None = None

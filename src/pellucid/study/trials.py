@@ -65,7 +65,16 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
             initial = load_model(folder.arm(arm.start_from) / read_selected(arm.start_from, folder))
         seed = derive_seed(spec.study.seed, "trial", number)
         settings = dataclasses.replace(arm.settings, seed=seed)
-        run_trial(store, rows, settings, out, initial=initial, channels=arm.channels, progress=progress)
+        run_trial(
+            store,
+            rows,
+            settings,
+            out,
+            initial=initial,
+            architecture=arm.network,
+            channels=arm.channels,
+            progress=progress,
+        )
 
     return Task(
         name=f"train/{name}/{out.name}",

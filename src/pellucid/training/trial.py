@@ -19,10 +19,11 @@ from pellucid.cohort.splits import ROLES
 from pellucid.cohort.store import Store
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv, write_tsv
+from pellucid.network.architectures import NETWORKS
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model, save_model
-from pellucid.network.info import ModelInfo
-from pellucid.network.paper import PaperNetwork, kernels_penalty
+from pellucid.network.info import Architecture, ModelInfo
+from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
 from pellucid.training.fit import Rows, Scans, fit, logits
 from pellucid.training.settings import TrialSettings
 
@@ -56,7 +57,7 @@ class TrialResult:
         """The validation loss of the model that was kept."""
         return float(self.trained["val_loss"])
 
-    def model(self) -> PaperNetwork:
+    def model(self) -> VolumeNetwork:
         """Load the model that was kept."""
         return load_model(self.folder)
 
@@ -67,11 +68,12 @@ def run_trial(
     settings: TrialSettings,
     folder: Path,
     *,
-    initial: PaperNetwork | None = None,
+    initial: VolumeNetwork | None = None,
+    architecture: Architecture = "paper",
     channels: int = 64,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> TrialResult:
-    """Fit the paper's network once and write model, history and predictions; or read them, if that was done before.
+    """Fit a network once and write model, history and predictions; or read them, if that was done before.
 
     With one seed and one number of threads, two runs give the same bits.
 
@@ -89,8 +91,8 @@ def run_trial(
     initial
         A network to start from, taken whole with its head, nothing frozen, with a fresh optimiser (Eitel 2019's
         transfer); it is left as it is. None starts from random weights drawn by `settings.seed`.
-    channels
-        Filters of each convolution, without `initial`.
+    architecture, channels
+        Which network, and the filters of each of its convolutions, without `initial`.
     progress
         As in `pellucid.training.fit.fit`.
 
@@ -109,6 +111,7 @@ def run_trial(
         raise InputError(
             "initial", f"the model is for {initial.grid}, the store has {store.grid}", "Prepare both alike"
         )
+    kind = NETWORKS[architecture] if initial is None else type(initial)
     asked = {
         "settings": settings.to_json(),
         "channels": channels if initial is None else initial.channels,
@@ -118,11 +121,12 @@ def run_trial(
     }
     if all((folder / name).exists() for name in _FILES):
         result = read_trial(folder)
-        if any(result.trained.get(key) != value for key, value in asked.items()):
+        other = read_json(folder / "model.json")["architecture"] != kind.__name__
+        if other or any(result.trained.get(key) != value for key, value in asked.items()):
             raise InputError(folder, "holds a trial with other settings, scans or start", "Name another folder")
         return result
     (folder / "model.json").unlink(missing_ok=True)
-    model = _start(store, settings, initial, channels)
+    model = copy.deepcopy(initial) if initial is not None else kind(channels, store.grid, seed=_seed(settings))
     scans = Scans(store.images, store.table["label"].to_numpy(), field_of_view(model).stops)
     history = fit(model, scans, rows, settings, penalty=kernels_penalty, progress=progress)
     best = history[history["best"]].iloc[0]
@@ -182,17 +186,14 @@ def _check_rows(store: Store, rows: Mapping[str, Rows]) -> None:
     check_leakage({store.folder.name: pd.concat(people)})
 
 
-def _start(store: Store, settings: TrialSettings, initial: PaperNetwork | None, channels: int) -> PaperNetwork:
-    """Return the network to fit: a copy of `initial`, or one with random weights."""
-    if initial is not None:
-        return copy.deepcopy(initial)
+def _seed(settings: TrialSettings) -> int:
+    """Return the seed of random weights."""
     # Not the first words of the sequence: those seed batch order, augmentation and dropout.
-    seed = int(np.random.SeedSequence(settings.seed).generate_state(4)[3])
-    return PaperNetwork(channels, store.grid, seed=seed)
+    return int(np.random.SeedSequence(settings.seed).generate_state(4)[3])
 
 
 def _predict(
-    model: PaperNetwork, store: Store, scans: Scans, rows: Mapping[str, Rows], batch_size: int
+    model: VolumeNetwork, store: Store, scans: Scans, rows: Mapping[str, Rows], batch_size: int
 ) -> pd.DataFrame:
     """Return the predictions of all roles."""
     parts = []
@@ -210,7 +211,7 @@ def _digest_scans(store: Store, rows: Mapping[str, Rows]) -> str:
     return hashlib.sha256(pd.concat(parts).to_csv(index=False).encode()).hexdigest()
 
 
-def _digest(model: PaperNetwork) -> str:
+def _digest(model: VolumeNetwork) -> str:
     """Return the SHA-256 of a network's weights."""
     content = hashlib.sha256()
     for name, value in model.state_dict().items():
