@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pellucid.image.grid import PAPER_GRID, Grid
     from pellucid.network.field_of_view import field_of_view
     from pellucid.network.files import load_model, save_model
+    from pellucid.network.fused import FusedSequential
     from pellucid.network.paper import PaperNetwork
     from pellucid.network.whole_brain import WholeBrainNetwork
 
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Explanation": "pellucid.explain.api",
+    "FusedSequential": "pellucid.network.fused",
     "Grid": "pellucid.image.grid",
     "PAPER_GRID": "pellucid.image.grid",
     "PaperNetwork": "pellucid.network.paper",
@@ -34,6 +36,7 @@ _HOMES = {
 __all__ = [
     "PAPER_GRID",
     "Explanation",
+    "FusedSequential",
     "Grid",
     "PaperNetwork",
     "WholeBrainNetwork",

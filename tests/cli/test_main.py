@@ -33,6 +33,7 @@ VERBS = [
     ["explain"],
     ["judge"],
     ["report"],
+    ["bench"],
     ["doctor"],
     ["study", "run"],
     ["study", "check"],

@@ -9,6 +9,7 @@ import typer
 
 import pellucid
 from pellucid.cli import (
+    bench,
     console,
     demo,
     doctor,
@@ -41,6 +42,7 @@ for verb, module in (
     (explain.explain, explain),
     (judge.judge, judge),
     (report.report, report),
+    (bench.bench, bench),
     (doctor.doctor, doctor),
 ):
     app.command(epilog=module.EXAMPLE)(verb)
