@@ -66,7 +66,7 @@ print(out.tolist(), sum(kernel.stats.cache_hits.values()))
         )
         assert ran.stdout.strip() == f"[2.0, 2.0, 2.0] {hits}"
         # Shown where nobody has set logging up.
-        assert ran.stderr.count("Compiling kernels (once per machine, about 20 s) ...") == 1 - hits
+        assert ran.stderr.count("Compiling kernels (once per machine, about 10 s) ...") == 1 - hits
 
 
 def test_what_others_compile_is_not_announced(

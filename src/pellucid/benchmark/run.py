@@ -132,7 +132,7 @@ class Benchmark:
     gflop
         The arithmetic of one volume's forward pass, 10^9 operations.
     gemm_seconds
-        Every time of the float32 product of matrices that took its turn with the works.
+        Every time of the float32 product of matrices that took its turn with a work, by work.
     duels
         Ours beside each rival, work by work.
     growth
@@ -145,14 +145,13 @@ class Benchmark:
     load: float | None
     paths: dict[str, str]
     gflop: float
-    gemm_seconds: list[float]
+    gemm_seconds: dict[str, list[float]]
     duels: list[Duel]
     growth: list[Measurement]
 
-    @property
-    def gemm_rate(self) -> float:
-        """The median rate of the product of matrices in GFLOP/s."""
-        return gemm_rate(median(self.gemm_seconds))
+    def gemm_rate(self, work: str) -> float:
+        """Return the median rate of the product of matrices that took turns with a work, in GFLOP/s."""
+        return gemm_rate(median(self.gemm_seconds[work]))
 
     def rate(self, measured: Measurement) -> float:
         """Return the GFLOP/s of the network: the forward pass's arithmetic, whatever the work, over the time."""
@@ -160,7 +159,7 @@ class Benchmark:
 
     def share_of_limit(self, measured: Measurement) -> float:
         """Return the time of the forward pass's arithmetic at the rate of a product of matrices, over the time."""
-        return self.rate(measured) / self.gemm_rate
+        return self.rate(measured) / self.gemm_rate(measured.setup.work)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON types: what was measured, call by call, and what follows from it."""
@@ -171,7 +170,11 @@ class Benchmark:
             "settings": asdict(self.settings),
             "paths": self.paths,
             "gflop_per_volume": self.gflop,
-            "gemm": {"size": GEMM_SIZE, "seconds": self.gemm_seconds, "gflop_per_second": self.gemm_rate},
+            "gemm": {
+                "size": GEMM_SIZE,
+                "seconds": self.gemm_seconds,
+                "gflop_per_second": {work: self.gemm_rate(work) for work in self.gemm_seconds},
+            },
             "duels": [
                 {
                     "work": duel.ours.setup.work,
@@ -205,7 +208,7 @@ def run(settings: Settings, report: Report) -> Benchmark:
     try:
         found, load = environment(), _load()
         network = PaperNetwork(channels=settings.channels, seed=0)
-        gemm_seconds: list[float] = []
+        gemm_seconds: dict[str, list[float]] = {}
         duels: list[Duel] = []
         for work in settings.works:
             duels += _duels(work, settings, gemm_seconds, progress)
@@ -264,8 +267,8 @@ def _growing(settings: Settings) -> list[Setup]:
     return by_batch + by_volume
 
 
-def _duels(work: str, settings: Settings, gemm_seconds: list[float], progress: _Progress) -> list[Duel]:
-    """Check, time and weigh ours and every rival at one work; the times of the product of matrices are appended."""
+def _duels(work: str, settings: Settings, gemm_seconds: dict[str, list[float]], progress: _Progress) -> list[Duel]:
+    """Check, time and weigh ours and every rival at one work; the times of the product of matrices are added."""
     setups = {
         name: Setup(
             work=work, entrant=name, channels=settings.channels, batch=1 if work == "explain" else settings.batch
@@ -280,7 +283,7 @@ def _duels(work: str, settings: Settings, gemm_seconds: list[float], progress: _
         progress.tick(f"{WORKS[work]}, {what}")
 
     seconds = alternate({"gemm": gemm(), **calls}, settings.repeats, tick)
-    gemm_seconds += seconds["gemm"]
+    gemm_seconds[work] = seconds["gemm"]
     measured = {}
     for name, setup in setups.items():
         measured[name] = Measurement(setup=setup, seconds=seconds[name], memory=measure(setup, settings.threads))

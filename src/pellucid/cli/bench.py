@@ -98,7 +98,8 @@ def _show(found: Benchmark) -> None:
     }
     console.say(f"{machine['processor']}, {console.count(found.settings.threads, 'thread')}, {found.date}")
     console.say(", ".join(f"{name} {version}" for name, version in versions.items()))
-    console.say(f"product of matrices, fp32: {found.gemm_rate:.0f} GFLOP/s")
+    rates = ", ".join(f"{found.gemm_rate(work):.0f} beside {WORKS[work]}" for work in found.gemm_seconds)
+    console.say(f"product of matrices, fp32, GFLOP/s: {rates}")
     console.say(f"forward pass on what the network sees: {found.gflop:.2f} GFLOP a volume")
     for name, path in found.paths.items():
         console.say(f"{name}: {path}")

@@ -23,10 +23,14 @@ PREPROCESSING = ("SimpleITK", "niimath", "deepbet")
 
 def doctor() -> None:
     """Print versions, threads, memory, GPU, atlases and templates, and run a small numerical self-test."""
+    import torch
+
     from pellucid.atlas.find import available_atlases, wheel_file
     from pellucid.atlas.template import TEMPLATE
     from pellucid.errors import InputError
+    from pellucid.image.grid import PAPER_GRID
     from pellucid.network.fused_functions import numba_version
+    from pellucid.network.paper import PaperNetwork
     from pellucid.preprocess.brain import weights
     from pellucid.study.record import environment
 
@@ -37,8 +41,7 @@ def doctor() -> None:
         console.say(f"{name:14} {'unknown' if shown is None else shown}")
     numba = numba_version()
     console.say(f"{'kernels':14} {f'fused (numba {numba})' if numba else 'none: numba is not installed'}")
-    model, x = _model_and_images()
-    for layer, path in model.paths(x).items():
+    for layer, path in PaperNetwork(seed=0).paths(torch.zeros(1, 1, *PAPER_GRID.shape)).items():
         console.say(f"{'kernels':14} {layer}: {path}")
     for atlas in available_atlases():
         console.say(f"{'atlas':14} {atlas.name}: {atlas.path or 'not found'} ({atlas.note})")

@@ -54,7 +54,7 @@ class _Announcer(event.Listener):
         if not self.said and event.data["dispatcher"].py_func in self.kernels:
             self.said = True
             # A warning, because Python shows nothing less by itself, and whoever waits should know why.
-            logging.getLogger("pellucid").warning("Compiling kernels (once per machine, about 20 s) ...")
+            logging.getLogger("pellucid").warning("Compiling kernels (once per machine, about 10 s) ...")
 
     def on_end(self, event: Any) -> None:
         """Hear that numba has compiled something."""
