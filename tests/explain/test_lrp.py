@@ -28,6 +28,7 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 AVERAGE_POOLS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+MOST = 2 * 10**7  # numbers in the matrix that the slow twin writes for a layer
 LAYERS = ("convolution", "convolution", "convolution", "transposed", "maximum", "average", "norm", "activation")
 
 
@@ -44,9 +45,12 @@ def networks(draw: st.DrawFn, *, kinds: tuple[str, ...] = LAYERS, bias: bool = T
     for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5)):
         layer = _layer(draw, kind, axes, values.shape[1], bias).double().eval()
         try:
-            values = layer(values)
+            after = layer(values)
         except RuntimeError:  # the layer finds too little to read
             assume(False)
+        if values[0].numel() * after[0].numel() > MOST:
+            continue
+        values = after
         layers.append(layer)
         assume(bool(values.isfinite().all()))  # a dilated max-pool may read nothing but padding
     head = nn.Linear(values[0].numel(), 1, bias=bias).double()
