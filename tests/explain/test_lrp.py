@@ -418,3 +418,21 @@ def test_fused_layers_give_the_maps_of_layers_one_by_one(
     assert [entry.layer for entry in found.ledger] == [entry.layer for entry in expected.ledger]
     for one, two in zip(found.ledger, expected.ledger, strict=True):
         torch.testing.assert_close(one.absorbed_bias, two.absorbed_bias, rtol=1e-5, atol=1e-5)
+
+
+def test_a_convolution_that_does_not_depend_on_the_input_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused_functions, "_LEAST_WORK", 0)
+
+    class WithConstant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("constant", torch.ones(1, 1, 6, 6, 6))
+            self.convolution, self.pool = nn.Conv3d(1, 1, 3), nn.MaxPool3d(2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.flatten(x + self.pool(self.convolution(self.constant)), 1)
+
+    model, x = WithConstant(), torch.randn(1, 1, 2, 2, 2)
+    result = explain(model, x, target=0)
+    assert result.relevance.shape == x.shape
+    assert torch.count_nonzero(result.relevance) == 1

@@ -193,7 +193,7 @@ def test_never_runs_a_pickle(folder: Path) -> None:
         ),
         (
             lambda f: _edit_json(f, lambda c: c.update(grid=resized(SMALL, (70, 71, 71)).to_json())),
-            "has a grid that cannot be used: 70x71x71 .* leaves the dense layer no cell",
+            "has a grid that cannot be used: 70x71x71 .* is too small for a PaperNetwork",
         ),
         (
             lambda f: _edit_json(f, lambda c: c["grid"].update(shape=[10**12] * 3)),

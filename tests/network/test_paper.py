@@ -106,7 +106,7 @@ def test_refuses_channels(channels: object) -> None:
 
 def test_refuses_a_grid_that_leaves_no_cell() -> None:
     for shape in ((70, 98, 71), (71, 70, 71), (71, 71, 70), (2, 2, 2)):
-        with pytest.raises(InputError, match=r"grid: .* leaves the dense layer no cell"):
+        with pytest.raises(InputError, match=r"grid: .* is too small for a PaperNetwork"):
             PaperNetwork(grid=resized(PAPER_GRID, shape))
 
 

@@ -173,7 +173,7 @@ def test_takes_the_grids_shape_and_no_other(shape: Shape) -> None:
 
 @pytest.mark.parametrize("shape", [(53, 96, 96), (96, 53, 96), (96, 96, 2)])
 def test_refuses_a_grid_that_is_too_small(shape: Shape) -> None:
-    with pytest.raises(InputError, match=r"grid: .* is too small for a whole-brain network. Give at least 54 voxels"):
+    with pytest.raises(InputError, match=r"grid: .* is too small for a WholeBrainNetwork. Give at least 54 voxels"):
         WholeBrainNetwork(1, resized(PAPER_GRID, shape))
 
 

@@ -77,6 +77,8 @@ class Recording(LogitRun):
         readers = list(node.users)
         if len(readers) != 1 or {node.op, readers[0].op} != {"call_module"}:
             return None
+        if node.all_input_nodes[0] not in self._tensors:  # nothing to explain: its input does not depend on x
+            return None
         convolution, pool = (self.module.get_submodule(str(n.target)) for n in (node, readers[0]))
         if type(convolution) is not nn.Conv3d or type(pool) is not nn.MaxPool3d:
             return None

@@ -70,7 +70,7 @@ def _weight_gradient_of_many(x: Floats, gradient: Floats, winner: Winners, kerne
 
 def _weight_gradient_of_one(x: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size) -> Floats:
     """Do it for one input channel: a partial sum for each plane of windows, added up in float64."""
-    width = -(-kernel[2] // _SHORT) * _SHORT
+    width = _padded(kernel[2])
     taps = kernel[0] * kernel[1] * width
     planes = np.zeros((len(x) * gradient.shape[1], gradient.shape[4] * taps), dtype=x.dtype)
     lanes, _ = registers(x.dtype.itemsize)
@@ -123,7 +123,7 @@ def _input_gradient_of_one(
     shape: tuple[int, ...], weight: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size
 ) -> Floats:
     """Do it for one input channel: planes of windows that share no voxel at a time."""
-    width = -(-kernel[2] // _SHORT) * _SHORT
+    width = _padded(kernel[2])
     padded = np.zeros((len(weight), kernel[0] * kernel[1], width), dtype=weight.dtype)
     padded[..., : kernel[2]] = weight.reshape(len(weight), -1, kernel[2])
     out = np.zeros(shape, dtype=weight.dtype)
@@ -160,9 +160,10 @@ def _weight(kernel: Size, pool: Size, inputs: int) -> Callable[..., None]:
     ) -> None:
         """Fill dw; x is (B, X, Y, Z * C_in), where the taps along Z lie side by side."""
         B, X, Y, Z, C = gradient.shape
+        slabs = -(-Y // rows)  # of one plane of windows
         for group in prange(groups):
-            for slab in range(B * X * (-(-Y // rows))):
-                b, i, first = slab // (-(-Y // rows)) // X, slab // (-(-Y // rows)) % X, slab % (-(-Y // rows)) * rows
+            for slab in range(B * X * slabs):
+                b, i, first = slab // slabs // X, slab // slabs % X, slab % slabs * rows
                 for o in range(group * C // groups, (group + 1) * C // groups):
                     total = out[o]
                     for j in range(first, min(first + rows, Y)):
@@ -183,10 +184,15 @@ def _weight(kernel: Size, pool: Size, inputs: int) -> Callable[..., None]:
     return weight
 
 
+def _padded(taps: int) -> int:
+    """Return a number of taps along Z, padded to whole vectors."""
+    return -(-taps // _SHORT) * _SHORT
+
+
 def _sources(kernel: Size, pool: Size) -> npt.NDArray[np.int64]:
     """Return where in a window's patch, its lines padded, each line of taps begins: for each place, then each line."""
     reach = kernel[1] + pool[1] - 1
-    line = pool[2] - 1 + -(-kernel[2] // _SHORT) * _SHORT
+    line = pool[2] - 1 + _padded(kernel[2])
     lines = [(a, b) for a in range(kernel[0]) for b in range(kernel[1])]
     return np.array([((u + a) * reach + v + b) * line + w for u, v, w in np.ndindex(pool) for a, b in lines])
 
@@ -194,14 +200,14 @@ def _sources(kernel: Size, pool: Size) -> npt.NDArray[np.int64]:
 def _targets(kernel: Size, pool: Size) -> npt.NDArray[np.int64]:
     """Return where in (pool Z, reach X, reach Y, padded taps) each plane of taps begins: for each place and plane."""
     reach_i, reach_j = kernel[0] + pool[0] - 1, kernel[1] + pool[1] - 1
-    width = -(-kernel[2] // _SHORT) * _SHORT
+    width = _padded(kernel[2])
     places = np.ndindex(pool)
     return np.array([((w * reach_i + u + a) * reach_j + v) * width for u, v, w in places for a in range(kernel[0])])
 
 
 @cache
 def _weight_of_one(kernel: Size, pool: Size, lanes: int) -> Callable[..., None]:
-    width = -(-kernel[2] // _SHORT) * _SHORT
+    width = _padded(kernel[2])
     step_i, step_j, step_k = pool
     reach_i, reach_j, reach_k = (k + p - 1 for k, p in zip(kernel, pool, strict=True))
     padded = step_k - 1 + width  # of a line of the patch, so that a padded tap reads nothing else
@@ -238,7 +244,7 @@ def _weight_of_one(kernel: Size, pool: Size, lanes: int) -> Callable[..., None]:
 
 @cache
 def _input_of_one(kernel: Size, pool: Size, lanes: int) -> Callable[..., None]:
-    width = -(-kernel[2] // _SHORT) * _SHORT
+    width = _padded(kernel[2])
     kernel_i, kernel_j, kernel_k = kernel
     step_i, step_j, step_k = pool
     reach_i, reach_j, _ = (k + p - 1 for k, p in zip(kernel, pool, strict=True))

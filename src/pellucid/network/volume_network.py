@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from math import prod
-from typing import NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import nn
@@ -35,7 +35,7 @@ class Geometry(NamedTuple):
 class VolumeNetwork(FusedSequential):
     """Four 3x3x3 convolutions with ELU, three max-pools, dropout 0.3 and one dense unit: the base of two networks.
 
-    A subclass says by `geometry` where zeros are added and how the pools are sized.
+    A subclass says by `_geometry` where zeros are added and how the pools are sized, and by `LEAST` on what grids.
 
     Parameters
     ----------
@@ -53,6 +53,9 @@ class VolumeNetwork(FusedSequential):
     PellucidError
         If the memory does not suffice for a batch.
     """
+
+    LEAST: ClassVar[int]
+    """Voxels along an axis of the smallest grid."""
 
     conv1: nn.Conv3d
     conv2: nn.Conv3d
@@ -77,7 +80,22 @@ class VolumeNetwork(FusedSequential):
 
     @classmethod
     def geometry(cls, grid: Grid) -> Geometry:
-        """Return where this kind of network pads, and its pools, on a grid; InputError if it is too small."""
+        """Return where this kind of network pads, and its pools, on a grid.
+
+        Raises
+        ------
+        InputError
+            If the grid is too small.
+        """
+        if min(grid.shape) < cls.LEAST:
+            raise InputError(
+                "grid", f"{grid} is too small for a {cls.__name__}", f"Give at least {cls.LEAST} voxels along each axis"
+            )
+        return cls._geometry(grid)
+
+    @classmethod
+    def _geometry(cls, grid: Grid) -> Geometry:
+        """Return the geometry on a grid that is large enough."""
         raise NotImplementedError
 
     @classmethod

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pellucid.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.network.volume_network import Geometry, VolumeNetwork
-
-_LEAST = 54  # voxels along an axis: from here on each cell of the last pool takes three positions or more
 
 
 class WholeBrainNetwork(VolumeNetwork):
@@ -46,21 +43,11 @@ class WholeBrainNetwork(VolumeNetwork):
         If the memory does not suffice for a batch.
     """
 
-    @classmethod
-    def geometry(cls, grid: Grid) -> Geometry:
-        """Return where zeros are added on a grid, and the pools, so that nothing is dropped.
+    LEAST = 54  # from here on each cell of the last pool takes three positions or more
 
-        Raises
-        ------
-        InputError
-            If the grid is too small.
-        """
-        if min(grid.shape) < _LEAST:
-            raise InputError(
-                "grid",
-                f"{grid} is too small for a whole-brain network",
-                f"Give at least {_LEAST} voxels along each axis",
-            )
+    @classmethod
+    def _geometry(cls, grid: Grid) -> Geometry:
+        """Return where zeros are added on a grid, and the pools, so that nothing is dropped."""
         x, y, z = (_axis(n) for n in grid.shape)
         padding1, padding2, padding4, pool4 = zip(x, y, z, strict=True)
         return Geometry(padding1=padding1, padding2=padding2, padding3=(1, 1, 1), padding4=padding4, pool4=pool4)
