@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import pytest
 import torch
@@ -18,7 +17,6 @@ from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.network import fused, fused_functions
 from pellucid.network.field_of_view import crop, field_of_view
 from pellucid.network.fused import FusedSequential
-from pellucid.network.fused_functions import obstacle
 from pellucid.network.paper import PaperNetwork
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -385,32 +383,33 @@ def test_paper_network_in_float32_balances_to_its_rounding() -> None:
 
 @pytest.mark.parametrize("method", ["lrp-epsilon", "gradient", "input-x-gradient"])
 @pytest.mark.parametrize("kind", [torch.float64, torch.float32])
+@pytest.mark.parametrize("first", ["pool", "activation"])
 def test_fused_layers_give_the_maps_of_layers_one_by_one(
-    method: str, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    method: str, kind: torch.dtype, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fused_functions, "_LEAST_WORK", 0)
+    pairs = [[nn.MaxPool3d(3), nn.ELU()], [nn.MaxPool3d(2), nn.ReLU()]]
+    if first == "activation":
+        pairs = [pair[::-1] for pair in pairs]
     layers = [
-        nn.Conv3d(1, 5, 3, padding=1), nn.MaxPool3d(3), nn.ELU(), nn.Dropout(0.3),
-        nn.Conv3d(5, 4, 2), nn.MaxPool3d(2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(1),
+        nn.Conv3d(1, 5, 3, padding=1), *pairs[0], nn.Dropout(0.3),
+        nn.Conv3d(5, 4, 2), *pairs[1], nn.Flatten(), nn.LazyLinear(1),
     ]  # fmt: skip
     torch.manual_seed(0)
     model, x = FusedSequential(*layers), torch.randn(2, 1, 16, 15, 17)
     model(x)
     model, x = model.to(kind), x.to(kind)
     assert list(model.paths(x).values()) == ["fused", "fused"]
-    calls: list[str] = []
-
-    def counted(*arguments: Any) -> str | None:
-        calls.append(str(obstacle(*arguments)))
-        return obstacle(*arguments)
-
-    monkeypatch.setattr(lrp, "obstacle", counted)
     found = explain(model, x, method=method)
-    if method == "lrp-epsilon":
-        assert calls == ["None", "None"]
     for module in (lrp, fused):
         monkeypatch.setattr(module, "obstacle", lambda *_: "a test")
     expected = explain(model, x, method=method)
+    names = list(model.paths(x))
+    if method == "lrp-epsilon":
+        assert found.paths == dict.fromkeys(names, "fused")
+        assert expected.paths == dict.fromkeys(names, "layer by layer: a test")
+    else:
+        assert found.paths == expected.paths == {}
     tolerance = 1e-10 if kind is torch.float64 else 1e-5
     largest = float(expected.relevance.abs().max())
     torch.testing.assert_close(found.relevance, expected.relevance, rtol=0, atol=tolerance * largest)
@@ -418,6 +417,40 @@ def test_fused_layers_give_the_maps_of_layers_one_by_one(
     assert [entry.layer for entry in found.ledger] == [entry.layer for entry in expected.ledger]
     for one, two in zip(found.ledger, expected.ledger, strict=True):
         torch.testing.assert_close(one.absorbed_bias, two.absorbed_bias, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("behind", "why"),
+    [
+        ([nn.Tanh(), nn.MaxPool3d(2)], "Tanh may make values equal that the pool chooses among"),
+        ([nn.ELU(), nn.Dropout(), nn.MaxPool3d(2)], "no max-pool follows"),
+        ([nn.MaxPool3d(3, stride=2)], "the pool's windows overlap or leave gaps"),
+    ],
+)
+def test_why_a_convolution_is_not_fused_is_told(
+    behind: list[nn.Module], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused_functions, "_LEAST_WORK", 0)
+    model = nn.Sequential(nn.Conv3d(1, 2, 2), *behind, nn.Flatten())
+    assert explain(model, torch.randn(2, 1, 6, 6, 6), target=0).paths == {"0": f"layer by layer: {why}"}
+
+
+def test_a_convolution_in_two_dimensions_has_no_kernel() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.MaxPool2d(2), nn.Flatten())
+    assert explain(model, torch.randn(1, 1, 6, 6), target=0).paths == {"0": "layer by layer: Conv2d has no kernel"}
+
+
+def test_who_watches_an_activation_sees_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused_functions, "_LEAST_WORK", 0)
+    model = nn.Sequential(nn.Conv3d(1, 2, 2), nn.ELU(), nn.MaxPool3d(2), nn.Flatten())
+    x, seen = torch.randn(1, 1, 5, 5, 5), []
+    quick = explain(model, x, target=0)
+    model[1].register_forward_hook(lambda *arguments: seen.append(arguments[2].shape))
+    slow = explain(model, x, target=0)
+    assert seen == [(1, 2, 4, 4, 4)]
+    assert quick.paths["0"] == "fused"
+    assert slow.paths["0"].startswith("layer by layer")
+    torch.testing.assert_close(quick.relevance, slow.relevance)
 
 
 def test_a_convolution_that_does_not_depend_on_the_input_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,11 @@ import copy
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from pathlib import Path
 
 import numba
 import pytest
@@ -19,7 +21,12 @@ from torch.nn.utils import prune
 from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.network import fused, fused_functions
 from pellucid.network.fused import FusedSequential
-from pellucid.network.fused_functions import convolve_pool, numba_version
+from pellucid.network.fused_functions import (
+    bfloat16_convolutions,
+    bfloat16_obstacle,
+    convolve_pool,
+    numba_version,
+)
 from pellucid.network.paper import PaperNetwork
 
 Size = tuple[int, int, int]
@@ -223,6 +230,35 @@ def test_python_threads_may_run_it_at_once() -> None:
     assert all(torch.equal(one, expected) for one in found)
 
 
+@pytest.mark.slow
+def test_dask_workers_run_it() -> None:
+    """Two tasks at once in each of two worker processes: the bits are those of this process."""
+    script = (
+        "import torch\n"
+        "from distributed import Client, LocalCluster\n"
+        "from pellucid.network.paper import PaperNetwork\n"
+        "from pellucid.image.grid import PAPER_GRID\n"
+        "def result(seed):\n"
+        "    import torch\n"
+        "    torch.set_num_threads(1)\n"
+        "    model = PaperNetwork(channels=2, seed=seed).eval()\n"
+        "    x = torch.rand(1, 1, *PAPER_GRID.shape, generator=torch.Generator().manual_seed(seed))\n"
+        "    assert model.paths(x)['conv1'] == 'fused'\n"
+        "    logit = model(x)\n"
+        "    logit.sum().backward()\n"
+        "    return logit.item(), model.conv1.weight.grad.numpy().tobytes()\n"
+        "if __name__ == '__main__':\n"
+        "    expected = [result(seed) for seed in range(6)]\n"
+        "    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as c, Client(c) as client:\n"
+        "        print(client.gather(client.map(result, range(6))) == expected)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "script.py"
+        path.write_text(script)
+        done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=240, check=False)
+    assert done.stdout.split() == ["True"], done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_process_goes_layer_by_layer() -> None:
     """numba ends a process that runs a kernel after one has run in the process that it was forked from."""
@@ -244,6 +280,33 @@ def test_a_forked_process_goes_layer_by_layer() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["0"], done.stderr
+
+
+@pytest.mark.skipif(bfloat16_obstacle() is not None, reason=f"no bfloat16 here: {bfloat16_obstacle()}")
+def test_bfloat16_rounds_the_factors_of_several_channels_and_nothing_else() -> None:
+    layers, x = block(c_in=4, behind=[]).float(), drawn(2, 4, 9, 9, 9).float()
+    with torch.no_grad():
+        exact = layers(x)
+        with bfloat16_convolutions():
+            found = layers(x)
+            alone = block(c_in=1, behind=[]).float()(x[:, :1])
+            double = block(c_in=4, behind=[])(x.double())
+        rounded = copy.deepcopy(layers)
+        rounded[0].weight.data = rounded[0].weight.bfloat16().float()
+        expected = rounded(x.bfloat16().float())
+    assert found.dtype == torch.float32
+    largest = float(exact.abs().max())
+    assert not torch.equal(found, exact)
+    torch.testing.assert_close(found, expected, rtol=0, atol=4e-3 * largest)  # the output is rounded once more
+    torch.testing.assert_close(found, exact, rtol=0, atol=1.2e-2 * largest)
+    with torch.no_grad():
+        assert torch.equal(alone, block(c_in=1, behind=[]).float()(x[:, :1]))
+        assert torch.equal(double, block(c_in=4, behind=[])(x.double()))
+        assert torch.equal(layers(x), exact)  # over again
+
+
+def test_where_bfloat16_gains_nothing_is_told(no_numba: None) -> None:
+    assert bfloat16_obstacle() == "numba is missing"
 
 
 def test_values_that_are_not_finite_are_as_in_pytorch() -> None:

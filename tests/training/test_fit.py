@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pellucid.cohort.augment import draw
-from pellucid.errors import PellucidError
+from pellucid.errors import InputError, PellucidError
+from pellucid.network import fused_functions
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.volume_network import kernels_penalty
 from pellucid.training.fit import Scans, best_epoch, fit, logits
@@ -170,6 +171,28 @@ def test_one_seed_one_result_and_the_global_generator_is_left_alone() -> None:
     other = Tiny(dropout=0.3)
     run(other, scans(), settings(seed=5))
     assert not torch.equal(other.fc.weight, model.fc.weight)
+
+
+def test_bfloat16_is_for_training_steps_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.training.fit.bfloat16_obstacle", lambda: None)
+    calls = set()
+
+    class Watched(Tiny):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            calls.add((self.training, fused_functions._in_bfloat16.get()))
+            return super().forward(x)
+
+    run(Watched(), scans(), settings(precision="bfloat16"))
+    assert calls == {(True, True), (False, False)}
+    calls.clear()
+    run(Watched(), scans(), settings())
+    assert calls == {(True, False), (False, False)}
+
+
+def test_bfloat16_is_refused_where_it_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.training.fit.bfloat16_obstacle", lambda: "the processor is old")
+    with pytest.raises(InputError, match="the processor is old"):
+        run(Tiny(), scans(), settings(precision="bfloat16"))
 
 
 def test_dropout_is_on_in_training_and_off_in_prediction() -> None:

@@ -37,6 +37,7 @@ def test_frozen() -> None:
         ("l2", float("inf")),
         ("augment", "yes"),
         ("checkpoint", "best"),
+        ("precision", "float16"),
         ("seed", -1),
     ],
 )

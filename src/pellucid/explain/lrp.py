@@ -15,7 +15,12 @@ from pellucid.explain.operations import Way, is_max_pool, path_of, way_of, works
 from pellucid.explain.result import LedgerEntry
 from pellucid.explain.rules import absorbed_by_bias, absorbed_by_epsilon, epsilon_rule, route_rule, total
 from pellucid.explain.trace import LogitRun, Trace
-from pellucid.network.fused_functions import convolve_pool, obstacle
+from pellucid.network.field_of_view import CONVOLUTION
+from pellucid.network.fused_functions import convolve_pool, obstacle, pool_behind
+
+_UNBOUNDED = (nn.ELU, nn.ReLU, nn.SELU, nn.CELU, nn.Softplus, nn.Identity)
+"""Activations behind which a pool finds the winner that it would find before them: they have no ceiling, and what
+ReLU makes equal is 0, which has no relevance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +36,17 @@ class _Step:
 
 
 class Recording(LogitRun):
-    """The forward pass of a model, with every operation's inputs and output kept for the way back."""
+    """The forward pass of a model, with every operation's inputs and output kept for the way back.
+
+    `paths` tells of each convolution whether it was fused with the max-pool behind it, and if not, why.
+    """
 
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
         self.steps: list[_Step] = []
         self._tensors = {self.input_node}  # the nodes that hold a tensor that depends on x
-        self._pooled: dict[Node, torch.Tensor] = {}  # what max-pools return that ran with the layer before them
+        self._pooled: set[Node] = set()  # max-pools that run with the convolution before them
+        self.paths: dict[str, str] = {}
 
     def run_node(self, n: Node) -> Any:
         """Run one operation and, if its result depends on x, record it."""
@@ -51,8 +60,8 @@ class Recording(LogitRun):
         if n is self.sigmoid:
             return self._record(n, Way.ELEMENTWISE, inputs, self.env[n.all_input_nodes[0]])
         if n in self._pooled:
-            return self._pooled.pop(n)
-        if (pool := self._fusible_pool(n)) is not None:
+            return self._record(n, Way.ELEMENTWISE, inputs, self.env[n.all_input_nodes[0]])
+        if (pool := self._pool_to_fuse(n)) is not None:
             return self._run_fused(n, pool, inputs)
         if self._pools_affine(n):
             return self._merge_pool(n)
@@ -72,29 +81,39 @@ class Recording(LogitRun):
             raise PellucidError(f"{path_of(n)}: lrp-epsilon needs operations with one result. Return no indices.")
         return self._record(n, way, inputs, output)
 
-    def _fusible_pool(self, node: Node) -> Node | None:
-        """Return the max-pool that runs with the convolution `node` in one kernel, or None."""
-        readers = list(node.users)
-        if len(readers) != 1 or {node.op, readers[0].op} != {"call_module"}:
+    def _pool_to_fuse(self, node: Node) -> Node | None:
+        """Return the max-pool that runs with the operation `node` in one kernel, or None; note why in `paths`."""
+        if node.op != "call_module" or not isinstance(self.module.get_submodule(str(node.target)), CONVOLUTION):
             return None
-        if node.all_input_nodes[0] not in self._tensors:  # nothing to explain: its input does not depend on x
+        source = node.all_input_nodes[0]
+        if source not in self._tensors:  # nothing to explain: its input does not depend on x
             return None
-        convolution, pool = (self.module.get_submodule(str(n.target)) for n in (node, readers[0]))
-        if type(convolution) is not nn.Conv3d or type(pool) is not nn.MaxPool3d:
-            return None
-        x = self.env[node.all_input_nodes[0]]
-        return readers[0] if obstacle(x, convolution, pool) is None else None
+        nodes = [node]
+        while len(nodes) < 3 and len(nodes[-1].users) == 1 and next(iter(nodes[-1].users)).op == "call_module":
+            nodes.append(next(iter(nodes[-1].users)))
+        layers = [self.module.get_submodule(str(n.target)) for n in nodes]
+        place = pool_behind(layers)
+        if type(layers[0]) is not nn.Conv3d:
+            why: str | None = f"{type(layers[0]).__name__} has no kernel"
+        elif place == 0:
+            why = "no max-pool follows"
+        elif place == 2 and type(layers[1]) not in _UNBOUNDED:
+            why = f"{type(layers[1]).__name__} may make values equal that the pool chooses among"
+        else:
+            why = obstacle(self.env[source], layers[0], layers[place])
+        self.paths[path_of(node)] = "fused" if why is None else f"layer by layer: {why}"
+        return nodes[place] if why is None else None
 
     def _run_fused(self, node: Node, pool: Node, inputs: dict[Node, torch.Tensor]) -> torch.Tensor:
-        """Run and record a convolution and the max-pool behind it as one affine layer: only winners have relevance."""
+        """Run and record a convolution and the max-pool behind it as one affine layer: only winners have relevance.
+
+        An activation between the two acts on what the pool has left, and the pool passes that on.
+        """
         layers = (self.module.get_submodule(str(n.target)) for n in (node, pool))
         convolution, pooling = cast("tuple[nn.Conv3d, nn.MaxPool3d]", tuple(layers))
         (x,) = inputs.values()
-        z = convolve_pool(x, convolution, pooling)
-        self.steps.append(_Step(node, pool, Way.AFFINE, inputs, z, 0.0))
-        self._tensors.add(pool)
-        self._pooled[pool] = z.detach()
-        return self._pooled[pool]
+        self._pooled.add(pool)
+        return self._record(node, Way.AFFINE, inputs, convolve_pool(x, convolution, pooling, frozen=True))
 
     def _pools_affine(self, node: Node) -> bool:
         """Tell whether `node` is a max-pool and the only reader of the affine layer that has just run."""

@@ -13,6 +13,9 @@ from pellucid.explain.operations import bias_of
 
 Tensors = tuple[torch.Tensor, ...]
 
+_SHORT = 256
+"""Numbers that may be summed in float32: the error is at most some 1e-6 of the sum of their sizes, mostly 1e-8."""
+
 
 def epsilon_rule(
     inputs: Tensors, z: torch.Tensor, relevance: torch.Tensor, epsilon: float
@@ -64,7 +67,7 @@ def absorbed_by_epsilon(z: torch.Tensor, quotient: torch.Tensor, epsilon: float)
 
 def signed(epsilon: float, z: torch.Tensor) -> torch.Tensor:
     """Return `epsilon s(z)`: +epsilon where z >= 0, also at -0.0, and -epsilon elsewhere."""
-    return torch.where(z.detach() >= 0, z.new_tensor(epsilon), z.new_tensor(-epsilon))
+    return torch.copysign(z.new_tensor(epsilon), z.detach() + 0.0)  # -0.0 + 0.0 is 0.0
 
 
 def absorbed_by_bias(layer: nn.Module | None, quotient: torch.Tensor) -> torch.Tensor:
@@ -79,6 +82,14 @@ def absorbed_by_bias(layer: nn.Module | None, quotient: torch.Tensor) -> torch.T
 
 
 def total(values: torch.Tensor) -> torch.Tensor:
-    """Return the sum of each batch item in float64, (B,)."""
+    """Return the sum of each batch item in float64, (B,).
+
+    The axis that lies densest in memory is summed first, in the type of `values`, if it is short.
+    """
+    if values.ndim > 2:
+        strides = [values.stride(axis) for axis in range(1, values.ndim)]
+        densest = 1 + strides.index(min(strides))
+        if 1 < values.shape[densest] <= _SHORT:
+            values = values.sum(dim=densest)
     axes = tuple(range(1, values.ndim))
     return values.sum(dim=axes, dtype=torch.float64) if axes else values.double()

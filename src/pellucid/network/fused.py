@@ -11,10 +11,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from pellucid.network.fused_functions import convolve_pool, elu_dropout, is_watched, obstacle
-
-MONOTONE = (nn.ELU, nn.ReLU, nn.ReLU6, nn.SELU, nn.CELU, nn.Softplus, nn.Softsign, nn.Tanh, nn.Sigmoid, nn.Identity)
-"""Activations that commute with a max-pool, for they never fall as their input rises."""
+from pellucid.network.fused_functions import convolve_pool, elu_dropout, is_watched, obstacle, pool_behind
 
 
 class FusedSequential(nn.Sequential):
@@ -44,7 +41,7 @@ class FusedSequential(nn.Sequential):
         """Return what the layers make of the input, one behind the other."""
         x, layers, fresh = input, list(self.children()), False
         while layers:
-            if (place := _pool_behind(layers)) and obstacle(x, layers[0], layers[place]) is None:
+            if (place := pool_behind(layers)) and obstacle(x, layers[0], layers[place]) is None:
                 x = convolve_pool(x, cast(nn.Conv3d, layers[0]), cast(nn.MaxPool3d, layers.pop(place)))
                 layers.pop(0)
                 fresh = True
@@ -69,23 +66,11 @@ class FusedSequential(nn.Sequential):
         with torch.no_grad():
             for n, (name, layer) in enumerate(children):
                 if isinstance(layer, nn.Conv3d):
-                    place = _pool_behind(layers[n:])
+                    place = pool_behind(layers[n:])
                     why = obstacle(x, layer, layers[n + place]) if place else "no max-pool follows"
                     found[name] = "fused" if why is None else f"layer by layer: {why}"
                 x = layer(x)
         return found
-
-
-def _pool_behind(layers: list[nn.Module]) -> int:
-    """Return where the max-pool of the convolution that `layers` begin with is, or 0 if there is none."""
-    kinds = [type(layer) for layer in layers[:3]]
-    if kinds[0] is not nn.Conv3d:
-        return 0
-    if kinds[1:2] == [nn.MaxPool3d]:
-        return 1
-    # An ELU of negative alpha falls, and who watches a layer must see what it would have seen.
-    commutes = kinds[2:] == [nn.MaxPool3d] and kinds[1] in MONOTONE and getattr(layers[1], "alpha", 1.0) >= 0
-    return 2 if commutes and not is_watched(layers[1]) else 0
 
 
 def _are_elu_and_dropout(layers: list[nn.Module]) -> bool:

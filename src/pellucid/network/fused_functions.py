@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from math import prod
 from typing import Any, cast
@@ -23,8 +24,12 @@ from pellucid.kernels.arrays import Floats, Size
 _LEAST_WORK = 10**6
 """Products of a convolution, for all of a batch, from which on it is worth having a kernel compiled."""
 
+MONOTONE = (nn.ELU, nn.ReLU, nn.ReLU6, nn.SELU, nn.CELU, nn.Softplus, nn.Softsign, nn.Tanh, nn.Sigmoid, nn.Identity)
+"""Activations that commute with a max-pool, for they never fall as their input rises."""
+
 _one_at_a_time = threading.Lock()  # kernels use all threads, and not every threading layer of numba bears two at once
 _owner: int | None = None  # the process that first ran a kernel
+_in_bfloat16 = ContextVar("_in_bfloat16", default=False)
 
 
 @cache
@@ -81,7 +86,22 @@ def obstacle(x: torch.Tensor, convolution: nn.Module, pool: nn.Module) -> str | 
     return next((why for why, fine in conditions.items() if not fine), None)
 
 
-def convolve_pool(x: torch.Tensor, convolution: nn.Conv3d, pool: nn.MaxPool3d) -> torch.Tensor:
+def pool_behind(layers: Sequence[nn.Module]) -> int:
+    """Return where the max-pool of the convolution that `layers` begin with is, or 0 if there is none.
+
+    It follows directly or behind a monotone activation that nobody watches.
+    """
+    kinds = [type(layer) for layer in layers[:3]]
+    if kinds[:1] != [nn.Conv3d]:
+        return 0
+    if kinds[1:2] == [nn.MaxPool3d]:
+        return 1
+    # An ELU of negative alpha falls, and who watches a layer must see what it would have seen.
+    commutes = kinds[2:] == [nn.MaxPool3d] and kinds[1] in MONOTONE and getattr(layers[1], "alpha", 1.0) >= 0
+    return 2 if commutes and not is_watched(layers[1]) else 0
+
+
+def convolve_pool(x: torch.Tensor, convolution: nn.Conv3d, pool: nn.MaxPool3d, *, frozen: bool = False) -> torch.Tensor:
     """Return `maxpool(w * x) + b`, which is `maxpool(w * x + b)`, for layers without an `obstacle`.
 
     Parameters
@@ -90,6 +110,8 @@ def convolve_pool(x: torch.Tensor, convolution: nn.Conv3d, pool: nn.MaxPool3d) -
         (B, C_in, X, Y, Z).
     convolution, pool
         The layers whose weight w, bias b, padding and sizes are taken.
+    frozen
+        w and b get no gradients, which spares their sums on the way back.
 
     Returns
     -------
@@ -100,8 +122,34 @@ def convolve_pool(x: torch.Tensor, convolution: nn.Conv3d, pool: nn.MaxPool3d) -
     if any(map(any, padding)):
         x = F.pad(x, [n for pair in reversed(padding) for n in pair])
     sizes = size_of(convolution.kernel_size), size_of(pool.kernel_size)
-    result = _ConvolvePool.apply(x, convolution.weight, convolution.bias, *sizes)  # type: ignore[no-untyped-call]
+    weight, bias = convolution.weight, convolution.bias
+    if frozen:
+        weight, bias = weight.detach(), None if bias is None else bias.detach()
+    result = _ConvolvePool.apply(x, weight, bias, *sizes)  # type: ignore[no-untyped-call]
     return cast(torch.Tensor, result)
+
+
+def bfloat16_obstacle() -> str | None:
+    """Return why convolutions would not be quicker in bfloat16 here, or None if they would."""
+    if numba_version() is None:
+        return "numba is missing"
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported() or not torch.cpu._is_avx512_bf16_supported():
+        return "the processor has no instructions for bfloat16 (avx512_bf16 or amx_bf16)"
+    return None
+
+
+@contextmanager
+def bfloat16_convolutions() -> Iterator[None]:
+    """Let `convolve_pool` multiply in bfloat16 where it has several channels in; sums and all else stay in float32.
+
+    A product's factors keep 8 bits: the output of a convolution is then wrong by some 0.4 % of its largest value. The
+    way back is not touched.
+    """
+    token = _in_bfloat16.set(True)
+    try:
+        yield
+    finally:
+        _in_bfloat16.reset(token)
 
 
 def elu_dropout(z: torch.Tensor, p: float) -> torch.Tensor:
@@ -135,7 +183,10 @@ class _ConvolvePool(torch.autograd.Function):
             with running_kernels():
                 best, winner = convolve_pool(_array(x)[..., 0], taps, b, kernel, pool)
         else:
-            z = _array(F.conv3d(x, weight))
+            if x.dtype == torch.float32 and _in_bfloat16.get():
+                z = _array(F.conv3d(x.bfloat16(), weight.bfloat16()).float())
+            else:
+                z = _array(F.conv3d(x, weight))
             with running_kernels():
                 best, winner = max_pool(z, b, pool)
         ctx.save_for_backward(x, weight, bias)

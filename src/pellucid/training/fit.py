@@ -6,6 +6,7 @@ import math
 import mmap
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,9 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pellucid.cohort import augment
-from pellucid.errors import PellucidError
+from pellucid.errors import InputError, PellucidError
 from pellucid.network.allocator import keep_freed_memory
+from pellucid.network.fused_functions import bfloat16_convolutions, bfloat16_obstacle
 from pellucid.training.optimiser import KerasAdam
 from pellucid.training.settings import Checkpoint, TrialSettings
 
@@ -87,10 +89,14 @@ def fit(
 
     Raises
     ------
+    InputError
+        bfloat16 is asked for, and this processor is no quicker with it.
     PellucidError
         The loss is not finite.
     """
     keep_freed_memory()
+    if settings.precision == "bfloat16" and (why := bfloat16_obstacle()) is not None:
+        raise InputError("precision", f"bfloat16 gains nothing here: {why}", 'Give "float32"')
     seeds = np.random.SeedSequence(settings.seed).generate_state(3)
     shuffle, draw = np.random.default_rng(seeds[0]), np.random.default_rng(seeds[1])
     optimiser = KerasAdam(model.parameters(), learning_rate=settings.learning_rate, decay=settings.decay)
@@ -154,7 +160,9 @@ def _accumulate(
     total, correct = loss.item(), 0
     for first in range(0, len(batch), _AT_ONCE):
         part = slice(first, first + _AT_ONCE)
-        logit = model(_input(model, scans, batch[part], (flip[part], shift[part])))
+        x = _input(model, scans, batch[part], (flip[part], shift[part]))
+        with bfloat16_convolutions() if settings.precision == "bfloat16" else nullcontext():
+            logit = model(x)
         target = torch.as_tensor(scans.labels[batch[part]], dtype=logit.dtype, device=logit.device)
         share = binary_cross_entropy_with_logits(logit, target, reduction="sum") / len(batch)
         share.backward()  # type: ignore[no-untyped-call]

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from pellucid.errors import InputError
 
 Checkpoint = Literal["validation-loss", "validation-accuracy"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,9 @@ class TrialSettings:
     checkpoint
         Which epoch's weights are kept: the first of lowest validation loss, or the first of highest validation
         accuracy (the paper's; with few validation subjects it ties, and the first of the ties wins).
+    precision
+        `bfloat16` multiplies in that type in the convolutions of the training steps (see docs/performance.md), where
+        the processor can; validation, prediction and relevance stay in float32.
     seed
         Of initial weights, batch order, augmentation and dropout.
 
@@ -48,6 +52,7 @@ class TrialSettings:
     augment: bool = True
     # deviates: the paper's code kept the first epoch of highest validation accuracy, mostly a tie on 19 subjects.
     checkpoint: Checkpoint = "validation-loss"
+    precision: Precision = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -59,10 +64,9 @@ class TrialSettings:
             raise InputError("learning_rate", "0 would learn nothing", "Give a positive number")
         if not isinstance(self.augment, bool):
             raise InputError("augment", f"{self.augment!r} is not possible", "Give true or false")
-        if self.checkpoint not in get_args(Checkpoint):
-            raise InputError(
-                "checkpoint", f"{self.checkpoint!r} is unknown", f"Give one of {', '.join(get_args(Checkpoint))}"
-            )
+        for name, known in (("checkpoint", get_args(Checkpoint)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in known:
+                raise InputError(name, f"{getattr(self, name)!r} is unknown", f"Give one of {', '.join(known)}")
 
     def to_json(self) -> dict[str, Any]:
         """Describe the settings as JSON types."""
