@@ -29,7 +29,7 @@ def doctor() -> None:
     from pellucid.atlas.template import TEMPLATE
     from pellucid.errors import InputError
     from pellucid.image.grid import PAPER_GRID
-    from pellucid.network.fused_functions import numba_version
+    from pellucid.network.fused_functions import bfloat16_obstacle, numba_version
     from pellucid.network.paper import PaperNetwork
     from pellucid.preprocess.brain import weights
     from pellucid.study.record import environment
@@ -43,6 +43,7 @@ def doctor() -> None:
     console.say(f"{'kernels':14} {f'fused (numba {numba})' if numba else 'none: numba is not installed'}")
     for layer, path in PaperNetwork(seed=0).paths(torch.zeros(1, 1, *PAPER_GRID.shape)).items():
         console.say(f"{'kernels':14} {layer}: {path}")
+    console.say(f"{'kernels':14} bfloat16 in training: {bfloat16_obstacle() or 'possible (precision of an arm)'}")
     for atlas in available_atlases():
         console.say(f"{'atlas':14} {atlas.name}: {atlas.path or 'not found'} ({atlas.note})")
     try:
