@@ -35,7 +35,7 @@ def scores(label: npt.ArrayLike, logit: npt.ArrayLike) -> dict[str, float]:
     InputError
         If one class is missing, a label is neither 0 nor 1, or a logit is not finite.
     """
-    truth, value = _checked(label, logit)
+    truth, value = checked(label, logit)
     predicted = (value > THRESHOLD).astype(int)
     return {
         "balanced_accuracy": float(balanced_accuracy_score(truth, predicted)),
@@ -68,7 +68,7 @@ def over_trials(predictions: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     InputError
         If a class is missing, trials differ in their scans, roles are mixed, or a participant has two labels.
     """
-    logits = _by_scan(predictions)
+    logits = by_scan(predictions)
     label = logits.index.get_level_values("label").to_numpy(dtype=int)
     value = logits.to_numpy(dtype=np.float64)
     per_trial = pd.DataFrame([scores(label, value[:, trial]) for trial in range(value.shape[1])])
@@ -92,11 +92,11 @@ def roc(predictions: pd.DataFrame) -> pd.DataFrame:
 
     `predictions` is what `over_trials` takes.
     """
-    logits = _by_scan(predictions)
+    logits = by_scan(predictions)
     label = logits.index.get_level_values("label").to_numpy(dtype=int)
     curves = []
     for trial in logits.columns:
-        fpr, tpr, _ = roc_curve(*_checked(label, logits[trial]))
+        fpr, tpr, _ = roc_curve(*checked(label, logits[trial]))
         curves.append(pd.DataFrame({"trial": trial, "fpr": fpr, "tpr": tpr}))
     return pd.concat(curves, ignore_index=True)
 
@@ -146,7 +146,8 @@ def _weighted_means(label: npt.NDArray[np.int_], value: Floats, weight: Floats) 
     }
 
 
-def _checked(label: npt.ArrayLike, logit: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
+def checked(label: npt.ArrayLike, logit: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
+    """Return labels and logits as arrays, (n,) each, or raise InputError where `scores` could not use them."""
     truth, value = np.asarray(label), np.asarray(logit, dtype=np.float64)
     if truth.shape != value.shape or truth.ndim != 1:
         raise InputError(
@@ -162,8 +163,14 @@ def _checked(label: npt.ArrayLike, logit: npt.ArrayLike) -> tuple[npt.NDArray[np
     return truth.astype(int), value
 
 
-def _by_scan(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Lay predictions out as (scan, trial) logits; the index holds participant_id, session_id and label."""
+def by_scan(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Lay predictions out as (scan, trial) logits; the index holds participant_id, session_id and label.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, trials differ in their scans, roles are mixed, or a participant has two labels.
+    """
     wanted = ("trial", "participant_id", "label", "logit")
     absent = [column for column in wanted if column not in predictions]
     if absent:

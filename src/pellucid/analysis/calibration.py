@@ -1,0 +1,148 @@
+"""Whether a probability of 80 % comes true in 80 of 100: Brier score, calibration error, Platt scaling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.special import logit as logit_of
+from scipy.stats import binomtest
+from sklearn.metrics import brier_score_loss
+
+from pellucid.analysis.classification import Floats, checked
+from pellucid.errors import InputError
+
+BINS = 10
+
+
+def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> float:
+    """Return the Brier score, the mean of (probability - label)^2, 0 at best.
+
+    Parameters
+    ----------
+    label
+        1 for patients, 0 for controls, (n,); one class is enough.
+    probability
+        Of being a patient, (n,), 0-1.
+
+    Raises
+    ------
+    InputError
+        If there is nobody, shapes differ, a label is neither 0 nor 1, or a probability not in 0-1.
+    """
+    return float(brier_score_loss(*_checked_probability(label, probability), pos_label=1))
+
+
+def expected_calibration_error(label: npt.ArrayLike, probability: npt.ArrayLike) -> float:
+    """Return the expected calibration error over the ten bins b of `reliability`, 0-1.
+
+    ECE = sum_b n_b / n |observed share of patients in b - mean probability in b|.
+
+    Parameters and errors as in `brier`. Source: Naeini 2015, for the probability of the positive class.
+    """
+    table = reliability(label, probability)
+    gap = (table["observed"] - table["mean_probability"]).abs()  # missing in an empty bin, which weighs nothing
+    return float((table["n"] * gap).sum() / table["n"].sum())
+
+
+def reliability(label: npt.ArrayLike, probability: npt.ArrayLike) -> pd.DataFrame:
+    """Set the observed share of patients against the predicted probability, in ten bins of equal width.
+
+    Bin b holds low < probability <= high; the first holds 0 too. Parameters and errors as in `brier`.
+
+    Returns
+    -------
+    One row a bin, the empty ones too: bin (from 0), low, high (its edges), n, mean_probability, observed (share of
+    patients), observed_low, observed_high (95 % Wilson interval); the last four are missing where n is 0.
+    """
+    truth, value = _checked_probability(label, probability)
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    place = np.searchsorted(edges[1:-1], value)
+    rows = []
+    for number in range(BINS):
+        inside = place == number
+        n, patients = int(inside.sum()), int(truth[inside].sum())
+        measured = [float("nan")] * 4
+        if n:
+            wilson = binomtest(patients, n).proportion_ci(method="wilson")
+            measured = [float(value[inside].mean()), patients / n, float(wilson.low), float(wilson.high)]
+        rows.append((number, edges[number], edges[number + 1], n, *measured))
+    names = ["bin", "low", "high", "n", "mean_probability", "observed", "observed_low", "observed_high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A straight line from logits to calibrated logits."""
+
+    slope: float
+    intercept: float
+
+    def probability(self, logit: npt.ArrayLike) -> Floats:
+        """Return sigmoid(slope * logit + intercept), the shape of `logit`."""
+        return np.asarray(expit(self.slope * np.asarray(logit, dtype=np.float64) + self.intercept))
+
+
+def calibrate(label: npt.ArrayLike, logit: npt.ArrayLike) -> Calibration:
+    """Fit Platt's scaling on validation subjects, never on those it is then judged on.
+
+    Minimises the cross-entropy of sigmoid(slope * logit + intercept) against the smoothed targets
+    t+ = (N+ + 1) / (N+ + 2) for the N+ patients and t- = 1 / (N- + 2) for the N- controls, which keep the fit finite
+    where logits separate the classes perfectly. Logits that are all equal give slope 0. Nothing forbids a negative
+    slope: such logits point the wrong way.
+
+    Parameters
+    ----------
+    label
+        1 for patients, 0 for controls, (n,).
+    logit
+        The network's output before the sigmoid, (n,).
+
+    Raises
+    ------
+    InputError
+        If a class is missing, shapes differ, a logit is not finite, or the fit does not converge.
+
+    Source: Platt 1999, §2.2.
+    """
+    truth, value = checked(label, logit)
+    patients, controls = int(truth.sum()), int((1 - truth).sum())
+    target = np.where(truth == 1, (patients + 1.0) / (patients + 2.0), 1.0 / (controls + 2.0))
+    centre, spread = float(value.mean()), float(value.std())
+    if spread <= 1e-12 * np.abs(value).max():  # equal but for rounding
+        return Calibration(slope=0.0, intercept=float(logit_of(target.mean())))
+    design = np.column_stack([(value - centre) / spread, np.ones(value.size)])
+
+    def loss(weights: Floats) -> float:
+        z = design @ weights
+        return float((np.logaddexp(0.0, z) - target * z).mean())
+
+    def gradient(weights: Floats) -> Floats:
+        return np.asarray(design.T @ (expit(design @ weights) - target) / value.size)
+
+    def hessian(weights: Floats) -> Floats:
+        p = expit(design @ weights)
+        return np.asarray((design * (p * (1.0 - p))[:, None]).T @ design / value.size)
+
+    start = np.array([0.0, np.log((patients + 1.0) / (controls + 1.0))])
+    fit = minimize(loss, start, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-8})
+    if np.abs(gradient(fit.x)).max() > 1e-5:
+        raise InputError("calibration", "the fit does not converge", "Look at the logits for extreme outliers")
+    slope = float(fit.x[0]) / spread
+    return Calibration(slope=slope, intercept=float(fit.x[1]) - slope * centre)
+
+
+def _checked_probability(label: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
+    truth, value = np.asarray(label), np.asarray(probability, dtype=np.float64)
+    if truth.shape != value.shape or truth.ndim != 1 or truth.size == 0:
+        what = f"labels {truth.shape} and probabilities {value.shape} differ in shape or are empty"
+        raise InputError("predictions", what, "Give (n,) each")
+    if not np.isin(truth, (0, 1)).all():
+        raise InputError("predictions", "a label is neither 0 nor 1", "Code controls as 0 and patients as 1")
+    if not ((value >= 0) & (value <= 1)).all():
+        raise InputError("predictions", "a probability is missing or not in 0-1", "Give sigmoid(logit), not the logit")
+    return truth.astype(int), value

@@ -1,0 +1,267 @@
+"""Is one arm better than another, or than chance: DeLong, McNemar and permutation tests over subjects."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import binomtest, norm, permutation_test, rankdata
+from sklearn.metrics import roc_auc_score
+
+from pellucid.analysis.bootstrap import RESAMPLES, counts, interval, resample
+from pellucid.analysis.classification import THRESHOLD, Floats, by_scan, checked
+from pellucid.errors import InputError
+
+PERMUTATIONS = 9999
+
+
+class DeLong(NamedTuple):
+    """Two AUCs on the same subjects: their difference one - two, its standard error, 95 % interval and p."""
+
+    auc_one: float
+    auc_two: float
+    difference: float
+    se: float
+    low: float
+    high: float
+    p: float
+
+
+class McNemar(NamedTuple):
+    """Subjects that only the first, and only the second, classifies rightly, and the exact two-sided p."""
+
+    only_one: int
+    only_two: int
+    p: float
+
+
+def delong(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> DeLong:
+    """Compare two AUCs measured on the same subjects.
+
+    With the kernel psi(x, y) = [x > y] + [x = y] / 2, each patient i has the component V_i = mean over controls of
+    psi(x_i, y_j), and each control j the component W_j = mean over patients of psi(x_i, y_j). With the differences
+    between the two predictions dV and dW,
+
+        difference = mean(dV),   SE^2 = var(dV) / patients + var(dW) / controls   (variances over n - 1),
+
+    interval = difference -+ 1.96 SE, p = 2 (1 - Phi(|difference| / SE)). Components come from midranks, in n log n.
+
+    Without any variance and difference (identical logits, say) p is 1 and the interval has no width; where a
+    difference has no variance (0.5 against a perfect 1, say) the normal approximation says nothing: low, high and p
+    are missing.
+
+    Parameters
+    ----------
+    label
+        1 for patients, 0 for controls, (n,).
+    one, two
+        Logits of the same n subjects, (n,) each. Only their order counts.
+
+    Raises
+    ------
+    InputError
+        If a class has fewer than two subjects, shapes differ, or a logit is not finite.
+
+    Source: DeLong 1988; midranks: Sun & Xu 2014.
+    """
+    truth, first = checked(label, one)
+    _, second = checked(label, two)
+    n_patients, n_controls = int((truth == 1).sum()), int((truth == 0).sum())
+    if min(n_patients, n_controls) < 2:
+        what = f"{n_patients} patients and {n_controls} controls have no variance"
+        raise InputError("predictions", what, "Compare on at least two of each")
+    below_one, above_one = _placements(truth, first)
+    below_two, above_two = _placements(truth, second)
+    # still whole or half numbers, so that equal differences are exactly equal
+    d_below, d_above = below_one - below_two, above_one - above_two
+    auc_one, auc_two = float(roc_auc_score(truth, first)), float(roc_auc_score(truth, second))
+    difference = float(d_below.sum()) / (n_patients * n_controls)
+    if np.ptp(d_below) == 0 and np.ptp(d_above) == 0:
+        end, p = (0.0, 1.0) if difference == 0 else (float("nan"), float("nan"))
+        return DeLong(auc_one, auc_two, difference, 0.0, end, end, p)
+    variance = np.var(d_below / n_controls, ddof=1) / n_patients + np.var(d_above / n_patients, ddof=1) / n_controls
+    se = float(np.sqrt(variance))
+    half = float(norm.ppf(0.975)) * se
+    p = float(2.0 * norm.sf(abs(difference) / se))
+    return DeLong(auc_one, auc_two, difference, se, difference - half, difference + half, p)
+
+
+def mcnemar(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> McNemar:
+    """Compare two predictions by the subjects that only one of them classifies rightly at logit > 0.
+
+    Of b + c such subjects, b of them right in `one` only, b is binomial with share 1/2 if neither is better;
+    p is that of the exact two-sided test, 1 if there are none.
+
+    Parameters
+    ----------
+    label
+        1 for patients, 0 for controls, (n,).
+    one, two
+        Logits of the same n subjects, (n,) each.
+
+    Raises
+    ------
+    InputError
+        If a class is missing, shapes differ, or a logit is not finite.
+    """
+    truth, first = checked(label, one)
+    _, second = checked(label, two)
+    right_one, right_two = _right(truth, first), _right(truth, second)
+    b, c = int((right_one & ~right_two).sum()), int((right_two & ~right_one).sum())
+    return McNemar(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
+
+
+def permutation_p(predictions: pd.DataFrame, metric: str, *, permutations: int = PERMUTATIONS, seed: int) -> float:
+    """Return the chance of a trial-mean metric at least this high if labels meant nothing.
+
+    Labels are permuted over participants, each of whom brings all its scans in all trials:
+    p = (1 + #{permuted >= observed}) / (1 + permutations). Where participants have no more orders than `permutations`,
+    all orders are counted instead, and p = #{>=} / orders.
+
+    Parameters
+    ----------
+    predictions
+        One row a scan and trial: trial, participant_id, label (0 or 1), logit, and session_id where there are sessions.
+    metric
+        auc or balanced_accuracy.
+    permutations, seed
+        Number and seed of the permutations.
+
+    Raises
+    ------
+    InputError
+        If the metric is another, a class is missing, or the predictions are none that `over_trials` takes.
+    """
+    logits = by_scan(predictions)
+    value = logits.to_numpy(dtype=np.float64)
+    for trial in value.T:
+        checked(logits.index.get_level_values("label"), trial)
+    # both metrics are linear in a scan's merit, so trials are averaged once: midranks, or the share of logits > 0
+    if metric == "auc":
+        merit = rankdata(value, axis=0).mean(axis=1)
+    elif metric == "balanced_accuracy":
+        merit = (value > THRESHOLD).mean(axis=1)
+    else:
+        raise InputError("metric", f"{metric!r} has no permutation test", "Choose auc or balanced_accuracy")
+    people = logits.reset_index().groupby("participant_id")
+    label = people["label"].first().to_numpy(dtype=np.float64)
+    merits = pd.Series(merit, index=logits.index).groupby("participant_id").sum().to_numpy(dtype=np.float64)
+    scans = people.size().to_numpy(dtype=np.float64)
+
+    def statistic(labels: Floats, axis: int) -> Any:
+        n1 = (labels * scans).sum(axis=axis)
+        n0 = scans.sum() - n1
+        of_patients = (labels * merits).sum(axis=axis)
+        if metric == "auc":
+            return (of_patients - n1 * (n1 + 1.0) / 2.0) / (n1 * n0)
+        return (of_patients / n1 + 1.0 - (merits.sum() - of_patients) / n0) / 2.0
+
+    return _permuted((label,), statistic, "pairings", "greater", permutations, seed)
+
+
+def paired(
+    predictions_one: pd.DataFrame,
+    predictions_two: pd.DataFrame,
+    *,
+    permutations: int = PERMUTATIONS,
+    resamples: int = RESAMPLES,
+    seed: int,
+) -> pd.DataFrame:
+    """Compare two arms on the participants that both have.
+
+    A participant counts once, with its mean logit over trials and scans. AUCs are compared by `delong`, accuracies by
+    `mcnemar`, and balanced accuracies by a two-sided permutation test that flips, participant by participant, which
+    arm its correctness belongs to. The intervals of the two accuracies' differences are percentiles over participants
+    drawn with replacement within their group.
+
+    Parameters
+    ----------
+    predictions_one, predictions_two
+        Rows of each arm as `over_trials` takes them; trials and sessions may differ between the arms.
+    permutations, resamples, seed
+        Number of flips and of bootstrap draws, and their seed.
+
+    Returns
+    -------
+    One row a metric (auc, accuracy, balanced_accuracy): metric, test, one, two, difference (one - two), low, high, p,
+    right_only_one, right_only_two (participants that only one arm classifies rightly), n_both, n_only_one, n_only_two
+    (participants; those that only one arm has are left out).
+
+    Raises
+    ------
+    InputError
+        If the arms share fewer than two participants of a class, or give a participant different labels.
+    """
+    one, two = _by_participant(predictions_one), _by_participant(predictions_two)
+    both = one.add_suffix("_one").join(two.add_suffix("_two"), how="inner").sort_index()
+    apart = both.index[both["label_one"] != both["label_two"]]
+    if len(apart):
+        names = ", ".join(map(str, apart[:10]))
+        raise InputError("predictions", f"the arms give different labels to {names}", "Compare arms of one cohort")
+    if both.empty:
+        raise InputError("predictions", "the arms have no participant in common", "Compare arms with one holdout")
+    truth = both["label_one"].to_numpy(dtype=int)
+    first, second = (both[f"logit_{arm}"].to_numpy(dtype=np.float64) for arm in ("one", "two"))
+    area, discordant = delong(truth, first, second), mcnemar(truth, first, second)
+    right = [_right(truth, logit).astype(np.float64) for logit in (first, second)]
+    weights = {
+        "accuracy": np.full(truth.size, 1.0 / truth.size),
+        "balanced_accuracy": np.where(truth == 1, 0.5 / truth.sum(), 0.5 / (1 - truth).sum()),
+    }
+    weight = counts(resample(truth, resamples=resamples, seed=seed))
+    p = {"accuracy": discordant.p, "balanced_accuracy": _flip_p(truth, right[0], right[1], permutations, seed)}
+    test = {"accuracy": "McNemar", "balanced_accuracy": "permutation"}
+    rows: list[tuple[object, ...]] = [
+        ("auc", "DeLong", area.auc_one, area.auc_two, area.difference, area.low, area.high, area.p)
+    ]
+    for metric, w in weights.items():
+        ends = interval(weight @ (w * (right[0] - right[1])))
+        share = [float(w @ arm) for arm in right]
+        rows.append((metric, test[metric], *share, float(w @ (right[0] - right[1])), *ends, p[metric]))
+    table = pd.DataFrame(rows, columns=["metric", "test", "one", "two", "difference", "low", "high", "p"])
+    return table.assign(
+        right_only_one=discordant.only_one,
+        right_only_two=discordant.only_two,
+        n_both=len(both),
+        n_only_one=len(one) - len(both),
+        n_only_two=len(two) - len(both),
+    )
+
+
+def _placements(truth: npt.NDArray[np.int_], value: Floats) -> tuple[Floats, Floats]:
+    """Count the controls below each patient, and the patients above each control; an equal one counts half."""
+    rank = rankdata(value)
+    patients, controls = truth == 1, truth == 0
+    below = rank[patients] - rankdata(value[patients])
+    above = patients.sum() - (rank[controls] - rankdata(value[controls]))
+    return below, above
+
+
+def _right(truth: npt.NDArray[np.int_], value: Floats) -> npt.NDArray[np.bool_]:
+    return np.asarray((value > THRESHOLD) == (truth == 1))
+
+
+def _by_participant(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return label and mean logit over trials and scans, one row a participant."""
+    scans = by_scan(predictions).mean(axis=1).rename("logit").reset_index()
+    return scans.groupby("participant_id").agg({"label": "first", "logit": "mean"})
+
+
+def _flip_p(truth: npt.NDArray[np.int_], one: Floats, two: Floats, permutations: int, seed: int) -> float:
+    """Return the two-sided p of the difference of balanced accuracies under flips within participants."""
+    # a whole-number multiple of the difference, so that ties are exact
+    weight = np.where(truth == 1, (1 - truth).sum(), truth.sum()).astype(np.float64)
+
+    def statistic(a: Floats, b: Floats, axis: int) -> Any:
+        return (weight * (a - b)).sum(axis=axis)
+
+    return _permuted((one, two), statistic, "samples", "two-sided", permutations, seed)
+
+
+def _permuted(data: tuple[Floats, ...], statistic: Any, kind: str, side: str, permutations: int, seed: int) -> float:
+    generator = np.random.default_rng(seed)
+    options = {"permutation_type": kind, "alternative": side, "n_resamples": permutations, "batch": 1000}
+    result = permutation_test(data, statistic, vectorized=True, random_state=generator, **options)
+    return float(result.pvalue)

@@ -1,0 +1,239 @@
+"""DeLong, McNemar and the permutation tests against plain loops, closed sums and simulation."""
+
+from __future__ import annotations
+
+from itertools import permutations as orders
+from itertools import product
+from math import comb
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import kstest, norm
+from sklearn.metrics import roc_auc_score
+
+from pellucid.analysis.bootstrap import resample
+from pellucid.analysis.classification import scores
+from pellucid.analysis.comparison import delong, mcnemar, paired, permutation_p
+from pellucid.errors import InputError
+
+COLUMNS = [
+    *("metric", "test", "one", "two", "difference", "low", "high", "p"),
+    *("right_only_one", "right_only_two", "n_both", "n_only_one", "n_only_two"),
+]
+
+
+def _slow_delong(label: np.ndarray, one: np.ndarray, two: np.ndarray) -> tuple[float, float]:
+    """Return difference and SE with DeLong's full covariance matrix, kernel by kernel."""
+    v, w = [], []
+    for logit in (one, two):
+        x, y = logit[label == 1], logit[label == 0]
+        kernel = np.array([[1.0 if a > b else 0.5 if a == b else 0.0 for b in y] for a in x])
+        v.append(kernel.mean(axis=1))
+        w.append(kernel.mean(axis=0))
+    covariance = np.cov(v) / len(v[0]) + np.cov(w) / len(w[0])
+    contrast = np.array([1.0, -1.0])
+    return float(v[0].mean() - v[1].mean()), float(np.sqrt(max(contrast @ covariance @ contrast, 0.0)))
+
+
+def _sample(patients: int, controls: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    label = np.repeat([1, 0], [patients, controls])
+    shared = generator.normal(size=label.size) + label
+    return label, shared + generator.normal(size=label.size), shared + 2 * generator.normal(size=label.size)
+
+
+def _table(label: np.ndarray, logits: np.ndarray, *, scans: int = 1, start: int = 0) -> pd.DataFrame:
+    """Lay out logits (n, trials) or (n * scans, trials) as predictions."""
+    logits = logits.reshape(label.size, scans, -1)
+    rows = [
+        (f"trial-{t}", f"sub-{n + start:04d}", f"ses-{s}", int(label[n]), logits[n, s, t])
+        for n, s, t in product(*map(range, logits.shape))
+    ]
+    return pd.DataFrame(rows, columns=["trial", "participant_id", "session_id", "label", "logit"])
+
+
+SAMPLES = st.lists(st.tuples(st.integers(0, 1), st.integers(-4, 4), st.integers(-4, 4)), min_size=4, max_size=30)
+
+
+@given(SAMPLES)
+def test_delong_equals_its_slow_twin_and_swapping_flips_the_sign(sample: list[tuple[int, int, int]]) -> None:
+    label, one, two = np.array(sample).T
+    if min((label == 1).sum(), (label == 0).sum()) < 2:
+        with pytest.raises(InputError):
+            delong(label, one, two)
+        return
+    there, back = delong(label, one, two), delong(label, two, one)
+    difference, se = _slow_delong(label, one, two)
+    assert there.difference == pytest.approx(difference)
+    assert there.se == pytest.approx(se, abs=1e-8)
+    assert there.difference == pytest.approx(there.auc_one - there.auc_two)
+    assert back.difference == pytest.approx(-there.difference)
+    assert back.p == pytest.approx(there.p, nan_ok=True)
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low), nan_ok=True)
+
+
+@given(SAMPLES)
+def test_delong_knows_only_the_order(sample: list[tuple[int, int, int]]) -> None:
+    label, one, two = np.array(sample).T
+    if min((label == 1).sum(), (label == 0).sum()) >= 2:
+        np.testing.assert_array_equal(delong(label, np.exp(one), two**3 + 7), delong(label, one, two))
+
+
+def test_delong_of_a_sample_that_a_hand_can_check() -> None:
+    """One: V = 1, 1/2; W = 1/2, 1. Two: V = 1, 1; W = 1, 1. So dV = 0, -1/2 and dW = -1/2, 0."""
+    result = delong([1, 1, 0, 0], [4, 2, 3, 1], [4, 3, 2, 1])
+    assert (result.auc_one, result.auc_two, result.difference) == (0.75, 1.0, -0.25)
+    assert result.se == pytest.approx(np.sqrt(0.125 / 2 + 0.125 / 2))
+    assert result.p == pytest.approx(2 * norm.cdf(-0.25 / result.se))
+    assert result.high - result.low == pytest.approx(2 * 1.959964 * result.se)
+
+
+def test_delong_agrees_with_a_large_bootstrap() -> None:
+    label, one, two = _sample(120, 100, seed=1)
+    draws = [
+        roc_auc_score(label[d], one[d]) - roc_auc_score(label[d], two[d])
+        for d in resample(label, resamples=1500, seed=0)
+    ]
+    assert delong(label, one, two).se == pytest.approx(np.std(draws), rel=0.08)
+
+
+def test_delong_without_variance() -> None:
+    label, one, _ = _sample(5, 4, seed=2)
+    assert delong(label, one, one)[2:] == (0.0, 0.0, 0.0, 0.0, 1.0)
+    assert delong([1, 1, 0, 0], [2, 3, 0, 1], [3, 2, 1, 0])[2:] == (0.0, 0.0, 0.0, 0.0, 1.0)
+    apart = delong([1, 1, 0, 0], [2, 3, 0, 1], [0, 0, 0, 0])
+    assert (apart.difference, apart.se) == (0.5, 0.0)
+    assert np.isnan(apart[4:]).all()
+
+
+def test_delong_s_p_is_uniform_where_neither_is_better() -> None:
+    generator = np.random.default_rng(3)
+    label = np.repeat([1, 0], 60)
+    ps = [delong(label, *(label + generator.normal(size=(2, 120)))).p for _ in range(400)]
+    assert kstest(ps, "uniform").pvalue > 0.01
+
+
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_mcnemar_equals_the_closed_binomial_sum(b: int, c: int) -> None:
+    label = np.r_[np.ones(b + c, dtype=int), 1, 0]
+    one = np.r_[np.ones(b), -np.ones(c), 1, -1]
+    two = np.r_[-np.ones(b), np.ones(c), 1, -1]
+    tail = sum(comb(b + c, k) for k in range(min(b, c) + 1)) / 2 ** (b + c)
+    result = mcnemar(label, one, two)
+    assert (result.only_one, result.only_two) == (b, c)
+    assert result.p == pytest.approx(min(1.0, 2 * tail))
+    assert mcnemar(label, two, one) == (c, b, pytest.approx(result.p))
+
+
+@pytest.mark.parametrize("metric", ["auc", "balanced_accuracy"])
+def test_few_participants_are_permuted_in_every_order(metric: str) -> None:
+    label = np.array([1, 1, 0, 0, 0])
+    table = _table(label, np.random.default_rng(4).normal(size=(10, 3)) + label.repeat(2)[:, None], scans=2)
+
+    def mean(labels: tuple[int, ...]) -> float:
+        named = dict(zip(sorted(table["participant_id"].unique()), labels, strict=True))
+        every = table.assign(label=table["participant_id"].map(named))
+        return float(np.mean([scores(rows["label"], rows["logit"])[metric] for _, rows in every.groupby("trial")]))
+
+    observed = mean(tuple(label))
+    expected = np.mean([mean(order) >= observed - 1e-9 for order in orders(label)])
+    assert permutation_p(table, metric, seed=0) == pytest.approx(expected)
+
+
+def test_participants_bring_all_their_scans_however_many() -> None:
+    """Two scans of the one patient, one of the others: the midrank formula must use the permuted number of scans."""
+    label = np.array([1, 0, 0, 0])
+    table = _table(label, np.array([3.0, 2.5, 1, 0, -1, 2, 2.7, -2]), scans=2)
+    table = table[(table["session_id"] == "ses-0") | (table["label"] == 1)]
+    people = sorted(table["participant_id"].unique())
+    aucs = [scores(table["participant_id"] == one, table["logit"])["auc"] for one in people]
+    assert permutation_p(table, "auc", seed=0) == pytest.approx(np.mean(np.array(aucs) >= aucs[0] - 1e-9))
+
+
+def test_the_permutation_p_is_uniform_under_the_null_and_small_under_a_signal() -> None:
+    generator = np.random.default_rng(5)
+    label = np.repeat([1, 0], 15)
+    ps = [
+        permutation_p(_table(label, generator.normal(size=(30, 1))), "auc", permutations=199, seed=n)
+        for n in range(150)
+    ]
+    assert kstest(ps, "uniform").pvalue > 0.01
+    signal = _table(label, 4.0 * label[:, None] - 2 + generator.normal(size=(30, 2)))
+    for metric in ("auc", "balanced_accuracy"):
+        assert permutation_p(signal, metric, permutations=199, seed=0) == pytest.approx(1 / 200)
+    noise = _table(label, generator.normal(size=(30, 2)))
+    assert permutation_p(noise, "auc", permutations=99, seed=0) == permutation_p(noise, "auc", permutations=99, seed=0)
+
+
+def test_paired_counts_each_participant_once_and_leaves_out_who_is_in_one_arm_only() -> None:
+    label, one, two = _sample(8, 6, seed=6)
+    generator = np.random.default_rng(6)
+    wobble = generator.normal(size=(14, 6))
+    wobble -= wobble.mean(axis=1, keepdims=True)  # gone in the mean over two scans and three trials
+    arm_one = pd.concat(
+        [
+            _table(label, one[:, None] + wobble, scans=2),
+            _table(np.array([1, 0]), generator.normal(size=(4, 3)), scans=2, start=90),
+        ]
+    )
+    arm_two = pd.concat([_table(label, two[:, None]), _table(np.array([1]), np.ones((1, 1)), start=95)])
+    table = paired(arm_one, arm_two.sample(frac=1, random_state=0), seed=0).set_index("metric")
+    assert ["metric", *table.columns] == COLUMNS
+    assert (table[["n_both", "n_only_one", "n_only_two"]] == [14, 2, 1]).to_numpy().all()
+    area, exact = delong(label, one, two), mcnemar(label, one, two)
+    numbers = ["one", "two", "difference", "low", "high", "p"]
+    assert table.loc["auc", numbers].tolist() == pytest.approx([*area[:3], *area[4:]])
+    assert table.loc["accuracy", "p"] == pytest.approx(exact.p)
+    assert (table[["right_only_one", "right_only_two"]] == list(exact[:2])).to_numpy().all()
+    for arm, logit in (("one", one), ("two", two)):
+        assert table.loc["balanced_accuracy", arm] == pytest.approx(scores(label, logit)["balanced_accuracy"])
+        assert table.loc["accuracy", arm] == pytest.approx(np.mean((logit > 0) == label))
+    for metric in ("accuracy", "balanced_accuracy"):
+        row = table.loc[metric]
+        assert row["low"] <= row["difference"] <= row["high"]
+        assert row["difference"] == pytest.approx(row["one"] - row["two"])
+
+
+def test_the_flip_test_equals_all_flips() -> None:
+    label, one, two = _sample(5, 4, seed=7)
+    right = np.array([(logit > 0) == label for logit in (one, two)], dtype=float)
+    weight = np.where(label == 1, 1 / 10, 1 / 8)
+    observed = abs(weight @ (right[0] - right[1]))
+    all_flips = [abs(weight @ (np.array(s) * (right[0] - right[1]))) for s in product((-1, 1), repeat=9)]
+    table = paired(_table(label, one), _table(label, two), seed=0).set_index("metric")
+    expected = np.mean(np.array(all_flips) >= observed - 1e-9)
+    assert table.loc["balanced_accuracy", "p"] == pytest.approx(expected)
+
+
+def test_swapping_the_arms_flips_the_table() -> None:
+    label, one, two = _sample(30, 20, seed=8)
+    there = paired(_table(label, one), _table(label, two), seed=0)
+    back = paired(_table(label, two), _table(label, one), seed=0)
+    np.testing.assert_allclose(back["difference"], -there["difference"])
+    np.testing.assert_allclose(back["low"], -there["high"], atol=1e-12)
+    np.testing.assert_allclose(back["p"], there["p"], atol=0.02)
+    same = paired(_table(label, one), _table(label, one), seed=0)
+    assert (same["difference"] == 0).all()
+    assert (same["p"] == 1).all()
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    label, one, two = _sample(3, 3, seed=9)
+    arm = _table(label, one)
+    with pytest.raises(InputError, match="no variance"):
+        delong([1, 0, 0], [1, 2, 3], [1, 2, 3])
+    with pytest.raises(InputError, match="differ in shape"):
+        delong(label, one, two[1:])
+    with pytest.raises(InputError, match="not finite"):
+        mcnemar(label, one, np.full(6, np.nan))
+    with pytest.raises(InputError, match="'accuracy' has no permutation test"):
+        permutation_p(arm, "accuracy", seed=0)
+    with pytest.raises(InputError, match="no controls"):
+        permutation_p(arm.assign(label=1), "auc", seed=0)
+    with pytest.raises(InputError, match="different labels to sub-0000"):
+        paired(arm, _table(1 - label, two), seed=0)
+    with pytest.raises(InputError, match="no participant in common"):
+        paired(arm, _table(label, two, start=50), seed=0)
