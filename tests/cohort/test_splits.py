@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pellucid.cohort.splits import ROLES, rows_of, split
+from pellucid.cohort.splits import ROLES, cross_validation, rows_of, split
 from pellucid.errors import InputError
 
 
@@ -122,3 +122,86 @@ def test_a_participant_has_one_group() -> None:
     table.loc[2, "group"] = None
     with pytest.raises(InputError, match="missing for sub-MS002"):
         split(table, holdout=0.2, validation=0.2, seed=0)
+
+
+def described(sizes: dict[str, int], *, seed: int = 0) -> pd.DataFrame:
+    """Return a cohort with sexes and ages, some of them missing."""
+    table, rng = cohort(sizes), np.random.default_rng(seed)
+    sex = rng.choice(["F", "M", None], len(table), p=[0.6, 0.35, 0.05])
+    age = np.where(rng.uniform(size=len(table)) < 0.05, np.nan, rng.uniform(18, 70, len(table)))
+    return table.assign(sex=pd.array(sex, dtype="string"), age=age)
+
+
+@given(cohorts, st.integers(2, 6), st.integers(1, 3), st.sampled_from([("group",), ("group", "sex", "age"), ()]), seeds)
+def test_everyone_is_held_out_once_a_repeat(
+    table: pd.DataFrame, folds: int, repeats: int, by: tuple[str, ...], seed: int
+) -> None:
+    table = table.assign(sex="F", age=30.0)
+    assume(table["group"].value_counts().min() >= 2 * folds)
+    try:
+        found = cross_validation(table, folds=folds, repeats=repeats, validation=0.3, seed=seed, by=by)
+    except InputError:
+        assume(by)  # who does not look at groups may draw a fold that lacks one, and is told so
+        raise
+    assert found["fold"].nunique() == folds * repeats
+    held_out = found[found["role"] == "holdout"].assign(repeat=lambda rows: rows["fold"] // folds)
+    assert (held_out.groupby(["repeat", "participant_id"]).size() == 1).all()
+    assert len(held_out) == repeats * len(table)
+    assert (found.groupby(["fold", "participant_id"]).size() == 1).all()
+    for _, fold in found.groupby("fold"):
+        assert set(fold["role"]) == set(ROLES)
+        assert fold.groupby("role")["group"].nunique().eq(2).all()
+    sizes = held_out.groupby("fold").size()
+    assert sizes.max() - sizes.min() <= 1
+    if by:
+        per_group = held_out.groupby(["group", "fold"]).size().groupby("group")
+        assert (per_group.max() - per_group.min() <= 1).all()
+
+
+def test_folds_and_roles_share_out_sex_and_age() -> None:
+    """By strata, the share of women and the mean age differ less between folds than by group alone."""
+    table = described({"MS": 76, "HC": 71})
+    spread = {}
+    for by in (("group",), ("group", "sex", "age")):
+        found = [
+            cross_validation(table, folds=5, validation=0.15, seed=seed, by=by).merge(
+                table[["participant_id", "sex", "age"]], on="participant_id"
+            )
+            for seed in range(20)
+        ]
+        held_out = pd.concat([one[one["role"] == "holdout"].assign(seed=n) for n, one in enumerate(found)])
+        women = held_out.assign(woman=held_out["sex"] == "F").groupby(["seed", "fold"])["woman"].mean()
+        spread[by] = women.std(), held_out.groupby(["seed", "fold"])["age"].mean().std()
+    assert spread["group", "sex", "age"][0] < 0.6 * spread["group",][0]
+    assert spread["group", "sex", "age"][1] < 0.6 * spread["group",][1]
+
+
+def test_a_repeat_does_not_depend_on_how_many_follow() -> None:
+    table = cohort({"MS": 12, "HC": 13})
+    one, three = (cross_validation(table, folds=4, repeats=n, validation=0.2, seed=3) for n in (1, 3))
+    pd.testing.assert_frame_equal(one, three[three["fold"] < 4].reset_index(drop=True))
+    assert not three[three["fold"].isin(range(4, 8))]["role"].reset_index(drop=True).equals(one["role"])
+
+
+def test_a_split_that_looks_at_nothing_may_be_uneven_but_has_its_sizes() -> None:
+    table = cohort({"MS": 63, "HC": 61})
+    drawn = [split(table, holdout=0, validation=19, seed=seed, by=()) for seed in range(30)]
+    patients = [int(((one["role"] == "validation") & (one["group"] == "MS")).sum()) for one in drawn]
+    assert all((one["role"] == "validation").sum() == 19 for one in drawn)
+    assert max(patients) - min(patients) > 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"folds": 9, "validation": 0.2}, ["9 folds", "8 participants", "'HC'"]),
+        ({"folds": 1, "validation": 0.2}, ["1 folds"]),
+        ({"folds": 2, "validation": 0.2, "by": ("sex",)}, ["stratify", "group"]),
+        ({"folds": 2, "validation": 0.2, "by": ("group", "age")}, ["no age"]),
+        ({"folds": 2, "validation": 0.2, "by": ("group", "scanner")}, ["scanner"]),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(options: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        cross_validation(cohort({"MS": 12, "HC": 8}), seed=0, **options)  # type: ignore[arg-type]
+    assert all(word in str(error.value) for word in words)

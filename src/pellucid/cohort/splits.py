@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,13 @@ from pellucid.errors import InputError
 ROLES = ("train", "validation", "holdout")
 """The roles of a split, in the order in which they are listed."""
 
+STRATA = ("group", "sex", "age")
+"""What a split can be balanced by; ages count as thirds."""
 
-def split(table: pd.DataFrame, *, holdout: float, validation: float, seed: int) -> pd.DataFrame:
+
+def split(
+    table: pd.DataFrame, *, holdout: float, validation: float, seed: int, by: Sequence[str] = ("group",)
+) -> pd.DataFrame:
     """Divide participants into training, validation and holdout.
 
     All scans of a participant share one role. Within each group the participants are sorted by identifier and shuffled
@@ -26,11 +32,16 @@ def split(table: pd.DataFrame, *, holdout: float, validation: float, seed: int) 
     Parameters
     ----------
     table
-        Columns participant_id and group; one row a participant or one row a scan.
+        Columns participant_id and group; one row a participant or one row a scan. Columns that `by` names are those of
+        a participant's first row.
     holdout, validation
         Size of each role; 0 leaves it out.
     seed
         Same seed and same participants: same split.
+    by
+        What roles are balanced by, of `STRATA`: `group` alone; `group` and more, which takes every k-th of a group's
+        participants in the order of their strata; or nothing, which draws without a look at the groups, as the paper's
+        code did for its validation set.
 
     Returns
     -------
@@ -43,27 +54,84 @@ def split(table: pd.DataFrame, *, holdout: float, validation: float, seed: int) 
         One class only, a participant in two groups or in none, a size out of range, or a group too small to stand in
         every role.
     """
-    people = _participants(table)
-    pool = {str(group): sorted(ids) for group, ids in people.groupby("group")["participant_id"]}
-    if len(pool) < 2:
-        groups = ", ".join(repr(group) for group in pool) or "no participants"
-        raise InputError("group", f"a study with one class only ({groups})", "Give participants of two groups")
+    people = _participants(table, by)
     generator = np.random.default_rng(seed)
-    left = {group: [pool[group][i] for i in generator.permutation(len(pool[group]))] for group in sorted(pool)}
+    left = _shuffled(people, generator, by)
     role: dict[str, str] = {}
     for name, size in (("holdout", holdout), ("validation", validation)):
-        for group, n in _shares(name, size, {group: len(ids) for group, ids in left.items()}).items():
-            role |= dict.fromkeys(left[group][:n], name)
-            left[group] = left[group][n:]
-    for group, ids in left.items():
-        if not ids:
-            raise InputError("validation", f"nobody of group {group!r} is left for training", "Ask for fewer")
-        role |= dict.fromkeys(ids, "train")
-    return people.assign(role=people["participant_id"].map(role))
+        role |= dict.fromkeys(_take(name, size, left, generator, by), name)
+    _check_roles(people, role, validation=validation, holdout=holdout)
+    return people[["participant_id", "group"]].assign(role=_roles(people, role))
 
 
-def _participants(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a participant: participant_id, group; sorted."""
+def cross_validation(
+    table: pd.DataFrame,
+    *,
+    folds: int,
+    repeats: int = 1,
+    validation: float,
+    seed: int,
+    by: Sequence[str] = ("group",),
+) -> pd.DataFrame:
+    """Divide participants anew for each fold of a repeated cross-validation: everyone is held out once a repeat.
+
+    In each repeat the participants of each group are shuffled, put in the order of their strata and dealt to the folds
+    like cards, so that folds are equal to within one participant, in number and in each group, and nearly so in each
+    stratum. Fold f of repeat r has number r * folds + f; its validation set is drawn from the others as `split` does.
+
+    Parameters
+    ----------
+    table, by
+        As for `split`.
+    folds, repeats
+        How many parts, 2 or more, and how often.
+    validation
+        Size of the validation set, as for `split`, among those not held out.
+    seed
+        Same seed and same participants: same folds. A repeat does not depend on how many follow.
+
+    Returns
+    -------
+    DataFrame
+        Columns fold, participant_id, group, role; one row a fold and participant.
+
+    Raises
+    ------
+    InputError
+        As for `split`; fewer than two folds, or fewer participants of a group than folds.
+    """
+    people = _participants(table, by)
+    smallest, n = people["group"].value_counts().index[-1], int(people["group"].value_counts().iloc[-1])
+    if folds < 2 or repeats < 1:
+        raise InputError("folds", f"{folds} folds, {repeats} times", "Give at least 2 folds and 1 repeat")
+    if n < folds:
+        what = f"{folds} folds, but only {n} participants of group {smallest!r}"
+        raise InputError("folds", what, "Ask for fewer folds: each needs somebody of each group")
+    tables = []
+    for repeat in range(repeats):
+        generator = np.random.default_rng([seed, repeat])
+        dealt = [who for ids in _shuffled(people, generator, by).values() for who in ids]
+        fold_of = {who: place % folds for place, who in enumerate(dealt)}
+        for fold in range(folds):
+            held_out = people["participant_id"].map(fold_of) == fold
+            left = _shuffled(people[~held_out], generator, by)
+            role = dict.fromkeys(people["participant_id"][held_out], "holdout")
+            role |= dict.fromkeys(_take("validation", validation, left, generator, by), "validation")
+            _check_roles(people, role, validation=validation, holdout=1)
+            number = repeat * folds + fold
+            tables.append(people[["participant_id", "group"]].assign(role=_roles(people, role), fold=number))
+    return pd.concat(tables, ignore_index=True)[["fold", "participant_id", "group", "role"]]
+
+
+def _participants(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return one row a participant: participant_id, group, stratum (of all that `by` names but the group); sorted."""
+    unknown = [name for name in by if name not in STRATA]
+    if unknown or (by and by[0] != "group"):
+        what = f"{list(by)} is not possible"
+        raise InputError("stratify", what, f'Give nothing, or "group" and then any of {", ".join(STRATA[1:])}')
+    absent = [name for name in by if name not in table]
+    if absent:
+        raise InputError("stratify", f"the participants have no {absent[0]}", "State it, or leave it out")
     people = table[["participant_id", "group"]].drop_duplicates()
     missing = people[people.isna().any(axis=1)]
     if len(missing):
@@ -73,7 +141,66 @@ def _participants(table: pd.DataFrame) -> pd.DataFrame:
     twice = people["participant_id"][people["participant_id"].duplicated()]
     if len(twice):
         raise InputError("group", f"{twice.iloc[0]} stands in two groups", "Give each participant one group")
-    return people.sort_values("participant_id", ignore_index=True)
+    if people["group"].nunique() < 2:
+        groups = ", ".join(repr(group) for group in people["group"].unique()) or "no participants"
+        raise InputError("group", f"a study with one class only ({groups})", "Give participants of two groups")
+    first = table.drop_duplicates("participant_id").set_index("participant_id")
+    people = people.sort_values("participant_id", ignore_index=True)
+    words = pd.Series("", index=people.index)
+    for name in by[1:]:
+        values = first[name].reindex(people["participant_id"]).reset_index(drop=True)
+        if name == "age":
+            rank = pd.to_numeric(values, errors="coerce").rank(method="first", pct=True)
+            values = (3 * rank).apply(np.ceil).astype("Int64")
+        words = words + values.astype("string").fillna("n/a") + " "
+    return people.assign(stratum=words)
+
+
+def _shuffled(people: pd.DataFrame, generator: np.random.Generator, by: Sequence[str]) -> dict[str, list[str]]:
+    """Return the participants of each group, shuffled, then in the order of their strata; one pool without groups."""
+    pools = {str(group): some for group, some in people.groupby("group")} if by else {"": people}
+    order = {}
+    for group in sorted(pools):
+        ids = pools[group]["participant_id"].to_numpy()
+        drawn = ids[generator.permutation(len(ids))]
+        stratum = people.set_index("participant_id")["stratum"]
+        order[group] = sorted(drawn, key=lambda who: str(stratum[who]))
+    return order
+
+
+def _take(
+    name: str, size: float, left: dict[str, list[str]], generator: np.random.Generator, by: Sequence[str]
+) -> list[str]:
+    """Remove the participants of a role from those that are left, and return them."""
+    taken = []
+    for group, n in _shares(name, size, {group: len(ids) for group, ids in left.items()}).items():
+        ids = left[group]
+        if len(by) > 1 and n:  # every k-th, so that each stratum gives its share
+            places = {int(place) for place in (np.arange(n) + generator.uniform()) * len(ids) / n}
+            taken += [who for place, who in enumerate(ids) if place in places]
+            left[group] = [who for place, who in enumerate(ids) if place not in places]
+        else:
+            taken += ids[:n]
+            left[group] = ids[n:]
+    return taken
+
+
+def _roles(people: pd.DataFrame, role: dict[str, str]) -> list[str]:
+    """Return everybody's role; who has none of `role` trains."""
+    return [role.get(who, "train") for who in people["participant_id"]]
+
+
+def _check_roles(people: pd.DataFrame, role: dict[str, str], *, validation: float, holdout: float) -> None:
+    """Refuse a split in which a role that is asked for lacks a group."""
+    found = people.assign(role=_roles(people, role))
+    for group in people["group"].unique():
+        roles = set(found["role"][found["group"] == group])
+        if "train" not in roles:
+            raise InputError("validation", f"nobody of group {group!r} is left for training", "Ask for fewer")
+        for name, size in (("holdout", holdout), ("validation", validation)):
+            if size and name not in roles:
+                what = f"nobody of group {group!r} was drawn"
+                raise InputError(name, what, "Stratify by group, take another seed, or ask for more")
 
 
 def _shares(name: str, size: float, available: dict[str, int]) -> dict[str, int]:
