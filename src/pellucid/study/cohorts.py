@@ -9,7 +9,7 @@ import pandas as pd
 
 from pellucid.cohort.bids import index_bids
 from pellucid.cohort.guard import check_leakage
-from pellucid.cohort.splits import split
+from pellucid.cohort.splits import cross_validation, split
 from pellucid.cohort.store import build_store, open_store
 from pellucid.errors import InputError
 from pellucid.files import write_json, write_tsv
@@ -18,7 +18,7 @@ from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Cohort, Spec
+from pellucid.study.spec import Cohort, Spec, Split
 from pellucid.study.tasks import Problem, Progress, Task
 
 GRIDS = {"paper": PAPER_GRID}
@@ -75,29 +75,38 @@ def write_splits(spec: Spec, folder: RunFolder) -> None:
     tables, hashes = {}, []
     for name in spec.cohorts:
         table = open_store(folder.store(name)).table
-        sizes = spec.splits[name]
-        tables[name] = split(
-            table,
-            holdout=sizes.holdout,
-            validation=sizes.validation,
-            seed=derive_seed(spec.study.seed, "split", name),
-        )
+        tables[name] = divide(table, spec.splits[name], seed=derive_seed(spec.study.seed, "split", name))
         hashes.append(table[["participant_id", "sha256"]])
-    verdict = check_leakage(tables, hashes=pd.concat(hashes, ignore_index=True))
+    every, verdict = pd.concat(hashes, ignore_index=True), ""
+    for fold in range(max(how.numbers for how in spec.splits.values())):
+        now = {name: table[table["fold"] == fold % spec.splits[name].numbers] for name, table in tables.items()}
+        verdict = verdict or check_leakage(now, hashes=every)
+        check_leakage(now)
+    if fold:
+        verdict = f"in each of {fold + 1} folds {verdict}"
     columns = ["cohort", "fold", "participant_id", "group", "role"]
-    rows = pd.concat([table.assign(cohort=name, fold=0) for name, table in tables.items()], ignore_index=True)
+    rows = pd.concat([table.assign(cohort=name) for name, table in tables.items()], ignore_index=True)
     write_json(
         folder.splits.with_suffix(".json"),
         {
-            "Description": "Who trained, validated and was held out; by participant, stratified by group.",
+            "Description": "Who trained, validated and was held out in each fold; by participant.",
             "Guard": verdict,
             "Seed": spec.study.seed,
             "cohort": {"Description": "Name of the cohort in study.toml"},
-            "fold": {"Description": "Number of the fold, from 0"},
+            "fold": {"Description": "Number of the division, from 0: repeat times folds plus fold"},
             "role": {"Levels": {"train": "fitted", "validation": "stopped and selected by", "holdout": "judged on"}},
         },
     )
     write_tsv(folder.splits, rows[columns])
+
+
+def divide(table: pd.DataFrame, how: Split, *, seed: int) -> pd.DataFrame:
+    """Divide a store's participants as a specification says: fold, participant_id, group, role."""
+    if how.scheme == "cross-validation":
+        return cross_validation(
+            table, folds=how.folds, repeats=how.repeats, validation=how.validation, seed=seed, by=how.stratify
+        )
+    return split(table, holdout=how.holdout, validation=how.validation, seed=seed, by=how.stratify).assign(fold=0)
 
 
 def _simulate_task(name: str, cohort: Cohort, folder: RunFolder, *, workers: int) -> Task:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from pellucid.study.maps import (
     map_name,
     open_explainer,
     read_ledger,
+    relative,
     write_map,
 )
 from pellucid.study.spec import Explain, Spec
@@ -48,23 +48,46 @@ def explain_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     ]
 
 
+class HeldOut(NamedTuple):
+    """A held-out scan: who explains it, where its map lies, and which row of the store it is."""
+
+    explainer: Explainer
+    path: Path
+    store: Store
+    row: int
+
+
+def held_out_scans(spec: Spec, asked: Explain, folder: RunFolder) -> list[HeldOut]:
+    """Return every scan that gets a map, with the model that explains it: its fold's selected trial.
+
+    Of a repeated cross-validation those are the folds of the first repeat, in which everyone is held out once.
+    """
+    how, cohort = spec.split_of(asked.arm), spec.training[asked.arm].cohort
+    out = folder.maps(asked.arm, asked.method)
+    scans = []
+    for fold in range(how.folds if how.scheme == "cross-validation" else 1):
+        model = folder.arm(asked.arm) / read_selected(asked.arm, folder, fold=fold)
+        explainer = open_explainer(model, method=asked.method, epsilon=asked.epsilon)
+        store, rows = cohort_rows(cohort, folder, fold=fold)
+        for n in rows["holdout"]:
+            path = out / map_name(scan_name(store.table.iloc[n]), asked.method)
+            scans.append(HeldOut(explainer, path, store, int(n)))
+    return scans
+
+
 def explain_holdout(spec: Spec, asked: Explain, folder: RunFolder, progress: Progress) -> None:
     """Write the map of every held-out scan that has none yet, then averages a group, then the ledger."""
-    model = folder.arm(asked.arm) / read_selected(asked.arm, folder)
-    explainer = open_explainer(model, method=asked.method, epsilon=asked.epsilon)
-    store, rows = cohort_rows(spec.training[asked.arm].cohort, folder)
-    out = folder.maps(asked.arm, asked.method)
+    scans = held_out_scans(spec, asked, folder)
     ledger: list[dict[str, Any]] = []
-    for done, n in enumerate(rows["holdout"], start=1):
-        who = scan_name(store.table.iloc[n])
-        path = out / map_name(who, asked.method)
+    for done, (explainer, path, store, n) in enumerate(scans, start=1):
+        row = store.table.iloc[n]
         if not path.is_file():  # its sidecar was written first
-            source = store.image_path(int(n))
+            source = store.image_path(n)
             native = read_volume(source).grid
             write_map(path, explainer, explain_image(explainer, store.images[n]), source=source, source_grid=native)
-        ledger += [scan_columns(asked.arm, store.table.iloc[n]) | entry for entry in read_ledger(path)]
-        progress(done, len(rows["holdout"]), who)
-    _write_means(store, rows["holdout"], asked.method, explainer, out)
+        ledger += [scan_columns(asked.arm, row) | entry for entry in read_ledger(path)]
+        progress(done, len(scans), scan_name(row))
+    _write_means(scans, asked.method)
     write_tsv(folder.table("ledger"), ledger_table(ledger, ["arm", "participant_id", "session_id", "group"]))
 
 
@@ -79,15 +102,13 @@ def scan_columns(arm: str, row: pd.Series[Any]) -> dict[str, Any]:
     return {"arm": arm, **{name: row[name] for name in ("participant_id", "session_id", "group")}}
 
 
-def _write_means(store: Store, index: Any, method: str, explainer: Explainer, out: Path) -> None:
+def _write_means(scans: list[HeldOut], method: str) -> None:
     """Write the mean map of each group."""
-
-    def maps() -> Iterator[tuple[str, Any]]:
-        for n in index:
-            row = store.table.iloc[n]
-            yield str(row["group"]), read_volume(out / map_name(scan_name(row), method)).data
-
-    for group, average in group_means(maps()).items():
+    explainer, out = scans[0].explainer, scans[0].path.parent
+    maps = ((str(one.store.table["group"].iloc[one.row]), read_volume(one.path).data) for one in scans)
+    models = sorted({relative(one.explainer.folder, out) for one in scans})
+    several = {} if len(models) == 1 else {"Model": models, "ModelSha256": "n/a"}
+    for group, average in group_means(maps).items():
         write_volume(
             out / map_name(f"group-{group}", method, mean=True),
             average.values,
@@ -95,5 +116,6 @@ def _write_means(store: Store, index: Any, method: str, explainer: Explainer, ou
             np.float32,
             description=f"Mean relevance of {average.number} subjects of {group}",
             sidecar=describe_map(explainer, out)
+            | several
             | {"Description": f"Mean relevance map of the held-out scans of group {group}", "Scans": average.number},
         )

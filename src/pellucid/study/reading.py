@@ -149,7 +149,7 @@ def _check_names(spec: Spec, *, file: Path) -> None:
     if spec.explain:
         _known("explain.arm", spec.explain.arm, spec.training, file=file)
         cohort = spec.training[spec.explain.arm].cohort
-        if spec.splits[cohort].holdout == 0:
+        if not spec.splits[cohort].judges:
             raise InputError(
                 file, f"`splits.{cohort}.holdout` is 0", f"Hold subjects out, for [explain] maps those of `{cohort}`"
             )

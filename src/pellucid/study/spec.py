@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pellucid.cohort.splits import STRATA
 from pellucid.errors import InputError
 from pellucid.image.scaling import Scaling
 from pellucid.network.info import Architecture
@@ -80,10 +81,30 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """How many participants of a cohort are held out and validate: a share below 1, or a whole number."""
+    """How a cohort is divided: once into roles, or anew for each fold of a cross-validation.
 
+    Parameters
+    ----------
+    scheme
+        `holdout`: one division for all trials. `cross-validation`: each trial is trained on a fold of its own, and
+        everyone is held out once a repeat.
+    holdout
+        How many participants are held out, with `holdout`: a share below 1, or a whole number.
+    validation
+        Likewise how many of the others validate.
+    folds, repeats
+        Of the cross-validation.
+    stratify
+        What roles and folds are balanced by: `group`, then `sex` and `age` (thirds) if wanted; nothing draws without a
+        look at the groups, as the paper's code did.
+    """
+
+    scheme: Literal["holdout", "cross-validation"] = "holdout"
     holdout: int | float = 0
     validation: int | float = 0.15
+    folds: int = 5
+    repeats: int = 1
+    stratify: tuple[str, ...] = ("group",)
 
     def __post_init__(self) -> None:
         for name in ("holdout", "validation"):
@@ -96,6 +117,25 @@ class Split:
             raise InputError(
                 "validation", "is 0", "Early stopping needs validation subjects: give a share such as 0.15"
             )
+        _least("folds", self.folds, 2)
+        _least("repeats", self.repeats, 1)
+        unknown = [name for name in self.stratify if name not in STRATA]
+        if unknown or (self.stratify and self.stratify[0] != "group"):
+            raise InputError(
+                "stratify", f"is {list(self.stratify)}", f'Give [], or "group" and then any of {", ".join(STRATA[1:])}'
+            )
+        if self.scheme == "cross-validation" and self.holdout:
+            raise InputError("holdout", f"is {self.holdout}", "Leave it out: each fold is the holdout of its trials")
+
+    @property
+    def numbers(self) -> int:
+        """How many divisions there are: 1, or folds times repeats."""
+        return self.folds * self.repeats if self.scheme == "cross-validation" else 1
+
+    @property
+    def judges(self) -> bool:
+        """Whether anybody is held out, so that arms can be judged."""
+        return self.scheme == "cross-validation" or self.holdout > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +151,11 @@ class Arm:
     channels
         Width of the network; the paper's is 64.
     trials
-        How many times it is trained; trial k of every arm has the same seed.
+        How many times it is trained on each division of its cohort: one, or each fold of a cross-validation. Trial k
+        of every arm has the same seed.
     start_from
-        The arm whose trial of lowest validation loss gives the first weights; None starts from random ones.
+        The arm whose trial of lowest validation loss gives the first weights, on the same fold if it learns from the
+        same cohort; None starts from random ones.
     """
 
     cohort: str
@@ -130,7 +172,11 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
-    """Which model is explained on its holdout, and how: the arm's trial of lowest validation loss."""
+    """Which models are explained on their holdout, and how: of each fold the arm's trial of lowest validation loss.
+
+    In a repeated cross-validation those are the folds of the first repeat: everyone gets one map, by a model that was
+    trained without them.
+    """
 
     arm: str
     method: str = "lrp-epsilon"
@@ -163,6 +209,14 @@ class Spec:
     training: dict[str, Arm]
     explain: Explain | None
     analysis: Analysis
+
+    def split_of(self, arm: str) -> Split:
+        """Return how the cohort of an arm is divided."""
+        return self.splits[self.training[arm].cohort]
+
+    def trial_count(self, arm: str) -> int:
+        """Return how many models an arm has: trials times folds."""
+        return self.training[arm].trials * self.split_of(arm).numbers
 
     def to_toml(self) -> str:
         """Write the specification with every default filled in; `parse_spec` reads it back equal."""

@@ -16,13 +16,12 @@ from pellucid.files import read_tsv, write_tsv
 from pellucid.image.nifti import read_volume
 from pellucid.image.scaling import SCALINGS
 from pellucid.study.evidence import find_population, lesion_evidence
-from pellucid.study.explaining import scan_columns, scan_name
+from pellucid.study.explaining import held_out_scans, scan_columns, scan_name
 from pellucid.study.folder import RunFolder
-from pellucid.study.maps import map_name, open_explainer
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Explain, Spec
 from pellucid.study.tasks import Progress, Task
-from pellucid.study.trials import arm_predictions, cohort_rows, read_selected
+from pellucid.study.trials import holdout_predictions
 
 
 def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
@@ -47,7 +46,7 @@ def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
 
 def judged_arms(spec: Spec) -> list[str]:
     """Return the arms whose cohort has a holdout to judge them on."""
-    return [name for name, arm in spec.training.items() if spec.splits[arm.cohort].holdout]
+    return [name for name in spec.training if spec.split_of(name).judges]
 
 
 Make = Callable[[Spec, RunFolder, Progress], pd.DataFrame]
@@ -63,6 +62,8 @@ def _table_task(name: str, needs: tuple[str, ...], spec: Spec, folder: RunFolder
 def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Describe who took part: one row a cohort, role and group, and one for each group over all roles.
 
+    Of a cohort that is cross-validated there are the latter alone.
+
     Ages, EDSS and lesion volumes are those of a participant's first scan; missing values are left out and show in the
     `_n` columns.
     """
@@ -71,7 +72,8 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
     for name in spec.cohorts:
         table = open_store(folder.store(name)).table
         people = table.groupby("participant_id", sort=False).first().reset_index()
-        role = splits[splits["cohort"] == name].set_index("participant_id")["role"]
+        once = spec.splits[name].numbers == 1  # in a cross-validation everyone has each role at some time
+        role = splits[(splits["cohort"] == name) & once].set_index("participant_id")["role"]
         scans = table.groupby("participant_id").size()
         people = people.assign(role=people["participant_id"].map(role), scans=people["participant_id"].map(scans))
         for (group, part), some in [
@@ -99,7 +101,7 @@ def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     """Score every arm on its holdout: mean and SD over trials, and a subject-level bootstrap interval of the mean."""
     tables = []
     for name in judged_arms(spec):
-        held_out = _holdout(name, spec, folder)
+        held_out = holdout_predictions(name, spec, folder)
         table = over_trials(held_out, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap"))
         table.insert(0, "arm", name)
         table.insert(1, "pretraining", spec.training[name].start_from)
@@ -113,7 +115,7 @@ def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Return the ROC curve of every trial of every arm on its holdout: arm, trial, fpr, tpr."""
     tables = []
     for name in judged_arms(spec):
-        table = roc(_holdout(name, spec, folder))
+        table = roc(holdout_predictions(name, spec, folder))
         table.insert(0, "arm", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -136,55 +138,43 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
 
 def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Measure every map, and its nulls, against the subject's lesion mask."""
-    asked, view, grid, model = _explained(spec, folder)
-    store, rows = cohort_rows(spec.training[asked.arm].cohort, folder)
-    population = find_population(model, grid)
-    tables = []
-    for done, n in enumerate(rows["holdout"], start=1):
+    asked = _asked(spec)
+    scans, tables = held_out_scans(spec, asked, folder), []
+    for done, (explainer, path, store, n) in enumerate(scans, start=1):
         row = store.table.iloc[n]
-        mask = store.lesions(int(n))
+        mask = store.lesions(n)
         table = lesion_evidence(
-            read_volume(folder.maps(asked.arm, asked.method) / map_name(scan_name(row), asked.method)).data,
+            read_volume(path).data,
             None if mask is None else mask.astype(bool),
             name=asked.method,
             image=store.images[n],
             brain=store.brain[n],
-            seen=view,
-            population=population,
+            seen=explainer.view.mask(),
+            population=find_population(explainer.folder, explainer.grid),
             seed=derive_seed(spec.study.seed, "null", scan_name(row)),
         )
         tables.append(_with_subject(table, asked.arm, row))
-        progress(done, len(rows["holdout"]), scan_name(row))
+        progress(done, len(scans), scan_name(row))
     return pd.concat(tables, ignore_index=True)
 
 
 def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum every map over the areas of the atlas, unseen voxels left out and their share stated."""
-    asked, view, grid, _ = _explained(spec, folder)
-    store, rows = cohort_rows(spec.training[asked.arm].cohort, folder)
-    atlas = find_atlas(spec.analysis.atlas).on(grid)
-    tables = []
-    for done, n in enumerate(rows["holdout"], start=1):
+    asked = _asked(spec)
+    scans, tables = held_out_scans(spec, asked, folder), []
+    atlas = find_atlas(spec.analysis.atlas).on(scans[0].explainer.grid)
+    for done, (explainer, path, store, n) in enumerate(scans, start=1):
         row = store.table.iloc[n]
-        path = folder.maps(asked.arm, asked.method) / map_name(scan_name(row), asked.method)
-        table = regional_relevance(read_volume(path).data, atlas.labels, atlas.regions, view)
+        table = regional_relevance(read_volume(path).data, atlas.labels, atlas.regions, explainer.view.mask())
         tables.append(_with_subject(table, asked.arm, row))
-        progress(done, len(rows["holdout"]), scan_name(row))
+        progress(done, len(scans), scan_name(row))
     return pd.concat(tables, ignore_index=True)
 
 
-def _explained(spec: Spec, folder: RunFolder) -> tuple[Explain, Any, Any, Any]:
-    """Return what was asked to be explained, the model's field of view and grid, and where it lies."""
-    asked = spec.explain
-    assert asked is not None  # the tasks that call this exist only then
-    model = folder.arm(asked.arm) / read_selected(asked.arm, folder)
-    explainer = open_explainer(model, method=asked.method, epsilon=asked.epsilon)
-    return asked, explainer.view.mask(), explainer.grid, model
-
-
-def _holdout(arm: str, spec: Spec, folder: RunFolder) -> pd.DataFrame:
-    predictions = arm_predictions(arm, spec.training[arm], folder)
-    return predictions[predictions["role"] == "holdout"]
+def _asked(spec: Spec) -> Explain:
+    """Return what was asked to be explained."""
+    assert spec.explain is not None  # the tasks that call this exist only then
+    return spec.explain
 
 
 def _with_subject(table: pd.DataFrame, arm: str, row: Any) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from pellucid.network.files import load_model
 from pellucid.study.evidence import POPULATION
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Arm, Spec
+from pellucid.study.spec import Arm, Spec, Split
 from pellucid.study.tasks import Progress, Task
 from pellucid.training.trial import read_trial, run_trial, selected_trial
 
@@ -29,40 +30,60 @@ def trial_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     """Return a task for each trial of each arm, and one an arm that selects the trial of lowest validation loss."""
     tasks = []
     for name, arm in spec.training.items():
-        trials = [_trial_task(name, arm, number, spec, folder) for number in range(arm.trials)]
-        tasks += [*trials, _select_task(name, arm, folder, needs=tuple(task.name for task in trials))]
+        trials = [_trial_task(name, arm, number, spec, folder) for number in range(spec.trial_count(name))]
+        tasks += [*trials, _select_task(name, spec, folder, needs=tuple(task.name for task in trials))]
     return tasks
 
 
-def cohort_rows(name: str, folder: RunFolder) -> tuple[Store, dict[str, npt.NDArray[np.intp]]]:
-    """Return a cohort's store and its rows by role, roles without anybody left out."""
+def cohort_rows(name: str, folder: RunFolder, *, fold: int = 0) -> tuple[Store, dict[str, npt.NDArray[np.intp]]]:
+    """Return a cohort's store and its rows by role in a fold, roles without anybody left out."""
     store = open_store(folder.store(name))
     splits = read_tsv(folder.splits)
-    rows = rows_of(store.table, splits[splits["cohort"] == name])
+    rows = rows_of(store.table, splits[(splits["cohort"] == name) & (splits["fold"] == fold)])
     return store, {role: index for role, index in rows.items() if len(index)}
 
 
-def read_selected(arm: str, folder: RunFolder) -> str:
-    """Return the name of an arm's selected trial, such as `trial-00`."""
-    return str(read_json(folder.arm(arm) / SELECTED)["trial"])
+def read_selected(arm: str, folder: RunFolder, *, fold: int | None = None) -> str:
+    """Return the name of an arm's selected trial, such as `trial-00`: of all, or of one fold."""
+    selected = read_json(folder.arm(arm) / SELECTED)
+    return str(selected["trial"] if fold is None else selected["folds"][str(fold)])
 
 
-def arm_predictions(name: str, arm: Arm, folder: RunFolder) -> pd.DataFrame:
-    """Return the predictions of all trials of an arm, with a column `trial`."""
+def fold_of(trial: int, how: Split) -> int:
+    """Return the number of the fold that a trial is trained on: folds take turns.
+
+    >>> [fold_of(trial, Split(scheme="cross-validation", folds=2)) for trial in range(4)]
+    [0, 1, 0, 1]
+    """
+    return trial % how.numbers
+
+
+def holdout_predictions(name: str, spec: Spec, folder: RunFolder) -> pd.DataFrame:
+    """Return what an arm's trials say of those who were held out, one row a scan and `trial`.
+
+    In a cross-validation the folds of a repeat make one trial together: in it everyone is predicted once, by the model
+    that was trained without them. Trial t of these is made of the arm's trials t * folds to t * folds + folds - 1.
+    """
+    how = spec.split_of(name)
+    together = how.folds if how.scheme == "cross-validation" else 1
     tables = [
-        read_tsv(folder.trial(name, number) / "predictions.tsv").assign(trial=number) for number in range(arm.trials)
+        read_tsv(folder.trial(name, number) / "predictions.tsv").assign(trial=number // together)
+        for number in range(spec.trial_count(name))
     ]
-    return pd.concat(tables, ignore_index=True)
+    predictions = pd.concat(tables, ignore_index=True)
+    return predictions[predictions["role"] == "holdout"]
 
 
 def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder) -> Task:
-    out = folder.trial(name, number)
+    out, fold = folder.trial(name, number), fold_of(number, spec.splits[arm.cohort])
 
     def run(progress: Progress) -> None:
-        store, rows = cohort_rows(arm.cohort, folder)
+        store, rows = cohort_rows(arm.cohort, folder, fold=fold)
         initial = None
         if arm.start_from:
-            initial = load_model(folder.arm(arm.start_from) / read_selected(arm.start_from, folder))
+            # The best start of all would have seen, in another fold, who is held out in this one.
+            same = fold if spec.training[arm.start_from].cohort == arm.cohort else None
+            initial = load_model(folder.arm(arm.start_from) / read_selected(arm.start_from, folder, fold=same))
         seed = derive_seed(spec.study.seed, "trial", number)
         settings = dataclasses.replace(arm.settings, seed=seed)
         run_trial(
@@ -84,17 +105,23 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
     )
 
 
-def _select_task(name: str, arm: Arm, folder: RunFolder, *, needs: tuple[str, ...]) -> Task:
-    out = folder.arm(name)
+def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, ...]) -> Task:
+    out, how = folder.arm(name), spec.split_of(name)
 
     def run(_: Progress) -> None:
-        results = [read_trial(folder.trial(name, number)) for number in range(arm.trials)]
-        chosen = selected_trial(results)
-        _write_population(arm, folder, name)
+        results = [read_trial(folder.trial(name, number)) for number in range(spec.trial_count(name))]
+        folds = {
+            fold: selected_trial([result for n, result in enumerate(results) if fold_of(n, how) == fold]).folder.name
+            for fold in range(how.numbers)
+        }
+        for fold, trial in folds.items():
+            # One division: beside all trials. Several: beside the models that saw these training subjects.
+            _write_population(name, spec, folder, fold, out if how.numbers == 1 else out / trial)
         write_json(
             out / SELECTED,
             {
-                "trial": chosen.folder.name,
+                "trial": selected_trial(results).folder.name,
+                "folds": {str(fold): trial for fold, trial in folds.items()},
                 "criterion": "lowest validation loss",
                 "validation_loss": {result.folder.name: result.validation_loss for result in results},
             },
@@ -103,15 +130,15 @@ def _select_task(name: str, arm: Arm, folder: RunFolder, *, needs: tuple[str, ..
     return Task(name=f"select/{name}", outputs=(out / SELECTED,), needs=needs, run=run)
 
 
-def _write_population(arm: Arm, folder: RunFolder, name: str) -> None:
-    """Write the mean lesion map of the training subjects beside the arm's models, if anybody drew their lesions."""
-    store, rows = cohort_rows(arm.cohort, folder)
+def _write_population(name: str, spec: Spec, folder: RunFolder, fold: int, out: Path) -> None:
+    """Write the mean lesion map of a fold's training subjects beside its models, if anybody drew their lesions."""
+    store, rows = cohort_rows(spec.training[name].cohort, folder, fold=fold)
     drawn = [n for n in rows["train"] if store.lesions(int(n)) is not None]
     mean = mean_map(store.masks[n] for n in drawn) if drawn else np.zeros(store.grid.shape, dtype=np.float32)
     if not mean.any():
         return
     write_volume(
-        folder.arm(name) / POPULATION,
+        out / POPULATION,
         mean,
         store.grid,
         np.float32,
