@@ -53,6 +53,24 @@ def test_136_labels_make_the_papers_68_areas(atlas: Atlas) -> None:
     assert Counter(map(len, members.values())) == {1: 5, 2: 60, 3: 1, 4: 2}
 
 
+def test_the_papers_words_for_the_same_areas(atlas: Atlas) -> None:
+    papers = find_atlas("neuromorphometrics", merge="paper")
+    np.testing.assert_array_equal(papers.labels, atlas.labels)
+    assert papers.dropped == ()
+    words = dict(zip(papers.regions["area"], atlas.regions["area"], strict=True))
+    assert len(words) == papers.regions["area"].nunique() == 68
+    assert {theirs: ours for theirs, ours in words.items() if theirs != ours} == {
+        "3rd Ventricle": "3rd ventricle",
+        "4th Ventricle": "4th ventricle",
+        "Brain Stem": "Brain stem",
+        "CWM": "Cerebral white matter",
+        "Diencephalon": "Ventral diencephalon",
+        "Inf. Lat. Ventricles": "Lateral ventricles",
+        "Optic Chiasm": "Optic chiasm",
+        "Vermal Lobules": "Vermal lobules",
+    }
+
+
 def test_a_pair_is_the_left_and_the_right_of_one_name(atlas: Atlas) -> None:
     for area, rows in atlas.regions.groupby("area"):
         if len(rows) == 2:

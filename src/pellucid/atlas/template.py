@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.atlas.find import wheel_file
+from pellucid.atlas.places import wheel_file
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume, read_volume
 from pellucid.image.prepare import find_brain
