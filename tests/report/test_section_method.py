@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pellucid.report import section_method
 from pellucid.report.run import open_run
 from pellucid.report.section_method import citation, method
 
@@ -40,3 +43,20 @@ def test_the_citation_holds_the_same_words_and_cites_what_ran(finished_run: Path
     assert "Eitel F" in nothing
     for reference in ("Bach S", "Fonov V", "Paszke A", "Neuromorphometrics"):
         assert reference not in nothing
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"holdout": 4}, "divided once into training, validation and holdout, at random within each group."),
+        ({"holdout": 0}, "divided once into training and validation, at random within each group."),
+        ({"holdout": 4, "stratify": []}, "divided once into training, validation and holdout, at random."),
+        (
+            {"scheme": "cross-validation", "folds": 5, "repeats": 2, "stratify": ["group", "sex", "age"]},
+            "divided balanced by group, sex, age for a 5-fold cross-validation, repeated 2 times;",
+        ),
+        ({"scheme": "cross-validation", "folds": 3}, "divided at random within each group for a 3-fold"),
+    ],
+)
+def test_how_a_cohort_was_divided_is_said(how: dict[str, object], said: str) -> None:
+    assert said in section_method._split_sentence("ms", how)

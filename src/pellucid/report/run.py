@@ -115,6 +115,11 @@ class Run:
         text = read_json(path).get("Guard") if path.exists() else None
         return None if text is None else str(text)
 
+    def is_cross_validated(self, arm: str) -> bool:
+        """Tell whether each model of an arm had a fold of its own."""
+        cohort = self.spec.get("training", {}).get(arm, {}).get("cohort")
+        return bool(self.spec.get("splits", {}).get(cohort, {}).get("scheme") == "cross-validation")
+
     @cached_property
     def trials(self) -> list[Trial]:
         """Every finished trial, the arms in the order of the specification."""

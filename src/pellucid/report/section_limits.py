@@ -41,17 +41,19 @@ def limits(run: Run, figures: Path) -> Section:
             "<strong>Relevance is not disease.</strong> A map shows what moved this network's output. It does not "
             "show that tissue is abnormal, nor that the network would decide otherwise without it."
         ),
-        Markup(
-            "<strong>One split, few subjects.</strong> Intervals cover the choice of held-out subjects within this "
-            "one split. The SD over trials covers the optimiser's chance. Neither covers another training sample or "
-            "another scanner."
-        ),
+        _sample(run),
         Markup(
             "<strong>Probabilities are not calibrated.</strong> They are sigmoids of the logit, and the threshold is "
             "0.5."
         ),
     ]
-    if run.maps and run.maps.trial:
+    if run.maps and run.maps.trial and run.is_cross_validated(run.maps.arm):
+        text = Markup(
+            "<strong>One model a subject is explained:</strong> of arm {}, the model of the fold in which the subject "
+            "was held out, in the first repeat. Other models may look elsewhere."
+        )
+        caveats.append(text.format(run.maps.arm))
+    elif run.maps and run.maps.trial:
         text = Markup(
             "<strong>One model is explained:</strong> {} of arm {}, the trial with the lowest validation loss. "
             "Other trials may look elsewhere."
@@ -65,6 +67,21 @@ def limits(run: Run, figures: Path) -> Section:
     )
     section.add(Text(paragraphs=caveats))
     return section
+
+
+def _sample(run: Run) -> Markup:
+    """Say what the intervals cover."""
+    if any(run.is_cross_validated(trial.arm) for trial in run.trials):
+        return Markup(
+            "<strong>One sample, few subjects.</strong> Intervals cover the choice of subjects. The SD over trials "
+            "is that between repeats of the cross-validation, whose training sets overlap. Neither covers another "
+            "population or another scanner."
+        )
+    return Markup(
+        "<strong>One split, few subjects.</strong> Intervals cover the choice of held-out subjects within this "
+        "one split. The SD over trials covers the optimiser's chance. Neither covers another training sample or "
+        "another scanner."
+    )
 
 
 def files(run: Run) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pellucid.report.blocks import Section, Text
@@ -85,10 +86,23 @@ def _data_sentences(run: Run) -> list[str]:
             "background being 0."
         )
     if run.splits is not None:
-        said.append(
-            "Participants were split into training, validation and holdout at random within each group, by subject."
-        )
+        said += [_split_sentence(name, how) for name, how in run.spec.get("splits", {}).items()]
     return said
+
+
+def _split_sentence(name: str, how: Mapping[str, Any]) -> str:
+    """Say how a cohort was divided."""
+    by = [str(part) for part in how.get("stratify", ["group"])]
+    within = f"balanced by {', '.join(by)}" if len(by) > 1 else "at random within each group" if by else "at random"
+    if how.get("scheme") == "cross-validation":
+        folds, repeats = how.get("folds", 5), how.get("repeats", 1)
+        times = f", repeated {repeats} times" if repeats > 1 else ""
+        return (
+            f"Participants of {name} were divided {within} for a {folds}-fold cross-validation{times}; of each fold's "
+            "training subjects some were set aside for validation."
+        )
+    parts = "training, validation and holdout" if how.get("holdout") else "training and validation"
+    return f"Participants of {name} were divided once into {parts}, {within}."
 
 
 _NETWORKS = {
