@@ -133,8 +133,7 @@ def describe(
 def _white_matter(volume: Volume, lesions: Mask, path: Path | None) -> npt.NDArray[np.bool_]:
     """Return where white matter is the most probable tissue: in a given map, or found in a scan in MNI space."""
     from pellucid.image.nifti import read_volume
-    from pellucid.image.prepare import check_mni, find_brain
-    from pellucid.preprocess.tissue import segment_tissue
+    from pellucid.preprocess.white_matter import find_white_matter
 
     if path is not None:
         white = read_volume(path)
@@ -146,12 +145,10 @@ def _white_matter(volume: Volume, lesions: Mask, path: Path | None) -> npt.NDArr
             what = f"its values run from {low:g} to {high:g}, so it is no mask and no probability map"
             raise InputError(path, what, "Give a map of values from 0 to 1")
         return white.data > WHITE
-    where = str(volume.path)
-    brain = find_brain(volume.data, where=where)
     try:
-        check_mni(brain, volume.grid, where=where)
+        return find_white_matter(volume, lesions.data)
     except InputError as error:
+        if "MNI space" not in error.what:
+            raise
         fix = "Give its white matter with --white-matter, or register it to the MNI152 template first"
-        raise InputError(where, error.what, fix) from None
-    tissue = segment_tissue(volume.data, brain, volume.grid, lesions=lesions.data)
-    return (tissue.white > tissue.csf) & (tissue.white > tissue.grey)
+        raise InputError(str(volume.path), error.what, fix) from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from pellucid.cohort.lesions import lesions_on
-from pellucid.errors import PellucidError
+from pellucid.errors import InputError, PellucidError
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
-from pellucid.image.nifti import read_mask, read_volume
+from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
 from pellucid.image.prepare import prepare
 from pellucid.image.scaling import SCALINGS, scale
+from pellucid.preprocess.filling import fill_lesions
+from pellucid.preprocess.white_matter import find_white_matter
 from pellucid.processes import start_worker
 
 ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
@@ -31,7 +34,10 @@ _REQUEST = "request.json"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One scan to prepare: row `n` of the draft arrays; `note` is the file that says it is done."""
+    """One scan to prepare: row `n` of the draft arrays; `note` is the file that says it is done.
+
+    With `filling`, a method of `pellucid.preprocess.filling`, its lesions are filled first.
+    """
 
     n: int
     name: str
@@ -40,6 +46,8 @@ class Job:
     draft: Path
     grid: Grid
     scaling: str
+    filling: str | None = None
+    seed: int = 0
 
     @property
     def note(self) -> Path:
@@ -119,11 +127,13 @@ def _do(job: Job) -> None:
 def _prepare(job: Job) -> dict[str, Any]:
     """Write one scan to the draft arrays; return what was measured in it."""
     volume = read_volume(job.image)
+    mask = None if job.lesion_mask is None else read_mask(job.lesion_mask, volume.grid)
+    if job.filling is not None:
+        volume = _filled(volume, mask, job)
     prepared = prepare(volume, job.grid, scaling=job.scaling)
     values: dict[str, Any] = {"images": prepared.image, "brain": prepared.brain}
     lesion_volume_ml = None
-    if job.lesion_mask is not None:
-        mask = read_mask(job.lesion_mask, volume.grid)
+    if mask is not None:
         lesion_volume_ml = float(np.count_nonzero(mask.data)) * mask.grid.voxel_volume_ml
         values["lesions"] = lesions_on(mask, job.grid)
     for name, value in values.items():
@@ -135,3 +145,15 @@ def _prepare(job: Job) -> dict[str, Any]:
         for method in SCALINGS
     }
     return {"sha256": sha256(job.image), "lesion_volume_ml": lesion_volume_ml, "brightness": brightness}
+
+
+def _filled(volume: Volume, mask: Mask | None, job: Job) -> Volume:
+    """Return a scan with its lesions filled; as it is, if its mask is empty."""
+    if mask is None:
+        raise InputError(job.image, "it has no lesion mask, so nobody knows what to fill", "Draw one, empty or not")
+    if not mask.data.any():
+        return volume
+    white = find_white_matter(volume, mask.data)
+    seed = int(np.random.SeedSequence([job.seed, zlib.crc32(job.name.encode())]).generate_state(1)[0])
+    filled = fill_lesions(volume.data, mask.data, white, volume.grid, seed=seed, method=str(job.filling))
+    return replace(volume, data=filled.image)

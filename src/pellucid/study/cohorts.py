@@ -33,6 +33,8 @@ def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
             tasks.append(_simulate_task(name, cohort, folder, workers=workers))
             needs = (tasks[-1].name,)
         tasks.append(_store_task(name, spec, folder, needs, workers=workers))
+        if any(arm.cohort == name and arm.images == "lesion-filled" for arm in spec.training.values()):
+            tasks.append(_store_task(name, spec, folder, needs, workers=workers, filling=spec.preparation.filling))
     stores = tuple(f"store/{name}" for name in spec.cohorts)
 
     def run_splits(_: Progress) -> None:
@@ -123,8 +125,10 @@ def _simulate_task(name: str, cohort: Cohort, folder: RunFolder, *, workers: int
     return Task(name=f"simulate/{name}", outputs=outputs, needs=(), run=run)
 
 
-def _store_task(name: str, spec: Spec, folder: RunFolder, needs: tuple[str, ...], *, workers: int) -> Task:
-    cohort, out = spec.cohorts[name], folder.store(name)
+def _store_task(
+    name: str, spec: Spec, folder: RunFolder, needs: tuple[str, ...], *, workers: int, filling: str | None = None
+) -> Task:
+    cohort, out = spec.cohorts[name], folder.store(name, filled=filling is not None)
 
     def run(progress: Progress) -> None:
         build_store(
@@ -133,6 +137,8 @@ def _store_task(name: str, spec: Spec, folder: RunFolder, needs: tuple[str, ...]
             GRIDS[spec.preparation.grid],
             scaling=spec.preparation.scaling,
             positive=cohort.positive,
+            filling=filling,
+            seed=derive_seed(spec.study.seed, "fill", name),
             workers=workers,
             progress=progress,
         )
@@ -141,7 +147,7 @@ def _store_task(name: str, spec: Spec, folder: RunFolder, needs: tuple[str, ...]
         return [Problem(subject, message) for subject, message in open_store(out).problems]
 
     return Task(
-        name=f"store/{name}",
+        name=f"store/{out.name}",
         outputs=(out / "table.tsv", out / "store.json"),
         needs=needs,
         run=run,

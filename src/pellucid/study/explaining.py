@@ -62,13 +62,13 @@ def held_out_scans(spec: Spec, asked: Explain, folder: RunFolder) -> list[HeldOu
 
     Of a repeated cross-validation those are the folds of the first repeat, in which everyone is held out once.
     """
-    how, cohort = spec.split_of(asked.arm), spec.training[asked.arm].cohort
+    how, arm = spec.split_of(asked.arm), spec.training[asked.arm]
     out = folder.maps(asked.arm, asked.method)
     scans = []
     for fold in range(how.folds if how.scheme == "cross-validation" else 1):
         model = folder.arm(asked.arm) / read_selected(asked.arm, folder, fold=fold)
         explainer = open_explainer(model, method=asked.method, epsilon=asked.epsilon)
-        store, rows = cohort_rows(cohort, folder, fold=fold)
+        store, rows = cohort_rows(arm.cohort, folder, fold=fold, images=arm.images)
         for n in rows["holdout"]:
             path = out / map_name(scan_name(store.table.iloc[n]), asked.method)
             scans.append(HeldOut(explainer, path, store, int(n)))
@@ -84,7 +84,13 @@ def explain_holdout(spec: Spec, asked: Explain, folder: RunFolder, progress: Pro
         if not path.is_file():  # its sidecar was written first
             source = store.image_path(n)
             native = read_volume(source).grid
-            write_map(path, explainer, explain_image(explainer, store.images[n]), source=source, source_grid=native)
+            write_map(
+                path,
+                explainer,
+                explain_image(explainer, store.images[n].astype(np.float32)),
+                source=source,
+                source_grid=native,
+            )
         ledger += [scan_columns(asked.arm, row) | entry for entry in read_ledger(path)]
         progress(done, len(scans), scan_name(row))
     _write_means(scans, asked.method)

@@ -189,6 +189,7 @@ def describe_map(explainer: Explainer, folder: Path) -> dict[str, Any]:
         "ModelSha256": explainer.digest,
         "Classes": {str(label): name for label, name in info.classes.items()},
         "Modality": info.modality,
+        "Images": info.trained.get("images", "prepared"),
         "Scaling": info.scaling,
         "Space": SPACE,
         "Grid": explainer.grid.to_json(),

@@ -24,6 +24,9 @@ SIMULATIONS: dict[str, tuple[type[Simulation], str, str, str]] = {
 }
 """Kind of simulation to its settings, modality, positive and negative group."""
 
+Images = Literal["prepared", "lesion-filled", "lesion-mask", "brain-mask"]
+"""What a network can be given of a scan."""
+
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 """What studies, cohorts and arms may be called, for they name folders."""
 
@@ -73,10 +76,11 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """How a scan is brought to what the network sees; one choice for all cohorts."""
+    """How a scan is brought to what the network sees, and lesions are filled; one choice for all cohorts."""
 
     grid: Literal["paper"] = "paper"
     scaling: Scaling = "robust"
+    filling: Literal["local", "slice"] = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +150,11 @@ class Arm:
     ----------
     cohort
         Name of the cohort that it learns from.
+    images
+        What the network is given: the `prepared` scans; `lesion-filled` ones; or, as a control, the `lesion-mask` or
+        the `brain-mask` alone, as 0 and 1. Subjects without a lesion mask take no part where one is needed.
+    fit
+        False leaves the network as it starts: untrained, or pre-trained only.
     network
         `paper`, the paper's network, or `whole-brain`, which sees every voxel.
     channels
@@ -159,6 +168,8 @@ class Arm:
     """
 
     cohort: str
+    images: Images = "prepared"
+    fit: bool = True
     network: Architecture = "paper"
     channels: int = 64
     trials: int = 1

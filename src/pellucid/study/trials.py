@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from pellucid.network.files import load_model
 from pellucid.study.evidence import POPULATION
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Arm, Spec, Split
+from pellucid.study.spec import Arm, Images, Spec, Split
 from pellucid.study.tasks import Progress, Task
 from pellucid.training.trial import read_trial, run_trial, selected_trial
 
@@ -35,11 +36,22 @@ def trial_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     return tasks
 
 
-def cohort_rows(name: str, folder: RunFolder, *, fold: int = 0) -> tuple[Store, dict[str, npt.NDArray[np.intp]]]:
-    """Return a cohort's store and its rows by role in a fold, roles without anybody left out."""
-    store = open_store(folder.store(name))
+def cohort_rows(
+    name: str, folder: RunFolder, *, fold: int = 0, images: Images = "prepared"
+) -> tuple[Store, dict[str, npt.NDArray[np.intp]]]:
+    """Return a cohort's store, its images of the kind asked for, and its rows by role in a fold.
+
+    Roles without anybody are left out, and so are scans without a lesion mask where one is needed.
+    """
+    store = open_store(folder.store(name, filled=images == "lesion-filled"))
+    if images in ("lesion-mask", "brain-mask"):
+        masks: Any = store.masks if images == "lesion-mask" else store.brain  # read as 0 and 1
+        store = dataclasses.replace(store, images=masks, modality=images, scaling="none")
     splits = read_tsv(folder.splits)
     rows = rows_of(store.table, splits[(splits["cohort"] == name) & (splits["fold"] == fold)])
+    if images == "lesion-mask":
+        drawn = store.table["has_lesion_mask"].to_numpy(dtype=bool)
+        rows = {role: index[drawn[index]] for role, index in rows.items()}
     return store, {role: index for role, index in rows.items() if len(index)}
 
 
@@ -78,7 +90,7 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
     out, fold = folder.trial(name, number), fold_of(number, spec.splits[arm.cohort])
 
     def run(progress: Progress) -> None:
-        store, rows = cohort_rows(arm.cohort, folder, fold=fold)
+        store, rows = cohort_rows(arm.cohort, folder, fold=fold, images=arm.images)
         initial = None
         if arm.start_from:
             # The best start of all would have seen, in another fold, who is held out in this one.
@@ -94,13 +106,19 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
             initial=initial,
             architecture=arm.network,
             channels=arm.channels,
+            images=arm.images,
+            untrained=not arm.fit,
             progress=progress,
         )
 
     return Task(
         name=f"train/{name}/{out.name}",
         outputs=tuple(out / file for file in TRIAL_FILES),
-        needs=("splits", *([f"select/{arm.start_from}"] if arm.start_from else [])),
+        needs=(
+            "splits",
+            *([f"store/{folder.store(arm.cohort, filled=True).name}"] if arm.images == "lesion-filled" else []),
+            *([f"select/{arm.start_from}"] if arm.start_from else []),
+        ),
         run=run,
     )
 

@@ -141,6 +141,23 @@ def fit(
     return table.assign(best=table["epoch"] == best_epoch(history, settings.checkpoint))
 
 
+def as_it_starts(
+    model: nn.Module,
+    scans: Scans,
+    rows: Mapping[str, Rows],
+    settings: TrialSettings,
+    *,
+    penalty: Callable[[Any], torch.Tensor],
+) -> pd.DataFrame:
+    """Return the history of a network that is not trained: one row, epoch 0, with the columns of `fit`'s."""
+    started = time.perf_counter()
+    keep_freed_memory()
+    validated = _validate(model, scans, rows["validation"], settings, penalty, epoch=0)
+    nothing = {"learning_rate": math.nan, "train_loss": math.nan, "train_accuracy": math.nan}
+    row = {"epoch": 0, "steps": 0} | nothing | validated | {"seconds": time.perf_counter() - started, "best": True}
+    return pd.DataFrame([row])
+
+
 def _accumulate(
     model: nn.Module,
     scans: Scans,

@@ -24,7 +24,7 @@ from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model, save_model
 from pellucid.network.info import Architecture, ModelInfo
 from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
-from pellucid.training.fit import Rows, Scans, fit, logits
+from pellucid.training.fit import Rows, Scans, as_it_starts, fit, logits
 from pellucid.training.settings import TrialSettings
 
 _FILES = ("history.tsv", "predictions.tsv", "model.safetensors", "model.json")  # in the order in which they are written
@@ -71,6 +71,8 @@ def run_trial(
     initial: VolumeNetwork | None = None,
     architecture: Architecture = "paper",
     channels: int = 64,
+    images: str = "prepared",
+    untrained: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> TrialResult:
     """Fit a network once and write model, history and predictions; or read them, if that was done before.
@@ -93,6 +95,10 @@ def run_trial(
         transfer); it is left as it is. None starts from random weights drawn by `settings.seed`.
     architecture, channels
         Which network, and the filters of each of its convolutions, without `initial`.
+    images
+        What the store's images are, for the model's description.
+    untrained
+        Keep the network as it starts; the history then has one row, epoch 0.
     progress
         As in `pellucid.training.fit.fit`.
 
@@ -114,6 +120,8 @@ def run_trial(
     kind = NETWORKS[architecture] if initial is None else type(initial)
     asked = {
         "settings": settings.to_json(),
+        "images": images,
+        "untrained": untrained,
         "channels": channels if initial is None else initial.channels,
         "initial": None if initial is None else _digest(initial),
         "scans": {role: len(rows[role]) for role in ROLES if role in rows},
@@ -128,7 +136,10 @@ def run_trial(
     (folder / "model.json").unlink(missing_ok=True)
     model = copy.deepcopy(initial) if initial is not None else kind(channels, store.grid, seed=_seed(settings))
     scans = Scans(store.images, store.table["label"].to_numpy(), field_of_view(model).stops)
-    history = fit(model, scans, rows, settings, penalty=kernels_penalty, progress=progress)
+    if untrained:
+        history = as_it_starts(model, scans, rows, settings, penalty=kernels_penalty)
+    else:
+        history = fit(model, scans, rows, settings, penalty=kernels_penalty, progress=progress)
     best = history[history["best"]].iloc[0]
     write_tsv(folder / "history.tsv", history)
     write_tsv(folder / "predictions.tsv", _predict(model, store, scans, rows, settings.batch_size))
