@@ -33,7 +33,8 @@ def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
             tasks.append(_simulate_task(name, cohort, folder, workers=workers))
             needs = (tasks[-1].name,)
         tasks.append(_store_task(name, spec, folder, needs, workers=workers))
-        if any(arm.cohort == name and arm.images == "lesion-filled" for arm in spec.training.values()):
+        users = [spec.arm(user) for user in (*spec.training, *spec.baselines)]
+        if any(arm.cohort == name and arm.images == "lesion-filled" for arm in users):
             tasks.append(_store_task(name, spec, folder, needs, workers=workers, filling=spec.preparation.filling))
     stores = tuple(f"store/{name}" for name in spec.cohorts)
 

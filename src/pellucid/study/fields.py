@@ -23,7 +23,9 @@ _WORDS = {
 }
 
 
-def read_fields(kind: type[T], table: Mapping[str, Any], *, file: Path, key: str) -> T:
+def read_fields(
+    kind: type[T], table: Mapping[str, Any], *, file: Path, key: str, given: Mapping[str, Any] | None = None
+) -> T:
     """Make a `kind` from a table, checking every key and type.
 
     Parameters
@@ -36,6 +38,8 @@ def read_fields(kind: type[T], table: Mapping[str, Any], *, file: Path, key: str
         The TOML file, for messages; paths in the table start at its folder.
     key
         The dotted name of the table, for messages; empty at the top.
+    given
+        Fields that the table does not give, as they are.
 
     Raises
     ------
@@ -44,9 +48,10 @@ def read_fields(kind: type[T], table: Mapping[str, Any], *, file: Path, key: str
         accepted.
     """
     hints = get_type_hints(kind)
-    known = {field.name: field for field in dataclasses.fields(kind) if field.init}  # type: ignore[arg-type]
+    fields = [field for field in dataclasses.fields(kind) if field.init]  # type: ignore[arg-type]
+    known = {field.name: field for field in fields if field.name not in (given or {})}
     refuse_unknown(table, known, file=file, key=key)
-    values = {}
+    values = dict(given or {})
     for name, field in known.items():
         if name in table:
             values[name] = _convert(hints[name], table[name], file=file, key=dotted(key, name))

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-TABLES = ("table1", "table2", "roc", "lesions", "regions", "brightness")
-"""The tables of the analysis; the ledger, which the maps give, makes the seventh."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -45,6 +42,10 @@ class RunFolder:
     def trial(self, arm: str, number: int) -> Path:
         """Return the folder of one model."""
         return self.arm(arm) / f"trial-{number:02d}"
+
+    def baseline(self, name: str, number: int) -> Path:
+        """Return the folder of one fit of a baseline."""
+        return self.root / "baselines" / name / f"trial-{number:02d}"
 
     def maps(self, arm: str, method: str) -> Path:
         """Return the folder of an arm's maps."""

@@ -6,13 +6,28 @@ import dataclasses
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pellucid.errors import InputError
 from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import NAME, SIMULATIONS, Analysis, Arm, Cohort, Explain, Preparation, Spec, Split, Study
+from pellucid.study.spec import (
+    NAME,
+    SIMULATIONS,
+    Analysis,
+    Arm,
+    Baseline,
+    Cohort,
+    Explain,
+    Preparation,
+    Spec,
+    Split,
+    Study,
+)
+from pellucid.training.baseline_settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
+
+T = TypeVar("T")
 
 
 def find_spec(name: str) -> Path:
@@ -68,8 +83,12 @@ def parse_spec(text: str, *, file: Path) -> Spec:
         preparation=read_fields(Preparation, sections.get("preparation", {}), file=file, key="preparation"),
         splits=_read_splits(sections, file=file),
         training={
-            name: _read_arm(inner, file=file, key=f"training.{name}")
+            name: _read_arm(Arm, TrialSettings, inner, file=file, key=f"training.{name}")
             for name, inner in _named(sections["training"], file=file, key="training")
+        },
+        baselines={
+            name: _read_arm(Baseline, BaselineSettings, inner, file=file, key=f"baselines.{name}")
+            for name, inner in _named(sections.get("baselines", {}), file=file, key="baselines")
         },
         explain=read_fields(Explain, sections["explain"], file=file, key="explain") if "explain" in sections else None,
         analysis=read_fields(Analysis, sections.get("analysis", {}), file=file, key="analysis"),
@@ -116,18 +135,22 @@ def _read_splits(sections: dict[str, dict[str, Any]], *, file: Path) -> dict[str
     }
 
 
-def _read_arm(table: dict[str, Any], *, file: Path, key: str) -> Arm:
-    """Read one arm: its own keys and those of TrialSettings lie side by side; the seed is the study's to give."""
-    own = [item.name for item in dataclasses.fields(Arm) if item.name != "settings"]
-    trial = [item.name for item in dataclasses.fields(TrialSettings) if item.name != "seed"]
-    refuse_unknown(table, [*own, *trial], file=file, key=key)
-    settings = read_fields(TrialSettings, {k: table[k] for k in trial if k in table}, file=file, key=key)
-    arm = read_fields(Arm, {k: table[k] for k in own if k in table}, file=file, key=key)
-    return dataclasses.replace(arm, settings=settings)
+def _read_arm(kind: type[T], settings: type[Any], table: dict[str, Any], *, file: Path, key: str) -> T:
+    """Read one arm or baseline: its keys and those of its settings lie side by side; seeds are the study's to give."""
+    own = [item.name for item in dataclasses.fields(kind) if item.name != "settings"]  # type: ignore[arg-type]
+    inner = [item.name for item in dataclasses.fields(settings) if item.name != "seed"]
+    refuse_unknown(table, [*own, *inner], file=file, key=key)
+    values = {name: table[name] for name in inner if name in table}
+    found = read_fields(settings, values, file=file, key=key)
+    return read_fields(kind, {k: table[k] for k in own if k in table}, file=file, key=key, given={"settings": found})
 
 
 def _check_names(spec: Spec, *, file: Path) -> None:
     """Refuse names that nothing has, arms that start from themselves, and an explained arm that holds nobody out."""
+    for name, baseline in spec.baselines.items():
+        _known(f"baselines.{name}.cohort", baseline.cohort, spec.cohorts, file=file)
+        if name in spec.training:
+            raise InputError(file, f"`baselines.{name}` and `training.{name}` share a name", "Rename one")
     for name, arm in spec.training.items():
         _known(f"training.{name}.cohort", arm.cohort, spec.cohorts, file=file)
         seen = [name]

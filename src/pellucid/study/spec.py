@@ -14,6 +14,7 @@ from pellucid.image.scaling import Scaling
 from pellucid.network.info import Architecture
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.study.fields import flatten, to_table, to_toml
+from pellucid.training.baseline_settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
 
 Simulation = CohortSettings | PretrainingSettings
@@ -182,6 +183,29 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A classifier that is no network, judged on the same subjects as the arms.
+
+    Parameters
+    ----------
+    cohort
+        Name of the cohort that it learns from.
+    images
+        Which scans `svm-image` and `brightness` see: the `prepared` or the `lesion-filled` ones.
+    trials
+        How many times it is fitted on each division of its cohort, each with a seed of its own.
+    """
+
+    cohort: str
+    images: Literal["prepared", "lesion-filled"] = "prepared"
+    trials: int = 1
+    settings: BaselineSettings
+
+    def __post_init__(self) -> None:
+        _least("trials", self.trials, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
     """Which models are explained on their holdout, and how: of each fold the arm's trial of lowest validation loss.
 
@@ -218,16 +242,21 @@ class Spec:
     preparation: Preparation
     splits: dict[str, Split]
     training: dict[str, Arm]
+    baselines: dict[str, Baseline]
     explain: Explain | None
     analysis: Analysis
 
-    def split_of(self, arm: str) -> Split:
-        """Return how the cohort of an arm is divided."""
-        return self.splits[self.training[arm].cohort]
+    def arm(self, name: str) -> Arm | Baseline:
+        """Return an arm or a baseline: no two have the same name."""
+        return self.training[name] if name in self.training else self.baselines[name]
 
-    def trial_count(self, arm: str) -> int:
-        """Return how many models an arm has: trials times folds."""
-        return self.training[arm].trials * self.split_of(arm).numbers
+    def split_of(self, name: str) -> Split:
+        """Return how the cohort of an arm or baseline is divided."""
+        return self.splits[self.arm(name).cohort]
+
+    def trial_count(self, name: str) -> int:
+        """Return how many models an arm or baseline has: trials times folds."""
+        return self.arm(name).trials * self.split_of(name).numbers
 
     def to_toml(self) -> str:
         """Write the specification with every default filled in; `parse_spec` reads it back equal."""
@@ -237,6 +266,7 @@ class Spec:
             "preparation": to_table(self.preparation),
             "splits": to_table(self.splits),
             "training": {name: _arm_table(arm) for name, arm in self.training.items()},
+            "baselines": {name: _arm_table(baseline) for name, baseline in self.baselines.items()},
         }
         if self.explain:
             table["explain"] = to_table(self.explain)
@@ -261,7 +291,7 @@ def _cohort_table(cohort: Cohort) -> dict[str, Any]:
     return table
 
 
-def _arm_table(arm: Arm) -> dict[str, Any]:
+def _arm_table(arm: Arm | Baseline) -> dict[str, Any]:
     table: dict[str, Any] = to_table(arm)
     settings = table.pop("settings")
     return table | {name: value for name, value in settings.items() if name != "seed"}

@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
 from pellucid.analysis.brightness import brightness_alone
+from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
 from pellucid.analysis.classification import over_trials, roc
+from pellucid.analysis.comparison import paired
 from pellucid.analysis.regions import regional_relevance
+from pellucid.analysis.subgroups import subgroups
 from pellucid.atlas.find import find_atlas
 from pellucid.cohort.store import open_store
 from pellucid.files import read_tsv, write_tsv
 from pellucid.image.nifti import read_volume
 from pellucid.image.scaling import SCALINGS
+from pellucid.study.baselines import fits
 from pellucid.study.evidence import find_population, lesion_evidence
 from pellucid.study.explaining import held_out_scans, scan_columns, scan_name
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Explain, Spec
 from pellucid.study.tasks import Progress, Task
-from pellucid.study.trials import holdout_predictions
+from pellucid.study.trials import calibrated_probabilities, holdout_predictions
 
 
 def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     """Return one task a table, each with what it needs and no more."""
     judged = judged_arms(spec)
-    trials = tuple(f"select/{arm}" for arm in judged)
+    trials = tuple(need for name in judged for need in _fitted(name, spec))
     tasks = [_table_task("table1", ("splits",), spec, folder, participants)]
     if judged:
         tasks += [
             _table_task("table2", trials, spec, folder, performance),
             _table_task("roc", trials, spec, folder, curves),
             _table_task("brightness", ("splits",), spec, folder, brightness),
+            _table_task("comparisons", trials, spec, folder, comparisons),
+            _table_task("calibration", trials, spec, folder, calibration),
+            _table_task("subgroups", trials, spec, folder, by_subgroup),
         ]
     if spec.explain:
         needs = (f"explain/{spec.explain.arm}",)
@@ -45,8 +53,13 @@ def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
 
 
 def judged_arms(spec: Spec) -> list[str]:
-    """Return the arms whose cohort has a holdout to judge them on."""
-    return [name for name in spec.training if spec.split_of(name).judges]
+    """Return the arms and baselines whose cohort has a holdout to judge them on."""
+    return [name for name in (*spec.training, *spec.baselines) if spec.split_of(name).judges]
+
+
+def _fitted(name: str, spec: Spec) -> tuple[str, ...]:
+    """Return the tasks that an arm's or a baseline's predictions come from."""
+    return (f"select/{name}",) if name in spec.training else fits(name, spec)
 
 
 Make = Callable[[Spec, RunFolder, Progress], pd.DataFrame]
@@ -104,7 +117,7 @@ def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
         held_out = holdout_predictions(name, spec, folder)
         table = over_trials(held_out, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap"))
         table.insert(0, "arm", name)
-        table.insert(1, "pretraining", spec.training[name].start_from)
+        table.insert(1, "pretraining", spec.training[name].start_from if name in spec.training else None)
         tables.append(
             table.assign(n_trials=held_out["trial"].nunique(), n_subjects=held_out["participant_id"].nunique())
         )
@@ -124,7 +137,7 @@ def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
 def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Score mean brightness alone, under each scaling, on all scans of each cohort that has a holdout."""
     tables = []
-    for name in dict.fromkeys(spec.training[arm].cohort for arm in judged_arms(spec)):
+    for name in dict.fromkeys(spec.arm(arm).cohort for arm in judged_arms(spec)):
         table = open_store(folder.store(name)).table
         means = table[["participant_id", "session_id", "label"]].assign(
             **{scaling: table[f"brightness_{scaling}"] for scaling in SCALINGS}
@@ -133,6 +146,63 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
             means, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap")
         )
         tables.append(scored.assign(cohort=name, n_subjects=means["participant_id"].nunique()))
+    return pd.concat(tables, ignore_index=True)
+
+
+def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Compare every two arms that are judged on one cohort, paired by participant."""
+    tables = []
+    pairs = [
+        (one, two) for one, two in combinations(judged_arms(spec), 2) if spec.arm(one).cohort == spec.arm(two).cohort
+    ]
+    for done, (one, two) in enumerate(pairs, start=1):
+        table = paired(
+            *(holdout_predictions(name, spec, folder) for name in (one, two)),
+            resamples=spec.analysis.bootstrap,
+            seed=derive_seed(spec.study.seed, "comparison"),
+        )
+        table.insert(0, "arm_one", one)
+        table.insert(1, "arm_two", two)
+        tables.append(table)
+        progress(done, len(pairs), f"{one} and {two}")
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm_one", "arm_two", "metric"])
+
+
+def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Say how far probabilities can be taken at their word, as they are and calibrated: a row an arm, kind and bin.
+
+    Kind `sigmoid` is 1 / (1 + exp(-logit)). Kind `calibrated` follows Platt, fitted for each trial to its validation
+    subjects; baselines have none. `brier` and `ece` are those of all held-out scans of all trials together.
+    """
+    tables = []
+    for name in judged_arms(spec):
+        raw = holdout_predictions(name, spec, folder)
+        kinds = {"sigmoid": raw["probability"].to_numpy()}
+        if name in spec.training:
+            kinds["calibrated"] = calibrated_probabilities(name, spec, folder)
+        for kind, probability in kinds.items():
+            label = raw["label"].to_numpy()
+            table = reliability(label, probability)
+            scores = {"brier": brier(label, probability), "ece": expected_calibration_error(label, probability)}
+            said = pd.DataFrame({"arm": name, "kind": kind, **scores}, index=table.index)
+            table = pd.concat([said, table], axis=1)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def by_subgroup(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Score every arm on its holdout by sex, age, EDSS and lesion volume."""
+    tables = []
+    for name in judged_arms(spec):
+        people = open_store(folder.store(spec.arm(name).cohort)).table.drop_duplicates("participant_id")
+        table = subgroups(
+            holdout_predictions(name, spec, folder),
+            people,
+            resamples=spec.analysis.bootstrap,
+            seed=derive_seed(spec.study.seed, "bootstrap"),
+        )
+        table.insert(0, "arm", name)
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 

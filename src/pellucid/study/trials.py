@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.analysis.averages import mean_map
+from pellucid.analysis.calibration import calibrate
 from pellucid.cohort.splits import rows_of
 from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv, write_json
@@ -71,19 +72,34 @@ def fold_of(trial: int, how: Split) -> int:
 
 
 def holdout_predictions(name: str, spec: Spec, folder: RunFolder) -> pd.DataFrame:
-    """Return what an arm's trials say of those who were held out, one row a scan and `trial`.
+    """Return what the trials of an arm or a baseline say of those who were held out, one row a scan and `trial`.
 
     In a cross-validation the folds of a repeat make one trial together: in it everyone is predicted once, by the model
     that was trained without them. Trial t of these is made of the arm's trials t * folds to t * folds + folds - 1.
     """
     how = spec.split_of(name)
     together = how.folds if how.scheme == "cross-validation" else 1
+    place = folder.trial if name in spec.training else folder.baseline
     tables = [
-        read_tsv(folder.trial(name, number) / "predictions.tsv").assign(trial=number // together)
+        read_tsv(place(name, number) / "predictions.tsv").assign(trial=number // together)
         for number in range(spec.trial_count(name))
     ]
     predictions = pd.concat(tables, ignore_index=True)
     return predictions[predictions["role"] == "holdout"]
+
+
+def calibrated_probabilities(name: str, spec: Spec, folder: RunFolder) -> npt.NDArray[np.float64]:
+    """Return the calibrated probability of each row of an arm's `holdout_predictions`.
+
+    Each trial's logits are calibrated by its own validation subjects, whom its weights were not fitted to.
+    """
+    found = []
+    for number in range(spec.trial_count(name)):
+        table = read_tsv(folder.trial(name, number) / "predictions.tsv")
+        validation, holdout = (table[table["role"] == role] for role in ("validation", "holdout"))
+        platt = calibrate(validation["label"].to_numpy(), validation["logit"].to_numpy())
+        found.append(platt.probability(holdout["logit"].to_numpy()))
+    return np.concatenate(found)
 
 
 def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder) -> Task:

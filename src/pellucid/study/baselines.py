@@ -1,0 +1,53 @@
+"""A study's baselines: every fit of every classifier that is no network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from pellucid.files import read_json
+from pellucid.study.folder import RunFolder
+from pellucid.study.seeds import derive_seed
+from pellucid.study.spec import Baseline, Spec
+from pellucid.study.tasks import Problem, Progress, Task
+from pellucid.study.trials import cohort_rows, fold_of
+from pellucid.training.baselines import run_baseline
+
+BASELINE_FILES = ("history.tsv", "predictions.tsv", "model.json")
+
+
+def baseline_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+    """Return a task for each fit of each baseline."""
+    return [
+        _baseline_task(name, baseline, number, spec, folder)
+        for name, baseline in spec.baselines.items()
+        for number in range(spec.trial_count(name))
+    ]
+
+
+def fits(name: str, spec: Spec) -> tuple[str, ...]:
+    """Return the names of a baseline's tasks."""
+    return tuple(f"baseline/{name}/trial-{number:02d}" for number in range(spec.trial_count(name)))
+
+
+def _baseline_task(name: str, baseline: Baseline, number: int, spec: Spec, folder: RunFolder) -> Task:
+    out, fold = folder.baseline(name, number), fold_of(number, spec.splits[baseline.cohort])
+    filled = baseline.images == "lesion-filled"
+
+    def run(progress: Progress) -> None:
+        store, rows = cohort_rows(baseline.cohort, folder, fold=fold, images=baseline.images)
+        settings = dataclasses.replace(baseline.settings, seed=derive_seed(spec.study.seed, "trial", number))
+        run_baseline(store, rows, settings, out, progress=progress)
+
+    def problems() -> Sequence[Problem]:
+        excluded = read_json(out / "model.json")["excluded"]
+        return [Problem(str(one["participant_id"]), f"{name}: {one['reason']}") for one in excluded]
+
+    return Task(
+        name=fits(name, spec)[number],
+        outputs=tuple(out / file for file in BASELINE_FILES),
+        needs=("splits", *([f"store/{folder.store(baseline.cohort, filled=True).name}"] if filled else [])),
+        run=run,
+        # The same subjects are missing in every fit: said once.
+        problems=problems if number == 0 else None,
+    )
