@@ -33,6 +33,25 @@ class InputError(PellucidError):
         return type(self), (self.where, self.what, self.fix)
 
 
+class CombinedInputError(InputError):
+    """Several things of the user's that cannot be used, told at once.
+
+    Parameters
+    ----------
+    errors
+        Two or more, all of one file.
+    """
+
+    def __init__(self, errors: tuple[InputError, ...]) -> None:
+        self.errors = errors
+        lines = "".join(f"\n  {error.what}. {error.fix}." for error in errors)
+        super().__init__(errors[0].where, f"{len(errors)} things are wrong", f"Mend them all:{lines}".rstrip("."))
+
+    def __reduce__(self) -> tuple[type[CombinedInputError], tuple[tuple[InputError, ...]]]:  # type: ignore[override]
+        """Let the error cross a process boundary whole."""
+        return type(self), (self.errors,)
+
+
 class UnusableError(PellucidError):
     """Data of the user's that cannot be used; the message says where, what and how to mend it."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pellucid.errors import InputError
+from pellucid.study.problems import Problems
 
 T = TypeVar("T")
 
@@ -44,19 +45,21 @@ def read_fields(
     Raises
     ------
     InputError
-        For an unknown key, a missing one, a wrong type or an impossible value; it names file and key and says what is
-        accepted.
+        For unknown keys, missing ones and wrong types, all at once, or else an impossible value; it names file and key
+        and says what is accepted.
     """
     hints = get_type_hints(kind)
     fields = [field for field in dataclasses.fields(kind) if field.init]  # type: ignore[arg-type]
     known = {field.name: field for field in fields if field.name not in (given or {})}
-    refuse_unknown(table, known, file=file, key=key)
+    problems = Problems()
+    problems.attempt(refuse_unknown, table, known, file=file, key=key)
     values = dict(given or {})
     for name, field in known.items():
         if name in table:
-            values[name] = _convert(hints[name], table[name], file=file, key=dotted(key, name))
+            values[name] = problems.attempt(_convert, hints[name], table[name], file=file, key=dotted(key, name))
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise InputError(file, f"`{dotted(key, name)}` is missing", f"Give {_describe(hints[name])}")
+            problems.note(InputError(file, f"`{dotted(key, name)}` is missing", f"Give {_describe(hints[name])}"))
+    problems.raise_any()
     try:
         return kind(**values)
     except InputError as error:
@@ -67,18 +70,16 @@ def read_fields(
 
 
 def refuse_unknown(table: Mapping[str, Any], known: Iterable[str], *, file: Path, key: str) -> None:
-    """Raise InputError for the first key of `table` that is not in `known`, with the nearest one that is."""
-    names = list(known)
+    """Raise InputError for the keys of `table` that are not in `known`, with the nearest one that is."""
+    names, problems = list(known), Problems()
     for name in table:
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"Did you mean `{close[0]}`? " if close else ""
             place = f"in [{key}]" if key else "at the top of the file"
-            raise InputError(
-                file,
-                f"unknown key `{dotted(key, name)}`",
-                f"{hint}Accepted {place}: {', '.join(names) or 'nothing'}",
-            )
+            fix = f"{hint}Accepted {place}: {', '.join(names) or 'nothing'}"
+            problems.note(InputError(file, f"unknown key `{dotted(key, name)}`", fix))
+    problems.raise_any()
 
 
 def require_table(value: Any, *, file: Path, key: str) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pellucid.errors import InputError
 from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
+from pellucid.study.problems import Problems, with_lines
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import (
     NAME,
@@ -27,6 +29,7 @@ from pellucid.study.spec import (
 from pellucid.training.baseline_settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -68,30 +71,54 @@ def parse_spec(text: str, *, file: Path) -> Spec:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(file, f"the file is not valid TOML ({error})", "Mend the line that it names") from None
-    refuse_unknown(table, [section.name for section in dataclasses.fields(Spec)], file=file, key="")
-    sections = {name: require_table(value, file=file, key=name) for name, value in table.items()}
+    try:
+        return _read(table, file=file)
+    except InputError as error:
+        raise with_lines(error, text) from None
+
+
+def _read(table: dict[str, Any], *, file: Path) -> Spec:
+    """Read a specification from a TOML file's content; raise all that is wrong with it at once."""
+    problems = Problems()
+    problems.attempt(refuse_unknown, table, [item.name for item in dataclasses.fields(Spec)], file=file, key="")
+    tables = {name: problems.attempt(require_table, value, file=file, key=name) for name, value in table.items()}
+    sections = {name: value for name, value in tables.items() if value is not None}
     for name in ("study", "cohorts", "training"):
-        if not sections.get(name):
-            raise InputError(file, f"[{name}] is missing", f"Add a section [{name}]")
-    study = read_fields(Study, sections["study"], file=file, key="study")
+        if not table.get(name):
+            problems.note(InputError(file, f"[{name}] is missing", f"Add a section [{name}]"))
+    seed = sections.get("study", {}).get("seed", 0)
+    seed = seed if isinstance(seed, int) and seed >= 0 else 0  # its own error is noted below
+
+    def one(kind: type[S], name: str) -> S | None:
+        return problems.attempt(read_fields, kind, sections.get(name, {}), file=file, key=name)
+
+    def each(name: str, read: Callable[..., S]) -> dict[str, S]:
+        named = problems.attempt(_named, sections.get(name, {}), file=file, key=name) or []
+        found = {label: problems.attempt(read, label, inner, key=f"{name}.{label}") for label, inner in named}
+        return {label: value for label, value in found.items() if value is not None}
+
+    study = one(Study, "study") if "study" in sections else None
+    cohorts = each("cohorts", lambda name, inner, key: _read_cohort(name, inner, seed, file=file, key=key))
+    preparation, analysis = one(Preparation, "preparation"), one(Analysis, "analysis")
+    splits = problems.attempt(_read_splits, sections, file=file)
+    training = each("training", lambda _, inner, key: _read_arm(Arm, TrialSettings, inner, file=file, key=key))
+    baselines = each(
+        "baselines", lambda _, inner, key: _read_arm(Baseline, BaselineSettings, inner, file=file, key=key)
+    )
+    explain = one(Explain, "explain") if "explain" in sections else None
+    problems.raise_any()
+    assert study is not None
+    assert preparation is not None
+    assert analysis is not None
     spec = Spec(
         study=study,
-        cohorts={
-            name: _read_cohort(name, inner, study.seed, file=file, key=f"cohorts.{name}")
-            for name, inner in _named(sections["cohorts"], file=file, key="cohorts")
-        },
-        preparation=read_fields(Preparation, sections.get("preparation", {}), file=file, key="preparation"),
-        splits=_read_splits(sections, file=file),
-        training={
-            name: _read_arm(Arm, TrialSettings, inner, file=file, key=f"training.{name}")
-            for name, inner in _named(sections["training"], file=file, key="training")
-        },
-        baselines={
-            name: _read_arm(Baseline, BaselineSettings, inner, file=file, key=f"baselines.{name}")
-            for name, inner in _named(sections.get("baselines", {}), file=file, key="baselines")
-        },
-        explain=read_fields(Explain, sections["explain"], file=file, key="explain") if "explain" in sections else None,
-        analysis=read_fields(Analysis, sections.get("analysis", {}), file=file, key="analysis"),
+        cohorts=cohorts,
+        preparation=preparation,
+        splits=splits or {},
+        training=training,
+        baselines=baselines,
+        explain=explain,
+        analysis=analysis,
     )
     _check_names(spec, file=file)
     return spec
@@ -127,48 +154,44 @@ def _read_cohort(name: str, table: dict[str, Any], seed: int, *, file: Path, key
 
 def _read_splits(sections: dict[str, dict[str, Any]], *, file: Path) -> dict[str, Split]:
     """Read the split of every cohort, the default one where the file says nothing."""
+    problems, cohorts = Problems(), sections.get("cohorts", {})
     given = dict(_named(sections.get("splits", {}), file=file, key="splits"))
     for name in given:
-        _known(f"splits.{name}", name, sections["cohorts"], file=file)
-    return {
-        name: read_fields(Split, given.get(name, {}), file=file, key=f"splits.{name}") for name in sections["cohorts"]
+        problems.attempt(_known, f"splits.{name}", name, cohorts, file=file)
+    found = {
+        name: problems.attempt(read_fields, Split, given.get(name, {}), file=file, key=f"splits.{name}")
+        for name in cohorts
     }
+    problems.raise_any()
+    return {name: split for name, split in found.items() if split is not None}
 
 
 def _read_arm(kind: type[T], settings: type[Any], table: dict[str, Any], *, file: Path, key: str) -> T:
     """Read one arm or baseline: its keys and those of its settings lie side by side; seeds are the study's to give."""
     own = [item.name for item in dataclasses.fields(kind) if item.name != "settings"]  # type: ignore[arg-type]
     inner = [item.name for item in dataclasses.fields(settings) if item.name != "seed"]
-    refuse_unknown(table, [*own, *inner], file=file, key=key)
+    problems = Problems()
+    problems.attempt(refuse_unknown, table, [*own, *inner], file=file, key=key)
     values = {name: table[name] for name in inner if name in table}
-    found = read_fields(settings, values, file=file, key=key)
-    return read_fields(kind, {k: table[k] for k in own if k in table}, file=file, key=key, given={"settings": found})
+    found = problems.attempt(read_fields, settings, values, file=file, key=key)
+    values = {name: table[name] for name in own if name in table}
+    arm = problems.attempt(read_fields, kind, values, file=file, key=key, given={"settings": found})
+    problems.raise_any()
+    assert arm is not None
+    return arm
 
 
 def _check_names(spec: Spec, *, file: Path) -> None:
     """Refuse names that nothing has, arms that start from themselves, and an explained arm that holds nobody out."""
+    problems = Problems()
     for name, baseline in spec.baselines.items():
-        _known(f"baselines.{name}.cohort", baseline.cohort, spec.cohorts, file=file)
+        problems.attempt(_known, f"baselines.{name}.cohort", baseline.cohort, spec.cohorts, file=file)
         if name in spec.training:
-            raise InputError(file, f"`baselines.{name}` and `training.{name}` share a name", "Rename one")
+            problems.note(InputError(file, f"`baselines.{name}` and `training.{name}` share a name", "Rename one"))
     for name, arm in spec.training.items():
-        _known(f"training.{name}.cohort", arm.cohort, spec.cohorts, file=file)
-        seen = [name]
-        while (start := spec.training[seen[-1]].start_from) is not None:
-            _known(f"training.{seen[-1]}.start_from", start, spec.training, file=file)
-            if start in seen:
-                raise InputError(
-                    file, f"`training.{name}.start_from` leads in a circle ({' > '.join([*seen, start])})", "Break it"
-                )
-            for key in ("network", "channels"):
-                mine, theirs = (getattr(item, key) for item in (arm, spec.training[start]))
-                if mine != theirs:
-                    raise InputError(
-                        file,
-                        f"`training.{name}.{key}` is {mine}, but it starts from `{start}` with {theirs}",
-                        "Give both the same",
-                    )
-            seen.append(start)
+        problems.attempt(_known, f"training.{name}.cohort", arm.cohort, spec.cohorts, file=file)
+        problems.attempt(_check_start, name, spec, file=file)
+    problems.raise_any()
     if spec.explain:
         _known("explain.arm", spec.explain.arm, spec.training, file=file)
         cohort = spec.training[spec.explain.arm].cohort
@@ -176,6 +199,23 @@ def _check_names(spec: Spec, *, file: Path) -> None:
             raise InputError(
                 file, f"`splits.{cohort}.holdout` is 0", f"Hold subjects out, for [explain] maps those of `{cohort}`"
             )
+
+
+def _check_start(name: str, spec: Spec, *, file: Path) -> None:
+    """Refuse an arm that starts from nothing, from itself, or from another network."""
+    seen = [name]
+    while (start := spec.training[seen[-1]].start_from) is not None:
+        _known(f"training.{seen[-1]}.start_from", start, spec.training, file=file)
+        if start in seen:
+            raise InputError(
+                file, f"`training.{name}.start_from` leads in a circle ({' > '.join([*seen, start])})", "Break it"
+            )
+        for key in ("network", "channels"):
+            mine, theirs = (getattr(spec.training[arm], key) for arm in (name, start))
+            if mine != theirs:
+                what = f"`training.{name}.{key}` is {mine}, but it starts from `{start}` with {theirs}"
+                raise InputError(file, what, "Give both the same")
+        seen.append(start)
 
 
 def _known(key: str, name: str, names: dict[str, Any], *, file: Path) -> None:
