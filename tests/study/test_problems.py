@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.errors import InputError, CombinedInputError
+from pellucid.errors import CombinedInputError, InputError
 from pellucid.study.problems import Problems, line_of
 from pellucid.study.reading import parse_spec, read_spec
 

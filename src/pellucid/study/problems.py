@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pellucid.errors import InputError, CombinedInputError
+from pellucid.errors import CombinedInputError, InputError
 
 T = TypeVar("T")
 

@@ -175,7 +175,7 @@ def _read_arm(kind: type[T], settings: type[Any], table: dict[str, Any], *, file
     values = {name: table[name] for name in inner if name in table}
     found = problems.attempt(read_fields, settings, values, file=file, key=key)
     values = {name: table[name] for name in own if name in table}
-    arm = problems.attempt(read_fields, kind, values, file=file, key=key, given={"settings": found})
+    arm: T | None = problems.attempt(read_fields, kind, values, file=file, key=key, given={"settings": found})
     problems.raise_any()
     assert arm is not None
     return arm
