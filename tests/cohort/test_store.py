@@ -332,3 +332,14 @@ def test_a_damaged_store_is_refused(dataset: Path, small: Grid) -> None:
             open_store(folder)
         (folder / name).write_bytes(whole[name])
     pd.testing.assert_frame_equal(open_store(folder).table, build(dataset, "ms", small).table)
+
+
+def test_scans_may_be_resampled_as_in_the_paper_or_filled(dataset: Path, small: Grid) -> None:
+    plain, cubic = build(dataset, "plain", small), build(dataset, "cubic", small, resampling="cubic")
+    n = next(n for n in range(len(plain)) if plain.lesions(n) is not None)
+    volume = read_volume(plain.image_path(n))
+    expected = prepare(volume, small, scaling="robust", resampling="cubic").image
+    np.testing.assert_array_equal(cubic.images[n], expected)
+    assert not np.array_equal(plain.images[n], expected)
+    with pytest.raises(InputError, match="other scans or settings"):
+        build(dataset, "plain", small, resampling="cubic")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pellucid.files import read_json, read_tsv
+from pellucid.files import read_json, read_tsv, write_tsv
 from pellucid.image.nifti import read_volume
+from pellucid.study.explaining import explain_holdout, explained_trial
+from pellucid.study.folder import RunFolder
+from pellucid.study.reading import read_spec
 
 
 def test_every_held_out_subject_has_a_map_that_sums_up_as_its_ledger_says(undisturbed: Path) -> None:
@@ -43,3 +48,48 @@ def test_group_averages_are_the_mean_of_their_maps(undisturbed: Path) -> None:
         maps = [read_volume(next(folder.glob(f"{who}_*.nii.gz"))).data for who in whose]
         mean = read_volume(next(folder.glob(f"group-{group}_*.nii.gz"))).data
         np.testing.assert_allclose(mean, np.mean(maps, axis=0), atol=1e-6)
+
+
+def test_the_trial_that_is_best_on_the_holdout_is_explained_if_asked(undisturbed: Path, tmp_path: Path) -> None:
+    spec = read_spec(undisturbed / "study.toml")
+    assert spec.explain is not None
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(undisturbed / "models", folder.root / "models")
+    logits = {0: [1.0, 1.0, -1.0, 1.0], 1: [1.0, 1.0, -1.0, -1.0]}  # the second trial is right about everybody
+    for number, values in logits.items():
+        path = folder.trial("finetuned", number) / "predictions.tsv"
+        table = read_tsv(path)
+        held_out = table["role"] == "holdout"
+        assert held_out.sum() == 4
+        ordered = table[held_out].sort_values("label", ascending=False).index
+        table.loc[ordered, "logit"] = values
+        write_tsv(path, table)
+    asked = replace(spec.explain, choose="holdout")
+    assert explained_trial(spec, asked, folder, 0) == "trial-01"
+    selected = read_json(folder.arm("finetuned") / "selected.json")["trial"]
+    assert explained_trial(spec, spec.explain, folder, 0) == selected
+
+
+def test_averages_may_be_of_the_correct_ones(undisturbed: Path, tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    shutil.copytree(undisturbed, root)
+    folder = root / "maps" / "finetuned" / "lrp-epsilon"
+    for path in folder.glob("group-*"):
+        path.unlink()
+    spec = read_spec(root / "study.toml")
+    assert spec.explain is not None
+    explain_holdout(spec, replace(spec.explain, averages="correct"), RunFolder(root), lambda *_: None)
+    groups = read_tsv(root / "splits.tsv").set_index("participant_id")["group"]
+    for group, sign in (("MS", 1.0), ("HC", -1.0)):
+        maps = []
+        for path in sorted(folder.glob("sub-*.nii.gz")):
+            right = sign * read_json(path.with_name(path.name.replace(".nii.gz", ".json")))["Logit"] > 0
+            if right and groups[path.name.split("_")[0]] == group:
+                maps.append(read_volume(path).data)
+        found = list(folder.glob(f"group-{group}_*.nii.gz"))
+        assert len(found) == bool(maps)
+        if maps:
+            np.testing.assert_allclose(read_volume(found[0]).data, np.mean(maps, axis=0), atol=1e-6)
+            sidecar = read_json(found[0].with_name(found[0].name.replace(".nii.gz", ".json")))
+            assert sidecar["Scans"] == len(maps)
+            assert "correctly classified" in sidecar["Description"]

@@ -20,7 +20,7 @@ from pellucid.errors import InputError, PellucidError
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
-from pellucid.image.prepare import prepare
+from pellucid.image.prepare import Resampling, prepare
 from pellucid.image.scaling import SCALINGS, scale
 from pellucid.preprocess.filling import fill_lesions
 from pellucid.preprocess.white_matter import find_white_matter
@@ -46,6 +46,7 @@ class Job:
     draft: Path
     grid: Grid
     scaling: str
+    resampling: Resampling = "antialias"
     filling: str | None = None
     seed: int = 0
 
@@ -130,7 +131,7 @@ def _prepare(job: Job) -> dict[str, Any]:
     mask = None if job.lesion_mask is None else read_mask(job.lesion_mask, volume.grid)
     if job.filling is not None:
         volume = _filled(volume, mask, job)
-    prepared = prepare(volume, job.grid, scaling=job.scaling)
+    prepared = prepare(volume, job.grid, scaling=job.scaling, resampling=job.resampling)
     values: dict[str, Any] = {"images": prepared.image, "brain": prepared.brain}
     lesion_volume_ml = None
     if mask is not None:

@@ -19,6 +19,7 @@ from pellucid.cohort.draft import ARRAYS, Job, finish, start, work
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.image.grid import Grid
+from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import SCALINGS
 
 _DESCRIPTION = "store.json"
@@ -121,6 +122,7 @@ def build_store(
     *,
     scaling: str,
     positive: str = "MS",
+    resampling: Resampling = "antialias",
     filling: str | None = None,
     seed: int = 0,
     workers: int = 1,
@@ -139,7 +141,7 @@ def build_store(
         What `index_bids` gives. Rows with a problem are not read but listed in `Store.problems`.
     folder
         Where the store shall lie.
-    grid, scaling
+    grid, scaling, resampling
         How to prepare the scans (`pellucid.image.prepare`).
     positive
         The group that gets label 1; the other one gets 0.
@@ -169,6 +171,8 @@ def build_store(
         "modality": str(usable["modality"].iloc[0]),
         "classes": {str(label): group for label, group in classes.items()},
     }
+    if resampling != "antialias":
+        description["resampling"] = resampling
     if filling is not None:
         description["filling"] = {"method": filling, "seed": seed}
     request = _digest([description, [name for name, _ in problems]], usable, folder)
@@ -178,7 +182,8 @@ def build_store(
         shutil.rmtree(folder / _DRAFT, ignore_errors=True)  # left if the last call was killed in its last line
         return open_store(folder)
     start(folder / _DRAFT, request, (len(usable), *grid.shape))
-    jobs = _jobs(usable, folder, grid, scaling, filling, seed)
+    how = {"grid": grid, "scaling": scaling, "resampling": resampling, "filling": filling, "seed": seed}
+    jobs = _jobs(usable, folder, how)
     pending = [job for job in jobs if not job.note.exists()]
     for done, job in enumerate(work(pending, workers), start=len(jobs) - len(pending) + 1):
         if progress is not None:
@@ -229,7 +234,7 @@ def _digest(settings: list[Any], rows: pd.DataFrame, folder: Path) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _jobs(rows: pd.DataFrame, folder: Path, grid: Grid, scaling: str, filling: str | None, seed: int) -> list[Job]:
+def _jobs(rows: pd.DataFrame, folder: Path, how: dict[str, Any]) -> list[Job]:
     """Return one job a row."""
     return [
         Job(
@@ -238,10 +243,7 @@ def _jobs(rows: pd.DataFrame, folder: Path, grid: Grid, scaling: str, filling: s
             image=_resolve(folder, row["image"]),
             lesion_mask=_resolve(folder, row["lesion_mask"]) if pd.notna(row["lesion_mask"]) else None,
             draft=folder / _DRAFT,
-            grid=grid,
-            scaling=scaling,
-            filling=filling,
-            seed=seed,
+            **how,
         )
         for n, row in enumerate(rows.to_dict("records"))
     ]

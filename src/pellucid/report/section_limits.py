@@ -54,11 +54,11 @@ def limits(run: Run, figures: Path) -> Section:
         )
         caveats.append(text.format(run.maps.arm))
     elif run.maps and run.maps.trial:
-        text = Markup(
-            "<strong>One model is explained:</strong> {} of arm {}, the trial with the lowest validation loss. "
-            "Other trials may look elsewhere."
-        )
-        caveats.append(text.format(run.maps.trial.name, run.maps.arm))
+        text = Markup("<strong>One model is explained:</strong> {} of arm {}, {}. Other trials may look elsewhere.")
+        chosen = "the trial with the lowest validation loss"
+        if run.spec.get("explain", {}).get("choose") == "holdout":
+            chosen = "the trial that did best on the holdout, as in the paper: its maps are of a model chosen for them"
+        caveats.append(text.format(run.maps.trial.name, run.maps.arm, chosen))
     caveats.append(
         Markup(
             "<strong>Patents.</strong> The licence of Pellucid grants no patent rights. The inventors of layer-wise "

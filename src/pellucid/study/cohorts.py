@@ -137,6 +137,7 @@ def _store_task(
             out,
             GRIDS[spec.preparation.grid],
             scaling=spec.preparation.scaling,
+            resampling=spec.preparation.resampling,
             positive=cohort.positive,
             filling=filling,
             seed=derive_seed(spec.study.seed, "fill", name),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pellucid.cohort.splits import STRATA
 from pellucid.errors import InputError
+from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
 from pellucid.network.info import Architecture
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
@@ -81,6 +82,7 @@ class Preparation:
 
     grid: Literal["paper"] = "paper"
     scaling: Scaling = "robust"
+    resampling: Resampling = "antialias"
     filling: Literal["local", "slice"] = "local"
 
 
@@ -207,15 +209,27 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
-    """Which models are explained on their holdout, and how: of each fold the arm's trial of lowest validation loss.
+    """Which models are explained on their holdout, and how: of each fold one of the arm's trials.
 
     In a repeated cross-validation those are the folds of the first repeat: everyone gets one map, by a model that was
     trained without them.
+
+    Parameters
+    ----------
+    choose
+        `validation-loss`: the trial of lowest validation loss. `holdout`: that of highest balanced accuracy on the
+        holdout, the first of several, as the paper's code did; its figures are then no longer those of unseen subjects.
+    averages
+        Whose maps the group averages are made of: `all` held-out scans, or the `correct` ones, as in the paper.
     """
+
+    # deviates: the paper's code explained the trial that was best on the holdout.
 
     arm: str
     method: str = "lrp-epsilon"
     epsilon: float | None = None
+    choose: Literal["validation-loss", "holdout"] = "validation-loss"
+    averages: Literal["all", "correct"] = "all"
 
     def __post_init__(self) -> None:
         if self.epsilon is not None and not 0 < self.epsilon < float("inf"):

@@ -16,6 +16,7 @@ from pellucid.analysis.regions import regional_relevance
 from pellucid.analysis.subgroups import subgroups
 from pellucid.atlas.find import find_atlas
 from pellucid.cohort.store import open_store
+from pellucid.errors import InputError
 from pellucid.files import read_tsv, write_tsv
 from pellucid.image.nifti import read_volume
 from pellucid.image.scaling import SCALINGS
@@ -150,22 +151,27 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
 
 
 def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Compare every two arms that are judged on one cohort, paired by participant."""
+    """Compare every two arms that are judged on one cohort, paired by participant.
+
+    Two that share too few participants have one row, whose `problem` says so.
+    """
     tables = []
     pairs = [
         (one, two) for one, two in combinations(judged_arms(spec), 2) if spec.arm(one).cohort == spec.arm(two).cohort
     ]
     for done, (one, two) in enumerate(pairs, start=1):
-        table = paired(
-            *(holdout_predictions(name, spec, folder) for name in (one, two)),
-            resamples=spec.analysis.bootstrap,
-            seed=derive_seed(spec.study.seed, "comparison"),
-        )
+        predicted = [holdout_predictions(name, spec, folder) for name in (one, two)]
+        seed = derive_seed(spec.study.seed, "comparison")
+        try:
+            table = paired(*predicted, resamples=spec.analysis.bootstrap, seed=seed).assign(problem="")
+        except InputError as error:  # too few subjects that both have judged
+            table = pd.DataFrame({"problem": [str(error)]})
         table.insert(0, "arm_one", one)
         table.insert(1, "arm_two", two)
         tables.append(table)
         progress(done, len(pairs), f"{one} and {two}")
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm_one", "arm_two", "metric"])
+    columns = ["arm_one", "arm_two", "metric", "problem"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
 def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:

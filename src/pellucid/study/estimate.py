@@ -1,0 +1,517 @@
+"""What a study will take before it runs: time, disk and memory, from a few seconds of its own work."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shutil
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from pellucid.cohort.draft import ARRAYS
+from pellucid.cohort.store import build_store
+from pellucid.files import read_json
+from pellucid.image.grid import Grid
+from pellucid.network.architectures import NETWORKS
+from pellucid.network.field_of_view import field_of_view
+from pellucid.network.files import DESCRIPTION, WEIGHTS, save_model
+from pellucid.network.info import ModelInfo
+from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
+from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
+from pellucid.simulate.people import Person, ms_people, pretraining_people
+from pellucid.simulate.settings import CohortSettings
+from pellucid.study.cohorts import GRIDS, cohort_index
+from pellucid.study.folder import RunFolder
+from pellucid.study.maps import explain_image, map_name, open_explainer, write_map
+from pellucid.study.run import study_tasks
+from pellucid.study.spec import Arm, Explain, Simulation, Spec
+from pellucid.study.tasks import Task
+from pellucid.training.fit import Scans, fit, logits
+from pellucid.training.settings import TrialSettings
+
+KINDS = ("simulate", "store", "train", "explain", "tables")
+"""The kinds of work; every task that is none of the first four counts among the tables."""
+
+_STEPS, _CALLS = 4, 3  # repeats after one warm-up
+_BEST_SHARE = 0.36
+_TABLE_SECONDS = {"lesions": 0.2, "regions": 0.1}  # a map
+_SMALL_SECONDS = 1.0  # any other table, the splits, a selection, or work that is not known here
+_NPY_HEADER = 128
+_TRIAL_BYTES, _REPORT_BYTES = 50_000, 10_000_000  # history, predictions, description; page and figures
+_FUSED, _LAYERWISE = 36, 760  # bytes a voxel that 64 channels see, in a training step (docs/performance.md)
+_AT_ONCE = 4  # scans that `fit` takes through the network together
+_LIBRARIES, _KERNELS = 370_000_000, 210_000_000  # bytes of a process before it works, and of what training loads
+_PREPARING = {"simulate": (370_000_000, 150_000_000, 950_000_000), "store": (150_000_000, 40_000_000, 230_000_000)}
+"""Bytes of a worker's libraries, of its work on any scan, and of what a scan of 1 mm adds: peaks that were measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSpeed:
+    """Seconds of a training step on a full batch and of a validation scan; bytes of a model, and of a step's memory."""
+
+    step: float
+    scan: float
+    model_bytes: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortSpeed:
+    """Seconds to simulate and to prepare one scan; bytes of a simulated scan's files, and of those there once."""
+
+    prepare: float
+    simulate: float = 0.0
+    scan_bytes: int = 0
+    once_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """What was measured, by name of arm and cohort; a map's seconds and bytes, 0 where none is wanted."""
+
+    arms: Mapping[str, ArmSpeed]
+    cohorts: Mapping[str, CohortSpeed]
+    map_seconds: float = 0.0
+    map_bytes: int = 0
+
+
+def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
+    """Measure what these tasks need: the arms' own networks, the cohorts' own scans, on the threads of this process.
+
+    Steps and maps are medians of a few after one to warm up. Arms alike are measured once. A simulated cohort is
+    measured on a patient and a control of its own voxel size, a dataset on its first scans.
+    """
+    grid = GRIDS[spec.preparation.grid]
+    asked = spec.explain if any(task.startswith("explain/") for task in tasks) else None
+    wanted = {*_second(tasks, "train"), *([asked.arm] if asked else [])}
+    known: dict[Any, ArmSpeed] = {}
+    arms = {}
+    for name in spec.training:
+        if name in wanted:
+            arm = spec.training[name]
+            alike = (arm.network, arm.channels, arm.settings.batch_size, arm.settings.precision, arm.settings.augment)
+            known[alike] = known.get(alike) or _measure_arm(arm, grid)
+            arms[name] = known[alike]
+    cohorts = {
+        name: _measure_cohort(name, spec, grid)
+        for name in spec.cohorts
+        if name in {*_second(tasks, "simulate"), *_second(tasks, "store")}
+    }
+    seconds, size = _measure_map(asked, spec, grid) if asked else (0.0, 0)
+    return Throughput(arms=arms, cohorts=cohorts, map_seconds=seconds, map_bytes=size)
+
+
+def _measure_arm(arm: Arm, grid: Grid) -> ArmSpeed:
+    """Time training steps as `fit` makes them, and validation as it validates."""
+    model = NETWORKS[arm.network](arm.channels, grid, seed=0)
+    view, batch = field_of_view(model), arm.settings.batch_size
+    scans = Scans(_image(grid)[None], np.ones(1, dtype=np.int64), view.stops)
+    ticks: list[float] = []
+    fit(
+        model,
+        scans,
+        {"train": np.zeros(batch * (_STEPS + 2), dtype=np.intp), "validation": np.zeros(1, dtype=np.intp)},
+        dataclasses.replace(arm.settings, max_epochs=1, learning_rate=1e-4),  # whatever the rate, no loss diverges
+        penalty=kernels_penalty,
+        progress=lambda done, of, what: ticks.append(time.perf_counter()),
+    )  # a tick after each step but the last, and one at the end of the epoch
+    rows = np.zeros(batch, dtype=np.intp)
+    seconds = _seconds(lambda: logits(model, scans, rows, batch_size=batch))
+    x = torch.from_numpy(scans.images[:, None])[..., : view.stops[0], : view.stops[1], : view.stops[2]]
+    bytes_a_voxel = (_FUSED if model.paths(x)["conv1"] == "fused" else _LAYERWISE) * arm.channels / 64
+    return ArmSpeed(
+        step=median(np.diff(ticks[:-1]).tolist()),
+        scan=seconds / batch,
+        model_bytes=sum(4 * weight.numel() for weight in model.parameters()),
+        memory_bytes=int(min(batch, _AT_ONCE) * math.prod(view.stops) * bytes_a_voxel),
+    )
+
+
+def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
+    """Return the seconds that it takes to make and write a map, and its bytes."""
+    arm = spec.training[asked.arm]
+    model: VolumeNetwork = NETWORKS[arm.network](arm.channels, grid, seed=0)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        save_model(folder, model, ModelInfo(modality="FLAIR", scaling=spec.preparation.scaling))
+        explainer = open_explainer(folder, method=asked.method, epsilon=asked.epsilon)
+        image, path = _image(grid), folder / "maps" / map_name("sub-01", asked.method)
+
+        def make() -> None:
+            explained = explain_image(explainer, image)
+            write_map(path, explainer, explained, source=folder / WEIGHTS, source_grid=grid)
+
+        return _seconds(make), _folder_bytes(path.parent)
+
+
+def _measure_cohort(name: str, spec: Spec, grid: Grid) -> CohortSpeed:
+    """Simulate a patient and a control as the cohort's are, if it is simulated, and prepare a few of its scans."""
+    cohort = spec.cohorts[name]
+    with TemporaryDirectory() as temporary:
+        root = Path(temporary) / "cohort"
+        simulated = _simulate_two(cohort.simulate, root) if cohort.simulate else (0.0, 0, 0)
+        rows = cohort_index(name, cohort, cohort.bids or root)
+        ticks = [time.perf_counter()]
+        build_store(
+            rows[rows["problem"].isna()].groupby("group").head(2).reset_index(drop=True),
+            Path(temporary) / "store",
+            grid,
+            scaling=spec.preparation.scaling,
+            positive=cohort.positive,
+            progress=lambda done, of, what: ticks.append(time.perf_counter()),
+        )
+    seconds = np.diff(ticks).tolist()
+    return CohortSpeed(
+        prepare=mean(seconds[1:] or seconds),
+        simulate=simulated[0],
+        scan_bytes=simulated[1],
+        once_bytes=simulated[2],
+    )
+
+
+def _simulate_two(settings: Simulation, root: Path) -> tuple[float, int, int]:
+    """Simulate two people; return the seconds a scan of the second, the bytes a scan, and those of files there once."""
+    two = dataclasses.replace(settings, patients=1, controls=1)
+    ticks: list[float] = []
+
+    def tick(done: int, of: int, what: str) -> None:
+        ticks.append(time.perf_counter())
+
+    if isinstance(two, CohortSettings):
+        simulate_cohort(root, two, progress=tick)
+    else:
+        simulate_pretraining(root, two, progress=tick)
+    visits = [len(person.ages) for person in _people(two)]
+    people = sum(
+        _folder_bytes(path) for pattern in ("sub-*", "derivatives/lesions/sub-*") for path in root.glob(pattern)
+    )
+    # The first tick comes before anybody; the first person waits for the anatomy, which is loaded once.
+    return (ticks[2] - ticks[1]) / visits[1], people // sum(visits), _folder_bytes(root) - people
+
+
+def _image(grid: Grid) -> npt.NDArray[np.float32]:
+    """Return noise in an ellipsoid as large as a brain, 0 around it: what scans cost to compute on and to compress."""
+    axes = np.ogrid[tuple(slice(-1.0, 1.0, n * 1j) for n in grid.shape)]
+    inside = sum((axis / 0.78) ** 2 for axis in axes) < 1.0
+    noise = np.random.default_rng(0).standard_normal(grid.shape, dtype=np.float32)
+    return np.where(inside, noise, np.float32(0.0))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Return the median seconds of a call, after one to warm up."""
+    seconds = []
+    for _ in range(_CALLS + 1):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds[1:])
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """What is left to do of a study, and what it takes.
+
+    Parameters
+    ----------
+    rows
+        One row of `KINDS` that has something left: work, tasks, seconds, seconds_at_most, disk_bytes.
+    disk_bytes
+        Free disk that is needed: what will lie there, and the images of the largest store once more, for they are
+        copied where a scan has to be left out.
+    memory_bytes
+        The peak, of all processes at work together; images of a store that the system keeps at hand do not count.
+    """
+
+    rows: pd.DataFrame
+    disk_bytes: int
+    memory_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """What is expected for all."""
+        return float(self.rows["seconds"].sum())
+
+    @property
+    def seconds_at_most(self) -> float:
+        """If no trial stops early."""
+        return float(self.rows["seconds_at_most"].sum())
+
+    def words(self, path: Path) -> str:
+        """Say it, and whether the disk at `path`, which need not exist yet, has room."""
+        if self.rows.empty:
+            return "Nothing is left to run."
+        free = free_bytes(path)
+        lines = [
+            f"{row['work']:9}{_count(row['tasks']):>10}{_span(row['seconds'], row['seconds_at_most']):>34}"
+            f"{_size(row['disk_bytes']):>9}"
+            for row in self.rows.to_dict("records")
+        ]
+        enough = "" if free >= self.disk_bytes else ": too little"
+        return "\n".join(
+            [
+                f"To run: about {_span(self.seconds, self.seconds_at_most)}, {_size(self.disk_bytes)} of disk, "
+                f"{_size(self.memory_bytes)} of memory",
+                *lines,
+                f"Free at {path}: {_size(free)}{enough}",
+            ]
+        )
+
+
+def estimate(
+    spec: Spec,
+    scans: Mapping[str, int],
+    *,
+    complete: Callable[[str], bool],
+    measure: Callable[[Spec, Collection[str]], Throughput] = measure,
+    folder: RunFolder | None = None,
+    workers: int = 1,
+) -> Estimate:
+    """Estimate what a study still takes, from what its own work takes here.
+
+    A trial of E epochs takes `E * (steps * step + validation scans * scan) + scans * scan` seconds. E is at most
+    `max_epochs`; what is expected of it says `expected_epochs`, or the mean of the arm's complete trials if there are
+    some. Where the record knows what tasks of the same arm or cohort took, or the same table, that counts instead.
+
+    Parameters
+    ----------
+    spec
+        The study.
+    scans
+        How many scans each dataset has, taken as one a participant; those of simulated cohorts are counted.
+    complete
+        Tells whether the task of a name is complete: it costs nothing.
+    measure
+        Measures what the tasks of these names need.
+    folder
+        An earlier run, for its record and its complete trials.
+    workers
+        Processes that simulate and prepare scans.
+    """
+    tasks = study_tasks(spec, folder or RunFolder(Path()))
+    left = [task for task in tasks if not complete(task.name)]
+    speed = measure(spec, [task.name for task in left])
+    sizes = {name: cohort_sizes(spec, name, scans) for name in spec.cohorts}
+    past = _Past.read(tasks, folder, complete) if folder else _Past({}, {})
+    costs = [(_kind(task.name), _cost(task.name, spec, sizes, speed, past, workers)) for task in left]
+    rows = [
+        {
+            "work": kind,
+            "tasks": sum(1 for other, _ in costs if other == kind),
+            "seconds": sum(cost.seconds for other, cost in costs if other == kind),
+            "seconds_at_most": sum(cost.at_most for other, cost in costs if other == kind),
+            "disk_bytes": sum(cost.disk for other, cost in costs if other == kind)
+            + (_REPORT_BYTES if kind == "tables" else 0),
+        }
+        for kind in KINDS
+        if any(other == kind for other, _ in costs)
+    ]
+    table = pd.DataFrame(rows, columns=["work", "tasks", "seconds", "seconds_at_most", "disk_bytes"])
+    return Estimate(
+        rows=table,
+        disk_bytes=int(table["disk_bytes"].sum()) + max((cost.twice for _, cost in costs), default=0),
+        memory_bytes=max((_memory(task.name, spec, speed, workers) for task in left), default=0),
+    )
+
+
+def expected_epochs(settings: TrialSettings) -> float:
+    """Return how many epochs a trial is expected to train for: `patience + 0.36 * (max_epochs - patience)`.
+
+    A trial stops `patience` epochs after its lowest validation loss. In the 40 trials whose epochs the paper's
+    notebooks print, that came after 35 (from scratch), 23 (fine-tuned), 51 (lesions filled) and 34 % (pre-training) of
+    the epochs that `max_epochs` leaves when `patience` is taken off: 36 % on average. A share of `max_epochs` alone
+    (29 to 54 % there) could be fewer epochs than patience allows.
+
+    >>> expected_epochs(TrialSettings(max_epochs=200, patience=15))
+    81.6
+    >>> expected_epochs(TrialSettings(max_epochs=2, patience=15))
+    2.0
+    """
+    patience = min(settings.patience, settings.max_epochs)
+    return patience + _BEST_SHARE * (settings.max_epochs - patience)
+
+
+class Sizes(NamedTuple):
+    """Scans of a cohort: all, and those of each role in one division."""
+
+    scans: int
+    train: int
+    validation: int
+    holdout: int
+
+
+def cohort_sizes(spec: Spec, name: str, scans: Mapping[str, int]) -> Sizes:
+    """Return how many scans a cohort has, and about how many have each role."""
+    simulate, how = spec.cohorts[name].simulate, spec.splits[name]
+    drawn = _people(simulate) if simulate else []
+    total = sum(len(person.ages) for person in drawn) if simulate else scans[name]
+    people = len(drawn) if simulate else total
+    crossed = how.scheme == "cross-validation"
+    held = round(people / how.folds) if crossed else _number(how.holdout, people)
+    validation = _number(how.validation, people - held)
+    each = total / max(people, 1)
+    holdout, validating = round(held * each), round(validation * each)
+    return Sizes(total, max(total - holdout - validating, 0), validating, holdout)
+
+
+def free_bytes(path: Path) -> int:
+    """Return the free bytes of the disk that holds `path`, or would hold it."""
+    return shutil.disk_usage(next(place for place in (path, *path.absolute().parents) if place.exists())).free
+
+
+class _Cost(NamedTuple):
+    """Seconds expected and at most, bytes that stay on disk, and bytes that lie there twice for a while."""
+
+    seconds: float = 0.0
+    at_most: float = 0.0
+    disk: int = 0
+    twice: int = 0
+
+
+class _Past(NamedTuple):
+    """Seconds of finished tasks by name, and epochs of complete trials by arm."""
+
+    seconds: dict[str, float]
+    epochs: dict[str, list[int]]
+
+    @classmethod
+    def read(cls, tasks: list[Task], folder: RunFolder, complete: Callable[[str], bool]) -> _Past:
+        """Read a run's record and the descriptions of its models."""
+        entries = read_json(folder.record)["tasks"] if folder.record.is_file() else {}
+        seconds = {name: entry["seconds"] for name, entry in entries.items() if _is_measured(entry)}
+        epochs: dict[str, list[int]] = {}
+        for task in tasks:
+            described = [path for path in task.outputs if path.name == DESCRIPTION and path.is_file()]
+            if _kind(task.name) == "train" and described and complete(task.name):
+                epochs.setdefault(_name(task.name), []).append(int(read_json(described[0])["trained"]["epochs"]))
+        return cls(seconds, epochs)
+
+    def mean_seconds(self, name: str) -> float | None:
+        """Return the mean of the tasks that share the first two parts of a task's name; None if there is none."""
+        alike = [seconds for other, seconds in self.seconds.items() if other.split("/")[:2] == name.split("/")[:2]]
+        return mean(alike) if alike else None
+
+
+def _is_measured(entry: dict[str, Any]) -> bool:
+    return entry.get("state") == "done" and "seconds" in entry
+
+
+def _cost(task: str, spec: Spec, sizes: dict[str, Sizes], speed: Throughput, past: _Past, workers: int) -> _Cost:
+    """Return what one task takes."""
+    kind, name, before = _kind(task), _name(task), past.mean_seconds(task)
+    if kind == "train" and name in spec.training:
+        return _train_cost(name, spec, sizes, speed, past, before)
+    if kind in ("simulate", "store"):
+        cohort, number = speed.cohorts[name], sizes[name].scans
+        one = cohort.simulate if kind == "simulate" else cohort.prepare
+        seconds = before if before is not None else number * one / min(workers, max(number, 1))
+        if kind == "simulate":
+            return _Cost(seconds, seconds, number * cohort.scan_bytes + cohort.once_bytes)
+        arrays = _array_bytes(number, GRIDS[spec.preparation.grid])
+        return _Cost(seconds, seconds, sum(arrays.values()), arrays["images"])
+    maps = _explained(spec, sizes)
+    if kind == "explain":
+        seconds = before if before is not None else maps * speed.map_seconds
+        return _Cost(seconds, seconds, maps * speed.map_bytes)
+    seconds = before if before is not None else max(_SMALL_SECONDS, maps * _TABLE_SECONDS.get(name, 0.0))
+    return _Cost(seconds, seconds)
+
+
+def _train_cost(
+    name: str, spec: Spec, sizes: dict[str, Sizes], speed: Throughput, past: _Past, before: float | None
+) -> _Cost:
+    """Return what one trial of an arm takes."""
+    arm, measured = spec.training[name], speed.arms[name]
+    size, most = sizes[arm.cohort], arm.settings.max_epochs
+    epochs = mean(past.epochs[name]) if name in past.epochs else expected_epochs(arm.settings)
+    disk = measured.model_bytes + _TRIAL_BYTES
+    if before is not None and name in past.epochs:
+        return _Cost(before, before * most / epochs, disk)
+    steps = math.ceil(size.train / arm.settings.batch_size)
+    epoch = steps * measured.step + size.validation * measured.scan
+    predictions = (size.train + size.validation + size.holdout) * measured.scan
+    return _Cost(epochs * epoch + predictions, most * epoch + predictions, disk)
+
+
+def _explained(spec: Spec, sizes: dict[str, Sizes]) -> int:
+    """Return how many maps there will be: one a held-out scan, hence one a scan in a cross-validation."""
+    if spec.explain is None:
+        return 0
+    cohort = spec.training[spec.explain.arm].cohort
+    crossed = spec.splits[cohort].scheme == "cross-validation"
+    return sizes[cohort].scans if crossed else sizes[cohort].holdout
+
+
+def _memory(task: str, spec: Spec, speed: Throughput, workers: int) -> int:
+    """Return the peak memory of all processes that a task runs in."""
+    kind, name = _kind(task), _name(task)
+    if kind in _PREPARING:
+        simulate = spec.cohorts[name].simulate
+        libraries, fixed, scan = _PREPARING[kind]
+        own = fixed + scan * (simulate.voxel_size if simulate else 1.0) ** -3
+        return int(_LIBRARIES + (own if workers == 1 else workers * (libraries + own)))
+    measured = speed.arms.get(name)
+    return _LIBRARIES + _KERNELS + (measured.memory_bytes if measured else 0)
+
+
+def _array_bytes(number: int, grid: Grid) -> dict[str, int]:
+    """Return the bytes of a store's arrays of `number` scans."""
+    voxels = number * math.prod(grid.shape)
+    return {name: voxels * np.dtype(kind).itemsize + _NPY_HEADER for name, kind in ARRAYS.items()}
+
+
+def _people(settings: Simulation) -> list[Person]:
+    return ms_people(settings) if isinstance(settings, CohortSettings) else pretraining_people(settings)
+
+
+def _number(size: float, people: int) -> int:
+    """Return what a share or a whole number of people means, as `pellucid.cohort.splits.split` takes it."""
+    return size if isinstance(size, int) else math.floor(size * people + 0.5)
+
+
+def _kind(task: str) -> str:
+    first = task.partition("/")[0]
+    return first if first in KINDS else "tables"
+
+
+def _name(task: str) -> str:
+    """Return the second part of a task's name: the arm, the cohort or the table."""
+    return [*task.split("/"), ""][1]
+
+
+def _second(tasks: Collection[str], kind: str) -> set[str]:
+    return {_name(task) for task in tasks if _kind(task) == kind}
+
+
+def _count(number: int) -> str:
+    return f"{number} task" if number == 1 else f"{number} tasks"
+
+
+def _span(seconds: float, at_most: float) -> str:
+    """Say two durations, once if they look alike: `40 min, at most 2 h 05 min`."""
+    expected, most = _duration(seconds), _duration(at_most)
+    return expected if expected == most else f"{expected}, at most {most}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(1, math.ceil(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{max(1, round(number / 1e6))} MB"

@@ -1,0 +1,277 @@
+"""What a study will take: the arithmetic with made-up speeds, the measuring against a small study that ran."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid.cohort.splits import ROLES
+from pellucid.files import read_tsv, write_json
+from pellucid.image.grid import Grid
+from pellucid.study import estimate as module
+from pellucid.study.estimate import (
+    ArmSpeed,
+    CohortSpeed,
+    Estimate,
+    Throughput,
+    cohort_sizes,
+    estimate,
+    expected_epochs,
+    free_bytes,
+    measure,
+)
+from pellucid.study.folder import RunFolder
+from pellucid.study.reading import parse_spec, read_spec
+from pellucid.study.run import study_tasks
+from pellucid.study.spec import Arm, Spec
+from pellucid.training.settings import TrialSettings
+
+TINY = Path(__file__).parent / "tiny.toml"
+
+PAPER = """
+[study]
+name = "paper"
+[cohorts.ms]
+bids = "data"
+modality = "FLAIR"
+positive = "MS"
+negative = "HC"
+[splits.ms]
+holdout = 23
+[training.scratch]
+cohort = "ms"
+trials = 10
+[explain]
+arm = "scratch"
+"""
+SCANS = {"ms": 147}  # 23 held out; 15 % of 124 are 19; 105 train, in 27 batches of 4
+
+EPOCH = 27 * 2.0 + 19 * 0.5  # seconds at the speeds below
+PREDICTIONS = 147 * 0.5
+
+SPEED = Throughput(
+    arms={"scratch": ArmSpeed(step=2.0, scan=0.5, model_bytes=1000, memory_bytes=70_000_000)},
+    cohorts={"ms": CohortSpeed(prepare=3.0)},
+    map_seconds=0.25,
+    map_bytes=700,
+)
+
+# On one cohort, hence of one size.
+TRIALS = ("models/finetuned/trial-00", "models/finetuned/trial-01", "models/scratch/trial-00")
+TRIAL_TASKS = tuple(name.replace("models", "train") for name in TRIALS)
+
+
+def paper(change: str = "", by: str = "") -> Spec:
+    return parse_spec(PAPER.replace(change, by) if change else PAPER, file=Path("/nowhere/study.toml"))
+
+
+def given(spec: Spec, tasks: Collection[str]) -> Throughput:
+    return SPEED
+
+
+def nothing(name: str) -> bool:
+    return False
+
+
+def of(found: Estimate, work: str) -> dict[str, Any]:
+    """Return the row of a kind of work."""
+    return dict(found.rows.set_index("work").loc[work])
+
+
+def test_training_is_steps_times_epochs_times_trials() -> None:
+    row = of(estimate(paper(), SCANS, complete=nothing, measure=given), "train")
+    assert row["tasks"] == 10
+    assert row["seconds"] == pytest.approx(10 * (81.6 * EPOCH + PREDICTIONS), rel=1e-12)
+    assert row["seconds_at_most"] == pytest.approx(10 * (200 * EPOCH + PREDICTIONS), rel=1e-12)
+    assert row["disk_bytes"] == 10 * (1000 + 50_000)
+
+
+def test_the_other_work_is_scans_times_seconds() -> None:
+    found = estimate(paper(), SCANS, complete=nothing, measure=given, workers=3)
+    assert of(found, "store")["seconds"] == pytest.approx(147 * 3.0 / 3)
+    explain = of(found, "explain")
+    assert (explain["seconds"], explain["disk_bytes"]) == (23 * 0.25, 23 * 700)
+    assert found.seconds == pytest.approx(found.rows["seconds"].sum())
+    assert found.seconds_at_most - found.seconds == pytest.approx(10 * (200 - 81.6) * EPOCH)
+
+
+def test_the_disk_holds_a_store_and_its_images_twice_while_it_is_built() -> None:
+    found = estimate(paper(), SCANS, complete=nothing, measure=given)
+    voxels = 147 * 96 * 114 * 96
+    assert of(found, "store")["disk_bytes"] == 6 * voxels + 3 * 128
+    assert found.disk_bytes == found.rows["disk_bytes"].sum() + 4 * voxels + 128
+
+
+def test_every_task_is_counted_once() -> None:
+    found = estimate(paper(), SCANS, complete=nothing, measure=given)
+    assert found.rows["tasks"].sum() == len(study_tasks(paper(), RunFolder(Path())))
+
+
+def test_complete_tasks_cost_nothing_and_are_not_measured() -> None:
+    asked: list[str] = []
+
+    def record(spec: Spec, tasks: Collection[str]) -> Throughput:
+        asked.extend(tasks)
+        return SPEED
+
+    found = estimate(paper(), SCANS, complete=lambda name: name != "train/scratch/trial-03", measure=record)
+    assert asked == ["train/scratch/trial-03"]
+    assert list(found.rows["work"]) == ["train"]
+    assert found.seconds == pytest.approx(81.6 * EPOCH + PREDICTIONS)
+
+    found = estimate(paper(), SCANS, complete=lambda name: True, measure=measure)
+    assert (found.seconds, found.disk_bytes, found.memory_bytes) == (0.0, 0, 0)
+    assert found.words(Path.cwd()) == "Nothing is left to run."
+
+
+def test_an_arm_that_resumes_knows_its_epochs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    done = ("train/scratch/trial-00", "train/scratch/trial-01")
+    for number, epochs in enumerate((30, 50)):
+        for name in ("history.tsv", "predictions.tsv", "model.safetensors"):
+            folder.trial("scratch", number).mkdir(parents=True, exist_ok=True)
+            (folder.trial("scratch", number) / name).touch()
+        write_json(folder.trial("scratch", number) / "model.json", {"trained": {"epochs": epochs}})
+    row = of(estimate(paper(), SCANS, complete=done.__contains__, measure=given, folder=folder), "train")
+    assert row["tasks"] == 8
+    assert row["seconds"] == pytest.approx(8 * (40 * EPOCH + PREDICTIONS))
+    assert row["seconds_at_most"] == pytest.approx(8 * (200 * EPOCH + PREDICTIONS))
+
+
+def test_an_arm_that_resumes_knows_its_seconds(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_json(folder.trial("scratch", 0) / "model.json", {"trained": {"epochs": 40}})
+    tasks = {
+        "train/scratch/trial-00": {"state": "done", "seconds": 600.0},
+        "train/scratch/trial-01": {"state": "failed", "seconds": 1.0},
+        "train/scratch/trial-02": {"state": "running"},
+        "store/ms": {"state": "done", "seconds": 77.0},
+    }
+    write_json(folder.record, {"tasks": tasks})
+    found = estimate(paper(), SCANS, complete="train/scratch/trial-00".__eq__, measure=given, folder=folder)
+    row = of(found, "train")
+    assert (row["seconds"], row["seconds_at_most"]) == (9 * 600.0, 9 * 600.0 * 200 / 40)
+    assert of(found, "store")["seconds"] == 77.0
+
+
+def test_each_fold_trains_and_everyone_gets_a_map() -> None:
+    spec = paper("holdout = 23", 'scheme = "cross-validation"\nfolds = 5')
+    assert cohort_sizes(spec, "ms", {"ms": 100}) == (100, 68, 12, 20)
+    found = estimate(spec, {"ms": 100}, complete=nothing, measure=given)
+    assert of(found, "train")["tasks"] == 50
+    assert of(found, "explain")["seconds"] == 100 * 0.25
+
+
+def test_the_epochs_expected_are_what_the_papers_trials_needed() -> None:
+    stopped = {  # the last epochs that the paper's notebooks print: max_epochs, patience, trials 0 to 9
+        "scratch": (200, 15, (96, 43, 100, 82, 113, 59, 74, 85, 76, 65)),
+        "fine-tuned": (200, 15, (56, 62, 55, 47, 52, 49, 67, 67, 58, 70)),
+        "lesions filled": (200, 15, (119, 88, 110, 92, 102, 130, 78, 136, 109, 125)),
+        "pre-training": (45, 10, (18, 23, 19, 21, 21, 20, 25, 26, 29, 18)),
+    }
+    shares = [(np.mean(epochs) - wait) / (most - wait) for most, wait, epochs in stopped.values()]
+    assert np.mean(shares) == pytest.approx(module._BEST_SHARE, abs=0.005)
+    for most, wait, epochs in stopped.values():
+        rule = expected_epochs(TrialSettings(max_epochs=most, patience=wait))
+        assert np.mean(epochs) / 1.5 < rule < np.mean(epochs) * 1.5
+
+
+@pytest.mark.parametrize(("most", "wait"), [(1, 15), (15, 15), (16, 15), (18, 8), (500, 1)])
+def test_the_epochs_expected_are_possible(most: int, wait: int) -> None:
+    assert min(most, wait) <= expected_epochs(TrialSettings(max_epochs=most, patience=wait)) <= most
+
+
+def test_memory_is_that_of_the_hungriest_work() -> None:
+    one, four = (estimate(paper(), SCANS, complete=nothing, measure=given, workers=n).memory_bytes for n in (1, 4))
+    assert one == 580_000_000 + 70_000_000  # training
+    assert four == 370_000_000 + 4 * 420_000_000  # four processes that prepare scans of 1 mm, and their parent
+
+
+def test_it_says_so_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "free_bytes", lambda path: 1_600_000_000)
+    found = estimate(paper(), SCANS, complete=nothing, measure=given)
+    lines = found.words(tmp_path / "run").splitlines()
+    assert lines[0] == "To run: about 14 h 44 min, at most 35 h 37 min, 1.6 GB of disk, 650 MB of memory"
+    assert lines[1].split() == ["store", "1", "task", "7", "min", "927", "MB"]
+    assert lines[-1] == f"Free at {tmp_path / 'run'}: 1.6 GB"
+    monkeypatch.setattr(module, "free_bytes", lambda path: 1_000_000_000)
+    assert found.words(tmp_path).endswith("1.0 GB: too little")
+
+
+def test_the_free_disk_of_a_folder_that_is_not_there_is_its_parents(tmp_path: Path) -> None:
+    assert free_bytes(tmp_path / "a" / "b") == pytest.approx(free_bytes(tmp_path), rel=0.2)
+
+
+@pytest.fixture(scope="module")
+def measured(undisturbed: Path) -> Estimate:
+    """The estimate of the tiny study as if nothing of it were there, really measured."""
+    return estimate(read_spec(TINY), {}, complete=nothing)
+
+
+def test_the_sizes_are_those_of_the_study_that_ran(undisturbed: Path) -> None:
+    spec, splits = read_spec(TINY), read_tsv(undisturbed / "splits.tsv")
+    for name in spec.cohorts:
+        table = read_tsv(undisturbed / "stores" / name / "table.tsv")
+        roles = splits[splits["cohort"] == name].set_index("participant_id")["role"]
+        counts = table["participant_id"].map(roles).value_counts()
+        found = cohort_sizes(spec, name, {})
+        assert found.scans == len(table)
+        assert [found.train, found.validation, found.holdout] == pytest.approx(
+            [counts.get(role, 0) for role in ROLES], abs=1
+        )
+
+
+def test_stores_take_the_bytes_that_were_foretold(undisturbed: Path, measured: Estimate) -> None:
+    assert of(measured, "store")["disk_bytes"] == total(undisturbed.glob("stores/*/*.npy"))
+
+
+def test_simulated_cohorts_take_about_the_bytes_that_were_foretold(undisturbed: Path, measured: Estimate) -> None:
+    there = total(undisturbed.glob("cohorts/**/*"))
+    assert of(measured, "simulate")["disk_bytes"] == pytest.approx(there, rel=0.25)
+
+
+def test_models_and_maps_take_about_the_bytes_that_were_foretold(undisturbed: Path, measured: Estimate) -> None:
+    assert of(measured, "explain")["disk_bytes"] == pytest.approx(total(undisturbed.glob("maps/**/*")), rel=0.5)
+    assert of(measured, "train")["disk_bytes"] < 20 * total(undisturbed.glob("models/*/*/*"))  # tiny: tables count
+
+
+def test_a_dataset_is_measured_on_its_own_scans(undisturbed: Path) -> None:
+    spec = paper('bids = "data"', f'bids = "{undisturbed / "cohorts" / "ms"}"')
+    found = measure(spec, ["store/ms"])
+    assert found.arms == {}
+    assert (found.cohorts["ms"].simulate, found.cohorts["ms"].scan_bytes) == (0.0, 0)
+    assert 0 < found.cohorts["ms"].prepare < 60
+
+
+def test_arms_alike_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[Arm] = []
+
+    def count(arm: Arm, grid: Grid) -> ArmSpeed:
+        measured.append(arm)
+        return SPEED.arms["scratch"]
+
+    monkeypatch.setattr(module, "_measure_arm", count)
+    spec = read_spec(TINY)
+    assert list(measure(spec, [f"train/{name}/trial-00" for name in spec.training]).arms) == list(spec.training)
+    assert len(measured) == 1
+
+
+@pytest.mark.slow
+def test_training_takes_about_the_seconds_that_were_foretold(undisturbed: Path) -> None:
+    # Trials on the same scans, the quickest epoch for each: the others may have waited for somebody else's work.
+    histories = [read_tsv(undisturbed / name / "history.tsv") for name in TRIALS]
+    took = sum(len(table) for table in histories) * min(float(table["seconds"].min()) for table in histories)
+    found = min(
+        (estimate(read_spec(TINY), {}, complete=lambda name: name not in TRIAL_TASKS) for _ in range(5)),
+        key=lambda one: one.seconds,
+    )
+    assert took / 4 < found.seconds < took * 4
+    assert found.seconds_at_most == pytest.approx(found.seconds)  # two epochs are too few to stop early
+
+
+def total(paths: Any) -> int:
+    return sum(path.stat().st_size for path in paths if path.is_file())
