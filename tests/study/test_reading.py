@@ -30,6 +30,38 @@ def test_the_shipped_demo_is_whole() -> None:
     assert (spec.explain.arm, spec.explain.method, spec.explain.epsilon) == ("finetuned", "lrp-epsilon", 0.001)
 
 
+@pytest.mark.parametrize("name", ["demo", "eitel2019", "revised"])
+def test_what_ships_is_read_and_reads_back_equal(name: str) -> None:
+    spec = read_spec(find_spec(name))
+    assert spec.study.name == name
+    assert parse_spec(spec.to_toml(), file=Path("/elsewhere/study.toml")) == spec
+
+
+def test_the_paper_s_study_has_its_sizes_and_settings() -> None:
+    spec = read_spec(find_spec("eitel2019"))
+    assert {spec.trial_count(name) for name in ("pretraining", "scratch", "finetuned", "lesion-filled")} == {10}
+    assert (spec.splits["ms"].holdout, spec.splits["ms"].validation, spec.splits["ms"].stratify) == (23, 19, ())
+    table = {name: arm.settings for name, arm in spec.training.items()}  # FACTS 1.2
+    for name, rate, decay, batch, epochs, patience, augment in (
+        ("pretraining", 1e-3, 0.0, 8, 45, 10, False),
+        ("scratch", 5e-4, 2e-3, 4, 200, 15, True),
+        ("finetuned", 5e-4, 2e-3, 4, 200, 15, True),
+        ("lesion-filled", 8e-4, 2e-3, 4, 200, 15, True),
+    ):
+        found = table[name]
+        assert (found.learning_rate, found.decay, found.batch_size) == (rate, decay, batch)
+        assert (found.max_epochs, found.patience, found.augment, found.l2) == (epochs, patience, augment, 0.01)
+        assert found.checkpoint == "validation-accuracy"
+
+
+def test_the_revised_study_never_selects_on_who_is_judged() -> None:
+    spec = read_spec(find_spec("revised"))
+    assert spec.explain is not None
+    assert spec.explain.choose == "validation-loss"
+    assert spec.splits["ms"].scheme == "cross-validation"
+    assert {arm.settings.checkpoint for arm in spec.training.values()} == {"validation-loss"}
+
+
 def test_defaults_are_filled_in() -> None:
     spec = parse(TINY)
     ms, first = spec.cohorts["ms"], spec.cohorts["pretraining"]
