@@ -106,6 +106,34 @@ def test_the_disk_holds_a_store_and_its_images_twice_while_it_is_built() -> None
     assert found.disk_bytes == found.rows["disk_bytes"].sum() + 4 * voxels + 128
 
 
+def test_filled_stores_baselines_and_arms_that_are_not_trained_have_their_costs() -> None:
+    more = """
+[training.filled]
+cohort = "ms"
+images = "lesion-filled"
+fit = false
+[baselines.voxels]
+cohort = "ms"
+kind = "svm-image"
+[baselines.load]
+cohort = "ms"
+kind = "svm-lesion-load"
+"""
+    speed = Throughput(
+        arms=SPEED.arms | {"filled": ArmSpeed(step=9.0, scan=0.5, model_bytes=10, memory_bytes=1)},
+        cohorts=SPEED.cohorts | {"ms_filled": CohortSpeed(prepare=7.0)},
+        map_seconds=SPEED.map_seconds,
+        map_bytes=SPEED.map_bytes,
+    )
+    spec = parse_spec(PAPER + more, file=Path("/nowhere/study.toml"))
+    plain = estimate(paper(), SCANS, complete=nothing, measure=given)
+    found = estimate(spec, SCANS, complete=nothing, measure=lambda *_: speed)
+    assert of(found, "store")["seconds"] == pytest.approx(147 * (3.0 + 7.0))
+    assert of(found, "train")["seconds"] - of(plain, "train")["seconds"] == pytest.approx((147 + 19) * 0.5)
+    assert of(found, "baseline")["seconds"] == pytest.approx(147 * 0.2 + 1.0)
+    assert of(found, "baseline")["tasks"] == 2
+
+
 def test_every_task_is_counted_once() -> None:
     found = estimate(paper(), SCANS, complete=nothing, measure=given)
     assert found.rows["tasks"].sum() == len(study_tasks(paper(), RunFolder(Path())))

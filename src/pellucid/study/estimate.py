@@ -39,12 +39,13 @@ from pellucid.study.tasks import Task
 from pellucid.training.fit import Scans, fit, logits
 from pellucid.training.settings import TrialSettings
 
-KINDS = ("simulate", "store", "train", "explain", "tables")
-"""The kinds of work; every task that is none of the first four counts among the tables."""
+KINDS = ("simulate", "store", "train", "baseline", "explain", "tables")
+"""The kinds of work; every task that is none of the others counts among the tables."""
 
 _STEPS, _CALLS = 4, 3  # repeats after one warm-up
 _BEST_SHARE = 0.36
 _TABLE_SECONDS = {"lesions": 0.2, "regions": 0.1}  # a map
+_BASELINE_SECONDS = {"svm-image": 0.2}  # a scan: 16 to 26 s for 124 of them on one thread
 _SMALL_SECONDS = 1.0  # any other table, the splits, a selection, or work that is not known here
 _NPY_HEADER = 128
 _TRIAL_BYTES, _REPORT_BYTES = 50_000, 10_000_000  # history, predictions, description; page and figures
@@ -102,11 +103,11 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
             alike = (arm.network, arm.channels, arm.settings.batch_size, arm.settings.precision, arm.settings.augment)
             known[alike] = known.get(alike) or _measure_arm(arm, grid)
             arms[name] = known[alike]
-    cohorts = {
-        name: _measure_cohort(name, spec, grid)
-        for name in spec.cohorts
-        if name in {*_second(tasks, "simulate"), *_second(tasks, "store")}
-    }
+    cohorts: dict[str, CohortSpeed] = {}
+    for name in spec.cohorts:
+        wanted_stores = [store for store in _second(tasks, "store") if _cohort_of(store) == name]
+        if wanted_stores or name in _second(tasks, "simulate"):
+            cohorts |= _measure_cohort(name, wanted_stores, spec, grid)
     seconds, size = _measure_map(asked, spec, grid) if asked else (0.0, 0)
     return Throughput(arms=arms, cohorts=cohorts, map_seconds=seconds, map_bytes=size)
 
@@ -154,29 +155,38 @@ def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
         return _seconds(make), _folder_bytes(path.parent)
 
 
-def _measure_cohort(name: str, spec: Spec, grid: Grid) -> CohortSpeed:
-    """Simulate a patient and a control as the cohort's are, if it is simulated, and prepare a few of its scans."""
+def _measure_cohort(name: str, stores: list[str], spec: Spec, grid: Grid) -> dict[str, CohortSpeed]:
+    """Simulate a patient and a control as the cohort's are, if it is simulated, and prepare a few of its scans.
+
+    Returns the cohort's speed by its name, and by the name of its lesion-filled store, if that is among `stores`.
+    """
     cohort = spec.cohorts[name]
     with TemporaryDirectory() as temporary:
         root = Path(temporary) / "cohort"
         simulated = _simulate_two(cohort.simulate, root) if cohort.simulate else (0.0, 0, 0)
         rows = cohort_index(name, cohort, cohort.bids or root)
-        ticks = [time.perf_counter()]
-        build_store(
-            rows[rows["problem"].isna()].groupby("group").head(2).reset_index(drop=True),
-            Path(temporary) / "store",
-            grid,
-            scaling=spec.preparation.scaling,
-            positive=cohort.positive,
-            progress=lambda done, of, what: ticks.append(time.perf_counter()),
-        )
-    seconds = np.diff(ticks).tolist()
-    return CohortSpeed(
-        prepare=mean(seconds[1:] or seconds),
-        simulate=simulated[0],
-        scan_bytes=simulated[1],
-        once_bytes=simulated[2],
-    )
+        some = rows[rows["problem"].isna()].groupby("group").head(2).reset_index(drop=True)
+        found = {}
+        for store in {name, *stores}:
+            ticks = [time.perf_counter()]
+            build_store(
+                some,
+                Path(temporary) / "stores" / store,
+                grid,
+                scaling=spec.preparation.scaling,
+                resampling=spec.preparation.resampling,
+                positive=cohort.positive,
+                filling=None if store == name else spec.preparation.filling,
+                progress=lambda done, of, what, ticks=ticks: ticks.append(time.perf_counter()),  # type: ignore[misc]
+            )
+            seconds = np.diff(ticks).tolist()
+            found[store] = CohortSpeed(
+                prepare=mean(seconds[1:] or seconds),
+                simulate=simulated[0],
+                scan_bytes=simulated[1],
+                once_bytes=simulated[2],
+            )
+    return found
 
 
 def _simulate_two(settings: Simulation, root: Path) -> tuple[float, int, int]:
@@ -415,13 +425,18 @@ def _cost(task: str, spec: Spec, sizes: dict[str, Sizes], speed: Throughput, pas
     if kind == "train" and name in spec.training:
         return _train_cost(name, spec, sizes, speed, past, before)
     if kind in ("simulate", "store"):
-        cohort, number = speed.cohorts[name], sizes[name].scans
+        cohort, number = speed.cohorts[name], sizes[_cohort_of(name)].scans
         one = cohort.simulate if kind == "simulate" else cohort.prepare
         seconds = before if before is not None else number * one / min(workers, max(number, 1))
         if kind == "simulate":
             return _Cost(seconds, seconds, number * cohort.scan_bytes + cohort.once_bytes)
         arrays = _array_bytes(number, GRIDS[spec.preparation.grid])
         return _Cost(seconds, seconds, sum(arrays.values()), arrays["images"])
+    if kind == "baseline":
+        baseline = spec.baselines[name]
+        each = _BASELINE_SECONDS.get(baseline.settings.kind, 0.0) * sizes[baseline.cohort].scans
+        seconds = before if before is not None else max(_SMALL_SECONDS, each)
+        return _Cost(seconds, seconds, _TRIAL_BYTES)
     maps = _explained(spec, sizes)
     if kind == "explain":
         seconds = before if before is not None else maps * speed.map_seconds
@@ -438,6 +453,9 @@ def _train_cost(
     size, most = sizes[arm.cohort], arm.settings.max_epochs
     epochs = mean(past.epochs[name]) if name in past.epochs else expected_epochs(arm.settings)
     disk = measured.model_bytes + _TRIAL_BYTES
+    if not arm.fit:
+        once = (size.train + 2 * size.validation + size.holdout) * measured.scan
+        return _Cost(once, once, disk)
     if before is not None and name in past.epochs:
         return _Cost(before, before * most / epochs, disk)
     steps = math.ceil(size.train / arm.settings.batch_size)
@@ -459,7 +477,7 @@ def _memory(task: str, spec: Spec, speed: Throughput, workers: int) -> int:
     """Return the peak memory of all processes that a task runs in."""
     kind, name = _kind(task), _name(task)
     if kind in _PREPARING:
-        simulate = spec.cohorts[name].simulate
+        simulate = spec.cohorts[_cohort_of(name)].simulate
         libraries, fixed, scan = _PREPARING[kind]
         own = fixed + scan * (simulate.voxel_size if simulate else 1.0) ** -3
         return int(_LIBRARIES + (own if workers == 1 else workers * (libraries + own)))
@@ -490,6 +508,11 @@ def _kind(task: str) -> str:
 def _name(task: str) -> str:
     """Return the second part of a task's name: the arm, the cohort or the table."""
     return [*task.split("/"), ""][1]
+
+
+def _cohort_of(store: str) -> str:
+    """Return the cohort of a store, which may be the one with lesions filled."""
+    return store.removesuffix("_filled")
 
 
 def _second(tasks: Collection[str], kind: str) -> set[str]:
