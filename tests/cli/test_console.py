@@ -81,3 +81,31 @@ def test_a_terminal_gets_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "epoch [1]" in shown
     assert "done in 2.0 s" in shown
     assert "report" in shown
+
+
+def test_tasks_that_run_at_once_have_a_bar_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(
+        console, "errors", lambda: Console(file=stream, force_terminal=True, width=120, highlight=False)
+    )
+    with console.Bars() as bars:
+        first, second = bars.begin(task("train/a"), 1, 3), bars.begin(task("train/b"), 2, 3)
+        first(3, 10, "")
+        second(4, 10, "")
+        bars.end(Result(task=task("train/a"), state="failed", fresh=True, error="no", attempts=3), 1, 3)
+        stream.truncate(0)
+        second(5, 10, "")
+        time.sleep(0.3)  # bars are drawn ten times a second
+        alone = stream.getvalue()
+        bars.end(Result(task=task("train/b"), state="done", fresh=True, seconds=2.0), 2, 3)
+        bars.end(Result(task=task("train/c"), state="done", fresh=False), 3, 3)
+    assert "[2/3] train/b" in alone
+    assert "5/10" in alone
+    assert "3/10" not in alone
+    assert "there already" in stream.getvalue()
+
+
+def test_a_failure_tells_how_often_it_was_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.Bars() as bars:
+        bars.end(Result(task=task("a"), state="failed", fresh=True, error="no", attempts=3), 1, 1)
+    assert capsys.readouterr().err == "[1/1] a: failed: no (tried 3 times)\n"

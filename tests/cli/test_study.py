@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from pellucid.files import read_json, read_tsv, write_tsv
+from pellucid.study.tasks import Progress, Task
 
 SPEC = """
 [study]
@@ -154,12 +156,61 @@ def test_a_wrong_specification_is_2(old: str, new: str, words: str, spec: Path, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--cluster", "slum"), "Give local, slurm or a scheduler's address"),
+        (("--cluster", "tcp://127.0.0.1:9", "--workers", 2), "--workers: has no meaning with --cluster tcp"),
+        (("--cluster", "slurm"), "pip install 'pellucid[slurm]'"),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_is_2(
+    options: tuple[object, ...], words: str, spec: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
+    shown = pellucid("study", "run", spec, "--out", tmp_path / "run", *options)
+    assert shown.code == 2
+    assert words in shown.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_out_that_is_a_file_is_2(spec: Path, tmp_path: Path, pellucid) -> None:
     (tmp_path / "file").write_text("precious")
     shown = pellucid("study", "run", spec, "--out", tmp_path / "file")
     assert shown.code == 2
     assert "Traceback" not in shown.err
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_study_on_a_local_cluster_tells_what_fails_and_how_often(
+    spec: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tasks(*arguments: object, **options: object) -> list[Task]:
+        assert options.get("workers", 1) == 1  # Dask's workers may have no processes of their own
+
+        def bug(_: Progress) -> None:
+            raise IndexError("a bug")
+
+        def write(progress: Progress) -> None:
+            (tmp_path / "run" / "b").write_text("b")
+
+        return [
+            Task(name="a", outputs=(tmp_path / "run" / "a",), needs=(), run=bug),
+            Task(name="b", outputs=(tmp_path / "run" / "b",), needs=(), run=write),
+        ]
+
+    monkeypatch.setattr("pellucid.study.run.study_tasks", tasks)
+    monkeypatch.setattr("pellucid.cli.report.write_report", lambda folder: folder / "report.html")
+    shown = pellucid("study", "run", spec, "--out", tmp_path / "run", "--cluster", "local", "--workers", 2)
+    assert shown.code == 1
+    assert "failed: a: IndexError: a bug (tried 3 times)" in shown.err
+    assert "1 of 2 tasks are not done" in shown.err
+    record = read_json(tmp_path / "run" / "record.json")
+    assert record["tasks"]["a"]["attempts"] == 3
+    assert "attempts" not in record["tasks"]["b"]
+    assert record["state"] == "incomplete"
+    status = pellucid("study", "status", spec, "--out", tmp_path / "run")
+    assert "failed    a IndexError: a bug (tried 3 times)" in status.out
 
 
 def test_ctrl_c_says_how_to_go_on(spec: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,16 @@ def test_the_revised_study_never_selects_on_who_is_judged() -> None:
     assert {arm.settings.checkpoint for arm in spec.training.values()} == {"validation-loss"}
 
 
+def test_where_a_study_runs_is_not_what_it_is() -> None:
+    slurm = '\n[cluster]\nqueue = "long"\nmemory = "16GB"\nwalltime = "08:00:00"\ncores = 4\nworkers = 10\n'
+    spec = parse(TINY + slurm)
+    assert spec.cluster is not None
+    assert (spec.cluster.queue, spec.cluster.workers, spec.cluster.directives) == ("long", 10, ())
+    assert parse(TINY).differences(spec) == []
+    with pytest.raises(InputError, match=r"line \d+: unknown key `cluster.que`"):
+        parse(TINY + slurm.replace("queue", "que").replace("que =", "queue = 'x'\nque ="))
+
+
 def test_defaults_are_filled_in() -> None:
     spec = parse(TINY)
     ms, first = spec.cohorts["ms"], spec.cohorts["pretraining"]

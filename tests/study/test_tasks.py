@@ -159,3 +159,29 @@ def test_problems_outlive_the_run_that_found_them(tmp_path: Path) -> None:
         (result,) = go(tasks)[0]
         assert result.problems == (problem,)
         assert result.fresh is fresh
+
+
+@pytest.mark.parametrize(
+    ("failures", "raised", "state", "attempts", "trouble"),
+    [
+        (0, bug, "done", 1, ""),
+        (2, bug, "done", 3, " (tried 3 times)"),
+        (9, bug, "failed", 3, "IndexError: a bug (tried 3 times)"),
+        (9, fail, "failed", 1, "scan.nii: is broken. Mend it."),
+    ],
+)
+def test_accidents_are_tried_again_and_what_the_user_has_to_mend_is_not(
+    failures: int, raised: Callable[[], None], state: str, attempts: int, trouble: str, tmp_path: Path
+) -> None:
+    tries: list[int] = []
+
+    def run() -> None:
+        tries.append(1)
+        if len(tries) <= failures:
+            raised()
+
+    (result,), log, notes = go([make(tmp_path, "a", run=run)])
+    assert (result.state, result.attempts, result.trouble) == (state, attempts, trouble)
+    assert len(tries) == attempts
+    assert log.begun == ["1/1 a"]
+    assert notes[1:] == [result]

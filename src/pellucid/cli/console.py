@@ -73,12 +73,12 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 class Bars:
-    """A bar a step on a terminal, plain lines elsewhere. Watches a study's tasks, or one loop by `step`."""
+    """A bar for all that runs on a terminal, plain lines elsewhere. Watches a study's tasks, or one loop by `step`."""
 
     def __init__(self) -> None:
         self._console = errors()
         self._progress: Progress | None = None
-        self._bar: TaskID | None = None
+        self._bars: dict[str, TaskID] = {}  # by label; several where tasks run at once
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -98,7 +98,7 @@ class Bars:
         """Show one step from its start to its end; yields what to call as it goes."""
         start = time.perf_counter()
         yield self._open(label)
-        self._close(f"{label}: done in {duration(time.perf_counter() - start)}")
+        self._close(label, f"done in {duration(time.perf_counter() - start)}")
 
     def begin(self, task: Task, number: int, total: int) -> Report:
         """Show that a task of a study starts."""
@@ -108,19 +108,19 @@ class Bars:
         """Show what became of a task."""
         label = f"[{number}/{total}] {result.task.name}"
         if result.state != "done":
-            self._close(f"{label}: {result.state}: {result.error}", style="bold red")
+            self._close(label, f"{result.state}: {result.trouble}", style="bold red")
         else:
-            self._close(f"{label}: " + (f"done in {duration(result.seconds)}" if result.fresh else "there already"))
+            self._close(label, f"done in {duration(result.seconds)}" if result.fresh else "there already")
         for problem in result.problems:
-            self._close(f"  left out: {problem.subject}: {problem.message}", style="red")
+            self._console.print(f"  left out: {problem.subject}: {problem.message}", style="red", markup=False)
 
     def _open(self, label: str) -> Report:
         """Show that something starts; return what to call as it goes."""
         progress = self._progress
         if progress is None:
             return self._open_lines(label)
-        # One bar at a time: a terminal shows no more rows than it has, and would hide the one that moves.
-        self._bar = bar = progress.add_task(label.replace("[", r"\["), total=None, what="")
+        # Bars of what runs now only: a terminal shows no more rows than it has, and would hide those that move.
+        self._bars[label] = bar = progress.add_task(label.replace("[", r"\["), total=None, what="")
 
         def report(done: int, total: int, what: str) -> None:
             progress.update(bar, completed=done, total=total, what=what.replace("[", r"\["))
@@ -139,12 +139,11 @@ class Bars:
 
         return report
 
-    def _close(self, text: str, *, style: str | None = None) -> None:
+    def _close(self, label: str, text: str, *, style: str | None = None) -> None:
         """Take the bar away, if there is one, and leave a line in its place."""
-        if self._progress and self._bar is not None:
-            self._progress.remove_task(self._bar)
-            self._bar = None
-        self._console.print(text, style=style, markup=False)
+        if self._progress and label in self._bars:
+            self._progress.remove_task(self._bars.pop(label))
+        self._console.print(f"{label}: {text}", style=style, markup=False)
 
 
 def duration(seconds: float) -> str:

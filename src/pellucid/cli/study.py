@@ -22,19 +22,30 @@ SpecArgument = Annotated[
     str, typer.Argument(metavar="STUDY.toml", help="A specification, or the name of a shipped one.")
 ]
 OutOption = Annotated[Path | None, typer.Option(help="The run directory; runs/NAME if not given.")]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE",
+        help="Run tasks at once on Dask: `local` (--workers processes share the cores), `slurm`, or a scheduler's "
+        "address, tcp://host:port. In this process if not given.",
+    ),
+]
 
 
 @app.command("run", epilog="Example: pellucid study run mystudy.toml --out runs/mystudy")
-def run_command(study: SpecArgument, *, out: OutOption = None, workers: Workers = None) -> None:
+def run_command(
+    study: SpecArgument, *, out: OutOption = None, workers: Workers = None, cluster: ClusterOption = None
+) -> None:
     """Run a study; what is complete already is not run again, and a stopped run goes on."""
-    run(study, out=out, workers=workers)
+    run(study, out=out, workers=workers, cluster=cluster)
 
 
 @app.command("check", epilog="Example: pellucid study check mystudy.toml")
 def check(study: SpecArgument, *, out: OutOption = None) -> None:
-    """Check a specification and its data before anything runs, and say what would run."""
+    """Check a specification and its data before anything runs; say what would run, how long, and what it needs."""
+    from pellucid.study.estimate import estimate
     from pellucid.study.folder import RunFolder
-    from pellucid.study.run import check_study, study_tasks
+    from pellucid.study.run import check_study, claimed, study_tasks
 
     path, spec = _read(study)
     scans = check_study(spec)
@@ -45,7 +56,15 @@ def check(study: SpecArgument, *, out: OutOption = None) -> None:
     for name, arm in spec.training.items():
         start = f"from {arm.start_from}" if arm.start_from else "from random weights"
         console.say(f"arm {name}: {console.count(arm.trials, 'trial')} on {arm.cohort}, {start}")
-    console.say(f"{len(study_tasks(spec, RunFolder(folder)))} tasks; run directory {folder}")
+    for name, baseline in spec.baselines.items():
+        console.say(f"baseline {name}: {baseline.settings.kind} on {baseline.cohort}")
+    run_folder = RunFolder(folder.resolve())
+    tasks = study_tasks(spec, run_folder)
+    done = {task.name for task in tasks if task.complete} if claimed(spec, run_folder) else set()
+    console.say(f"{len(tasks)} tasks, {len(done)} of them complete; run directory {folder}")
+    console.say("measuring this machine ...")
+    expected = estimate(spec, scans, complete=done.__contains__, folder=run_folder, workers=worker_count(None))
+    console.say(expected.words(folder))
     console.say(f"{path}: nothing wrong was found")
 
 
@@ -69,24 +88,36 @@ def status(study: SpecArgument, *, out: OutOption = None) -> None:
         # What runs now and what was killed look alike here: neither has said that it ended.
         state = "begun" if state == "running" else "waiting" if state == "done" else state
         note = entry.get("error", "") if state in ("failed", "blocked") else ""
+        tried = f"(tried {entry['attempts']} times)" if "attempts" in entry else ""
         seconds = console.duration(entry["seconds"]) if state == "complete" and "seconds" in entry else ""
-        console.say(f"{state:9} {task.name} {note or seconds}".rstrip())
+        console.say(" ".join(part for part in (f"{state:9}", task.name, note or seconds, tried) if part))
         for problem in entry.get("problems", []):
             console.say(f"          left out: {problem['subject']}: {problem['message']}")
     console.say(f"{sum(task.complete for task in tasks)} of {len(tasks)} tasks are complete")
 
 
-def run(study: str, *, out: Path | None, workers: int | None) -> None:
+def run(study: str, *, out: Path | None, workers: int | None, cluster: str | None = None) -> None:
     """Run a study and its report; exit 1 if a task failed or a subject was left out."""
     from pellucid.cli.report import write_report
+    from pellucid.errors import InputError
     from pellucid.study.run import run_study
 
+    if workers is not None and cluster not in (None, "local"):
+        raise InputError("--workers", f"has no meaning with --cluster {cluster}", "Leave it out")
     _, spec = _read(study)
     folder = _folder(spec, out)
     command = ["pellucid", *sys.argv[1:]]
     try:
         with console.Bars() as bars:
-            results = run_study(spec, folder, watcher=bars, workers=worker_count(workers), command=command)
+            results = run_study(
+                spec,
+                folder,
+                watcher=bars,
+                workers=worker_count(workers),
+                command=command,
+                cluster=cluster,
+                settings=spec.cluster,
+            )
     except KeyboardInterrupt:
         console.warn("stopped; the same command goes on from here")
         raise typer.Exit(INTERRUPTED) from None
@@ -96,7 +127,7 @@ def run(study: str, *, out: Path | None, workers: int | None) -> None:
         console.warn(f"left out: {problem.subject}: {problem.message}")
     for result in open_tasks:
         if result.state == "failed":
-            console.warn(f"failed: {result.task.name}: {result.error}")
+            console.warn(f"failed: {result.task.name}: {result.trouble}")
     with console.Bars() as bars, bars.step("report"):
         page = write_report(folder)  # of a run with failures too: the page names them
     console.say(f"run directory: {folder}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pellucid.errors import InputError
+from pellucid.study.cluster import ClusterSettings
 from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
 from pellucid.study.problems import Problems, with_lines
 from pellucid.study.seeds import derive_seed
@@ -106,6 +107,7 @@ def _read(table: dict[str, Any], *, file: Path) -> Spec:
         "baselines", lambda _, inner, key: _read_arm(Baseline, BaselineSettings, inner, file=file, key=key)
     )
     explain = one(Explain, "explain") if "explain" in sections else None
+    cluster = one(ClusterSettings, "cluster") if "cluster" in sections else None
     problems.raise_any()
     assert study is not None
     assert preparation is not None
@@ -119,6 +121,7 @@ def _read(table: dict[str, Any], *, file: Path) -> Spec:
         baselines=baselines,
         explain=explain,
         analysis=analysis,
+        cluster=cluster,
     )
     _check_names(spec, file=file)
     return spec

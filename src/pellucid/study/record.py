@@ -76,6 +76,8 @@ class Record:
             entry["finished"] = now()
             if event.fresh:
                 entry["seconds"] = round(event.seconds, 3)
+            if event.attempts > 1:
+                entry["attempts"] = event.attempts
             if event.error:
                 entry["error"] = event.error
             if event.trace:

@@ -10,6 +10,8 @@ from pellucid.atlas.find import find_atlas
 from pellucid.errors import InputError
 from pellucid.explain.api import methods
 from pellucid.files import write_text
+from pellucid.study.baselines import baseline_tasks
+from pellucid.study.cluster import ClusterSettings, check_cluster, execute_on, open_pool
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
 from pellucid.study.explaining import explain_tasks
 from pellucid.study.folder import RunFolder
@@ -31,6 +33,7 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
         [
             *cohort_tasks(spec, folder, workers=workers),
             *trial_tasks(spec, folder),
+            *baseline_tasks(spec, folder),
             *explain_tasks(spec, folder),
             *table_tasks(spec, folder),
         ]
@@ -54,7 +57,16 @@ def check_study(spec: Spec) -> dict[str, int]:
     return {name: len(rows) for name, rows in check_cohorts(spec).items()}
 
 
-def run_study(spec: Spec, out: Path, *, watcher: Watcher, command: Sequence[str], workers: int = 1) -> list[Result]:
+def run_study(
+    spec: Spec,
+    out: Path,
+    *,
+    watcher: Watcher,
+    command: Sequence[str],
+    workers: int = 1,
+    cluster: str | None = None,
+    settings: ClusterSettings | None = None,
+) -> list[Result]:
     """Run what is not complete of a study in the directory `out`; return what became of each task.
 
     A run that was killed at any moment goes on where it stopped and ends with the same numbers.
@@ -70,14 +82,22 @@ def run_study(spec: Spec, out: Path, *, watcher: Watcher, command: Sequence[str]
     command
         What the user typed, for the record.
     workers
-        Processes that simulate and prepare scans. Training uses PyTorch's threads.
+        Processes that simulate and prepare scans, while training uses PyTorch's threads; with a local cluster the
+        processes that run tasks, which share the cores.
+    cluster
+        Where tasks run: in this process if not given, or as in `cluster.open_pool`.
+    settings
+        What to ask Slurm for.
 
     Raises
     ------
     InputError
-        If the directory holds something else or a run of another specification, or another process runs there.
+        If the directory holds something else or a run of another specification, another process runs there, or the
+        cluster cannot be used.
     """
     check_study(spec)
+    if cluster is not None:
+        check_cluster(cluster, settings)
     folder = RunFolder(out.resolve())
     claimed(spec, folder)  # before anything is written there
     folder.root.mkdir(parents=True, exist_ok=True)
@@ -88,7 +108,14 @@ def run_study(spec: Spec, out: Path, *, watcher: Watcher, command: Sequence[str]
         record = Record(folder.record, study=spec.study.name, seed=spec.study.seed)
         record.begin(list(command))
         try:
-            results = execute(study_tasks(spec, folder, workers=workers), watcher=watcher, note=record.note)
+            # Dask's workers may have no processes of their own.
+            tasks = study_tasks(spec, folder, workers=workers if cluster is None else 1)
+            if cluster is None or all(task.complete for task in tasks):
+                results = execute(tasks, watcher=watcher, note=record.note)
+            else:
+                with open_pool(cluster, workers=workers, settings=settings) as pool:
+                    results = execute_on(pool, tasks, watcher=watcher, note=record.note)
+                _sweep(folder.root)  # after workers that died
         except BaseException:
             record.end("interrupted")
             raise

@@ -14,6 +14,7 @@ from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
 from pellucid.network.info import Architecture
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
+from pellucid.study.cluster import ClusterSettings
 from pellucid.study.fields import flatten, to_table, to_toml
 from pellucid.training.baseline_settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
@@ -259,6 +260,8 @@ class Spec:
     baselines: dict[str, Baseline]
     explain: Explain | None
     analysis: Analysis
+    cluster: ClusterSettings | None = None
+    """Where `--cluster slurm` finds its workers: not part of what a study is, so `to_toml` leaves it out."""
 
     def arm(self, name: str) -> Arm | Baseline:
         """Return an arm or a baseline: no two have the same name."""

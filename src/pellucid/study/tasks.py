@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,6 +15,9 @@ Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a task runs."""
 
 State = Literal["done", "failed", "blocked"]
+
+ATTEMPTS = 3
+"""How often a task is tried before a failure that nobody raised on purpose counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,18 @@ class Result:
     trace: str = ""
     """The traceback, where the error is not one that Pellucid raises on purpose."""
     problems: tuple[Problem, ...] = ()
+    attempts: int = 1
+    """How often it was tried."""
+
+    @property
+    def unexpected(self) -> bool:
+        """Tell whether it failed by an accident, which may not happen again, and not by what the user has to mend."""
+        return self.state == "failed" and self.trace != ""
+
+    @property
+    def trouble(self) -> str:
+        """The error for people: with how often the task was tried, if more than once."""
+        return f"{self.error} (tried {self.attempts} times)" if self.attempts > 1 else self.error
 
 
 class Watcher(Protocol):
@@ -117,7 +132,8 @@ def ordered(tasks: Sequence[Task]) -> list[Task]:
 def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result | Task], None]) -> list[Result]:
     """Run every task that is not complete; return what became of each, in order.
 
-    A task that raises has failed: those that need it are blocked, the others go on.
+    A task that raises what Pellucid raises on purpose has failed, any other is tried up to three times: those that need
+    it are blocked, the others go on.
 
     Parameters
     ----------
@@ -131,22 +147,41 @@ def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result |
     order = ordered(tasks)
     results: dict[str, Result] = {}
     for number, task in enumerate(order, start=1):
-        missing = [name for name in task.needs if results[name].state != "done"]
-        if missing:
-            result = Result(task=task, state="blocked", fresh=False, error=f"needs {', '.join(missing)}")
-        elif task.complete:
-            result = Result(task=task, state="done", fresh=False, problems=_problems(task))
-        else:
+        result = known(task, results)
+        if result is None:
             note(task)
-            result = _attempt(task, watcher.begin(task, number, len(order)))
+            progress = watcher.begin(task, number, len(order))
+            for count in range(1, ATTEMPTS + 1):
+                result = replace(attempt(task, progress), attempts=count)
+                if not result.unexpected:
+                    break
+        assert result is not None
         results[task.name] = result
         note(result)
         watcher.end(result, number, len(order))
     return list(results.values())
 
 
-def _attempt(task: Task, progress: Progress) -> Result:
-    """Run one task and say what became of it."""
+def known(task: Task, results: Mapping[str, Result]) -> Result | None:
+    """Return what becomes of a task without a run: blocked, or done already; None if it has to run.
+
+    Parameters
+    ----------
+    task
+        What may have to run.
+    results
+        By name, among them those of all that the task needs.
+    """
+    missing = [name for name in task.needs if results[name].state != "done"]
+    if missing:
+        return Result(task=task, state="blocked", fresh=False, error=f"needs {', '.join(missing)}")
+    if task.complete:
+        return Result(task=task, state="done", fresh=False, problems=_problems(task))
+    return None
+
+
+def attempt(task: Task, progress: Progress) -> Result:
+    """Run one task once and say what became of it."""
     start = time.perf_counter()
     try:
         task.run(progress)
@@ -155,16 +190,21 @@ def _attempt(task: Task, progress: Progress) -> Result:
             raise RuntimeError(f"{task.name} ended without writing {', '.join(absent)}")
         problems = _problems(task)
     except Exception as error:  # one failing task must not cost the others
-        expected = isinstance(error, PellucidError)
-        return Result(
-            task=task,
-            state="failed",
-            fresh=True,
-            seconds=time.perf_counter() - start,
-            error=str(error) if expected else f"{type(error).__name__}: {error}",
-            trace="" if expected else traceback.format_exc(),
-        )
+        return failure(task, error, seconds=time.perf_counter() - start)
     return Result(task=task, state="done", fresh=True, seconds=time.perf_counter() - start, problems=problems)
+
+
+def failure(task: Task, error: Exception, *, seconds: float = 0.0) -> Result:
+    """Return the result of a task that raised."""
+    expected = isinstance(error, PellucidError)
+    return Result(
+        task=task,
+        state="failed",
+        fresh=True,
+        seconds=seconds,
+        error=str(error) if expected else f"{type(error).__name__}: {error}",
+        trace="" if expected else "".join(traceback.format_exception(error)),
+    )
 
 
 def _problems(task: Task) -> tuple[Problem, ...]:
