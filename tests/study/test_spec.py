@@ -31,4 +31,6 @@ def test_differences_are_named_with_both_values() -> None:
         "training.finetuned.trials: 3 here, 2 there",
         "explain.arm: 'absent' here, 'finetuned' there",
         "explain.method: 'absent' here, 'lrp-epsilon' there",
+        "explain.choose: 'absent' here, 'validation-loss' there",
+        "explain.averages: 'absent' here, 'all' there",
     ]
