@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from pellucid.report.charts_models import brightness_figure, roc_figure, training_figure
 
@@ -27,6 +28,29 @@ def test_roc_draws_every_trial_and_the_mean_of_several() -> None:
     mean = two.lines[-1].get_xydata()
     assert mean[np.isclose(mean[:, 0], 0.5), 1] == pytest.approx(0.625)
     assert one.lines[-1].get_ydata().tolist() == [0, 1, 1]
+
+
+def test_many_arms_stand_in_rows_of_three() -> None:
+    arms = [f"arm-{n}" for n in range(5)]
+    curves = pd.DataFrame({"arm": np.repeat(arms, 2), "trial": 0, "fpr": [0, 1] * 5, "tpr": [0, 1] * 5})
+    figure = roc_figure(curves, dict.fromkeys(arms, "AUC 100.0 % [100.0, 100.0]"))
+    assert [axes.get_title(loc="left").split("\n")[0] for axes in figure.axes] == arms
+    FigureCanvasAgg(figure).draw()
+    titles = [axes._left_title.get_window_extent() for axes in figure.axes]
+    assert not any(one.overlaps(two) for n, one in enumerate(titles) for two in titles[n + 1 :])
+    assert [axes.get_legend() is None for axes in figure.axes] == [False, True, True, True, True]
+    history = pd.DataFrame(
+        {
+            "epoch": [1, 2],
+            "train_loss": [0.9, 0.5],
+            "val_loss": [0.8, 0.4],
+            "val_accuracy": [0.5, 0.9],
+            "best": [False, True],
+        }
+    )
+    figure = training_figure([(arm, "trial-00", history) for arm in arms])
+    assert sorted(axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")) == arms
+    assert len(figure.axes) == 10
 
 
 def test_training_marks_the_epoch_that_was_kept(dots: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -13,6 +14,7 @@ from pellucid.analysis.classification import mean_roc
 from pellucid.report.style import INK, MUTED, SERIES, styled
 
 WIDTH = 7.4
+ACROSS = 3  # panels side by side
 
 
 @styled
@@ -27,10 +29,15 @@ def roc_figure(curves: pd.DataFrame, auc: Mapping[str, str]) -> Figure:
         For each arm the text under its name.
     """
     arms = list(dict.fromkeys(curves["arm"]))
-    panel = min(WIDTH / len(arms), 3.4)
-    figure = Figure(figsize=(panel * len(arms), panel + 0.35), layout="constrained")
-    panels = figure.subplots(1, len(arms), squeeze=False, sharey=True)[0]
-    for axes, arm, colour in zip(panels, arms, _cycle(len(arms)), strict=True):
+    across, down = min(len(arms), ACROSS), math.ceil(len(arms) / ACROSS)
+    panel = min(WIDTH / across, 3.4)
+    figure = Figure(figsize=(panel * across, (panel + 0.35) * down), layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    panels = list(grid.flat)
+    for spare in panels[len(arms) :]:
+        spare.remove()
+    before = 0
+    for place, (axes, arm, colour) in enumerate(zip(panels, arms, _cycle(len(arms)), strict=False)):
         of_arm = curves[curves["arm"] == arm]
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), label="chance")
         trials = of_arm["trial"].nunique()
@@ -41,12 +48,15 @@ def roc_figure(curves: pd.DataFrame, auc: Mapping[str, str]) -> Figure:
             low, high = (mean["tpr"] - mean["sd"]).clip(0, 1), (mean["tpr"] + mean["sd"]).clip(0, 1)
             axes.fill_between(mean["fpr"], low, high, color=colour, alpha=0.15, linewidth=0, label="± 1 SD")
             axes.plot(mean["fpr"], mean["tpr"], color=colour, linewidth=2.2, label=f"mean of {trials} trials")
-        _legend(axes)
+        if place == 0 or trials != before:
+            _legend(axes)
+        before = trials
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel="1 − specificity")
         axes.set_title(f"{arm}\n{auc.get(arm, '')}".rstrip(), fontsize=9)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-    panels[0].set_ylabel("sensitivity")
+    for row in grid:
+        row[0].set_ylabel("sensitivity")
     return figure
 
 
@@ -60,11 +70,18 @@ def training_figure(histories: Sequence[tuple[str, str, pd.DataFrame]]) -> Figur
         Arm, trial and history (epoch, train_loss, val_loss, val_accuracy, best) of every trial.
     """
     arms = list(dict.fromkeys(arm for arm, _, _ in histories))
-    panel = min(WIDTH / len(arms), 3.6)
-    figure = Figure(figsize=(max(panel * len(arms), 3.6), 4.2), layout="constrained")
-    panels = figure.subplots(2, len(arms), squeeze=False, sharex="col", sharey="row")
-    for column, (arm, colour) in enumerate(zip(arms, _cycle(len(arms)), strict=True)):
-        top, bottom = panels[0][column], panels[1][column]
+    across, down = min(len(arms), ACROSS), math.ceil(len(arms) / ACROSS)
+    panel = min(WIDTH / across, 3.6)
+    figure = Figure(figsize=(max(panel * across, 3.6), 4.2 * down), layout="constrained")
+    panels = figure.subplots(2 * down, across, squeeze=False, sharey="row")
+    for spare in range(len(arms), across * down):
+        for row in (0, 1):
+            panels[2 * (spare // ACROSS) + row][spare % ACROSS].remove()
+    for place, (arm, colour) in enumerate(zip(arms, _cycle(len(arms)), strict=True)):
+        first, column = 2 * (place // ACROSS), place % ACROSS
+        top, bottom = panels[first][column], panels[first + 1][column]
+        top.sharex(bottom)
+        top.tick_params(labelbottom=False)
         for name, _, history in histories:
             if name != arm:
                 continue
@@ -81,8 +98,8 @@ def training_figure(histories: Sequence[tuple[str, str, pd.DataFrame]]) -> Figur
         bottom.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         bottom.set_ylim(0, 1.04)
         _legend(top)
-    panels[0][0].set_ylabel("loss (cross-entropy + L2)")
-    panels[1][0].set_ylabel("validation accuracy")
+    for row, words in enumerate(["loss (cross-entropy + L2)", "validation accuracy"] * down):
+        panels[row][0].set_ylabel(words)
     return figure
 
 
