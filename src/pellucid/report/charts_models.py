@@ -94,7 +94,7 @@ def training_figure(histories: Sequence[tuple[str, str, pd.DataFrame]]) -> Figur
                 axes.scatter(kept["epoch"], values, color=colour, edgecolor="white", s=34, zorder=3, label="kept")
         top.set_title(arm)
         bottom.set_xlabel("epoch")
-        bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
+        bottom.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         bottom.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         bottom.set_ylim(0, 1.04)
         _legend(top)
