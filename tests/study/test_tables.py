@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from pellucid.analysis.classification import over_trials
 from pellucid.files import read_tsv
+from pellucid.study.folder import RunFolder
+from pellucid.study.reading import read_spec
 from pellucid.study.seeds import derive_seed
+from pellucid.study.tables import regions
 
 
 def test_tables_have_the_columns_that_readers_rely_on(undisturbed: Path) -> None:
@@ -42,3 +46,13 @@ def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:
     assert set(rows["n_trials"]) == {2}
     assert set(rows["n_subjects"]) == {4}
     assert set(rows["pretraining"]) == {"pretraining"}
+
+
+def test_regions_may_be_merged_as_in_the_paper(undisturbed: Path) -> None:
+    spec = read_spec(undisturbed / "study.toml")
+    spec = replace(spec, analysis=replace(spec.analysis, merge="paper"))
+    table = regions(spec, RunFolder(undisturbed), lambda *_: None)
+    ours = read_tsv(undisturbed / "tables" / "regions.tsv")
+    assert "Inf. Lat. Ventricles" in set(table["area"])
+    assert "Lateral ventricles" in set(ours["area"])
+    assert len(table) == len(ours)

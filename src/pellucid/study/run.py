@@ -53,7 +53,7 @@ def check_study(spec: Spec) -> dict[str, int]:
     if spec.explain and spec.explain.method not in (names := [method.name for method in methods()]):
         raise InputError("explain.method", f"is {spec.explain.method!r}", f"Give one of {', '.join(names)}")
     if spec.explain:
-        find_atlas(spec.analysis.atlas)
+        find_atlas(spec.analysis.atlas, merge=spec.analysis.merge)
     return {name: len(rows) for name, rows in check_cohorts(spec).items()}
 
 

@@ -239,9 +239,10 @@ class Explain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """How results become numbers: the atlas of the regions, and the size of the bootstrap."""
+    """How results become numbers: atlas of the regions, how its labels are merged, and size of the bootstrap."""
 
     atlas: str = "neuromorphometrics"
+    merge: Literal["revised", "paper"] = "revised"
     bootstrap: int = 2000
 
     def __post_init__(self) -> None:

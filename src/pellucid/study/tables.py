@@ -238,7 +238,7 @@ def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum every map over the areas of the atlas, unseen voxels left out and their share stated."""
     asked = _asked(spec)
     scans, tables = held_out_scans(spec, asked, folder), []
-    atlas = find_atlas(spec.analysis.atlas).on(scans[0].explainer.grid)
+    atlas = find_atlas(spec.analysis.atlas, merge=spec.analysis.merge).on(scans[0].explainer.grid)
     for done, (explainer, path, store, n) in enumerate(scans, start=1):
         row = store.table.iloc[n]
         table = regional_relevance(read_volume(path).data, atlas.labels, atlas.regions, explainer.view.mask())
