@@ -29,6 +29,9 @@ from pellucid.study.tasks import Problem, Progress, Result, Task
 TINY = Path(__file__).parent / "tiny.toml"
 
 RUN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
+
 import os, sys
 from pathlib import Path
 from pellucid.study import cluster
