@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.files import read_tsv, write_tsv
+from pellucid.simulate.cohort import simulate_cohort
+from pellucid.simulate.settings import CohortSettings
 from pellucid.study.reading import read_spec
 from pellucid.study.run import run_study
 from pellucid.study.tasks import Progress, Result, Task
@@ -34,6 +37,21 @@ class Counter:
 def counter() -> type[Counter]:
     """The watcher above, for tests that run studies."""
     return Counter
+
+
+WITHOUT = "sub-0002"
+
+
+@pytest.fixture(scope="session")
+def one_without_mask(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A simulated dataset of 4 mm, eight patients and controls each, and the one whose lesions nobody drew."""
+    root = tmp_path_factory.mktemp("datasets") / "ms"
+    simulate_cohort(root, CohortSettings(patients=8, controls=8, voxel_size=4.0, seed=4))
+    (mask,) = (root / "derivatives" / "lesions" / WITHOUT).glob("anat/*_mask.nii.gz")
+    mask.unlink()
+    people = read_tsv(root / "participants.tsv").drop(columns="lesion_volume_ml", errors="ignore")
+    write_tsv(root / "participants.tsv", people)
+    return root, WITHOUT
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,6 @@ import pytest
 from pellucid.analysis.classification import over_trials
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
-from pellucid.simulate.cohort import simulate_cohort
-from pellucid.simulate.settings import CohortSettings
 from pellucid.study.baselines import BASELINE_FILES
 from pellucid.study.reading import parse_spec
 from pellucid.study.run import run_study
@@ -61,21 +59,16 @@ folds = 2
 [analysis]
 bootstrap = 100
 """
-WITHOUT = "sub-0002"  # whose lesions nobody drew
+WITHOUT = "sub-0002"  # of `one_without_mask`
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, counter) -> tuple[Path, list[Result]]:
-    root = tmp_path_factory.mktemp("baselines")
-    simulate_cohort(root / "ms", CohortSettings(patients=8, controls=8, voxel_size=4.0, seed=4))
-    (mask,) = (root / "ms" / "derivatives" / "lesions" / WITHOUT).glob("anat/*_mask.nii.gz")
-    mask.unlink()
-    people = read_tsv(root / "ms" / "participants.tsv")
-    people.drop(columns="lesion_volume_ml", errors="ignore").to_csv(
-        root / "ms" / "participants.tsv", sep="\t", index=False, na_rep="n/a"
-    )
-    spec = parse_spec(SPEC, file=root / "baselines.toml")
-    return root / "run", run_study(spec, root / "run", watcher=counter(), command=["pellucid", "test"])
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, one_without_mask: tuple[Path, str], counter
+) -> tuple[Path, list[Result]]:
+    out = tmp_path_factory.mktemp("baselines") / "run"
+    spec = parse_spec(SPEC, file=one_without_mask[0].parent / "baselines.toml")
+    return out, run_study(spec, out, watcher=counter(), command=["pellucid", "test"])
 
 
 @pytest.fixture(scope="module")

@@ -11,23 +11,13 @@ import pytest
 
 from pellucid.cohort.splits import ROLES
 from pellucid.files import read_tsv, write_json
-from pellucid.image.grid import Grid
 from pellucid.study import estimate as module
-from pellucid.study.estimate import (
-    ArmSpeed,
-    CohortSpeed,
-    Estimate,
-    Throughput,
-    cohort_sizes,
-    estimate,
-    expected_epochs,
-    free_bytes,
-    measure,
-)
+from pellucid.study.estimate import Estimate, cohort_sizes, estimate, expected_epochs, free_bytes
 from pellucid.study.folder import RunFolder
 from pellucid.study.reading import parse_spec, read_spec
 from pellucid.study.run import study_tasks
-from pellucid.study.spec import Arm, Spec
+from pellucid.study.spec import Spec
+from pellucid.study.throughput import ArmSpeed, CohortSpeed, Throughput, measure
 from pellucid.training.settings import TrialSettings
 
 TINY = Path(__file__).parent / "tiny.toml"
@@ -265,27 +255,6 @@ def test_simulated_cohorts_take_about_the_bytes_that_were_foretold(undisturbed: 
 def test_models_and_maps_take_about_the_bytes_that_were_foretold(undisturbed: Path, measured: Estimate) -> None:
     assert of(measured, "explain")["disk_bytes"] == pytest.approx(total(undisturbed.glob("maps/**/*")), rel=0.5)
     assert of(measured, "train")["disk_bytes"] < 20 * total(undisturbed.glob("models/*/*/*"))  # tiny: tables count
-
-
-def test_a_dataset_is_measured_on_its_own_scans(undisturbed: Path) -> None:
-    spec = paper('bids = "data"', f'bids = "{undisturbed / "cohorts" / "ms"}"')
-    found = measure(spec, ["store/ms"])
-    assert found.arms == {}
-    assert (found.cohorts["ms"].simulate, found.cohorts["ms"].scan_bytes) == (0.0, 0)
-    assert 0 < found.cohorts["ms"].prepare < 60
-
-
-def test_arms_alike_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured: list[Arm] = []
-
-    def count(arm: Arm, grid: Grid) -> ArmSpeed:
-        measured.append(arm)
-        return SPEED.arms["scratch"]
-
-    monkeypatch.setattr(module, "_measure_arm", count)
-    spec = read_spec(TINY)
-    assert list(measure(spec, [f"train/{name}/trial-00" for name in spec.training]).arms) == list(spec.training)
-    assert len(measured) == 1
 
 
 @pytest.mark.slow

@@ -13,8 +13,6 @@ from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv
 from pellucid.image.nifti import sidecar_path
 from pellucid.network.files import load_model
-from pellucid.simulate.cohort import simulate_cohort
-from pellucid.simulate.settings import CohortSettings
 from pellucid.study.reading import parse_spec
 from pellucid.study.run import run_study
 from pellucid.study.tasks import Result
@@ -56,17 +54,16 @@ arm = "filled"
         "pretrained-only": 'fit = false\nstart_from = "plain"',
     }.items()
 )
-WITHOUT = "sub-0002"  # whose lesions nobody drew
+WITHOUT = "sub-0002"  # of `one_without_mask`
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, counter) -> tuple[Path, list[Result]]:
-    root = tmp_path_factory.mktemp("images")
-    simulate_cohort(root / "ms", CohortSettings(patients=6, controls=6, voxel_size=4.0, seed=4))
-    (mask,) = (root / "ms" / "derivatives" / "lesions" / WITHOUT).glob("anat/*_mask.nii.gz")
-    mask.unlink()
-    spec = parse_spec(SPEC, file=root / "images.toml")
-    return root / "run", run_study(spec, root / "run", watcher=counter(), command=["pellucid", "test"])
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, one_without_mask: tuple[Path, str], counter
+) -> tuple[Path, list[Result]]:
+    out = tmp_path_factory.mktemp("images") / "run"
+    spec = parse_spec(SPEC, file=one_without_mask[0].parent / "images.toml")
+    return out, run_study(spec, out, watcher=counter(), command=["pellucid", "test"])
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,8 @@ def test_where_a_study_runs_is_not_what_it_is() -> None:
     assert spec.cluster is not None
     assert (spec.cluster.queue, spec.cluster.workers, spec.cluster.directives) == ("long", 10, ())
     assert parse(TINY).differences(spec) == []
+    with pytest.raises(InputError, match=r"line \d+: `cluster.cores` is 0"):
+        parse(TINY + slurm.replace("cores = 4", "cores = 0"))
     with pytest.raises(InputError, match=r"line \d+: unknown key `cluster.que`"):
         parse(TINY + slurm.replace("queue", "que").replace("que =", "queue = 'x'\nque ="))
 

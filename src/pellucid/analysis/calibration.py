@@ -13,7 +13,7 @@ from scipy.special import logit as logit_of
 from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss
 
-from pellucid.analysis.classification import Floats, checked
+from pellucid.analysis.classification import Floats, checked, paired_with_labels
 from pellucid.errors import InputError
 
 BINS = 10
@@ -137,12 +137,9 @@ def calibrate(label: npt.ArrayLike, logit: npt.ArrayLike) -> Calibration:
 
 
 def _checked_probability(label: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
-    truth, value = np.asarray(label), np.asarray(probability, dtype=np.float64)
-    if truth.shape != value.shape or truth.ndim != 1 or truth.size == 0:
-        what = f"labels {truth.shape} and probabilities {value.shape} differ in shape or are empty"
-        raise InputError("predictions", what, "Give (n,) each")
-    if not np.isin(truth, (0, 1)).all():
-        raise InputError("predictions", "a label is neither 0 nor 1", "Code controls as 0 and patients as 1")
+    truth, value = paired_with_labels(label, probability, "probabilities")
+    if not truth.size:
+        raise InputError("predictions", "there is nobody", "Give predictions of somebody")
     if not ((value >= 0) & (value <= 1)).all():
         raise InputError("predictions", "a probability is missing or not in 0-1", "Give sigmoid(logit), not the logit")
-    return truth.astype(int), value
+    return truth, value

@@ -146,21 +146,26 @@ def _weighted_means(label: npt.NDArray[np.int_], value: Floats, weight: Floats) 
     }
 
 
-def checked(label: npt.ArrayLike, logit: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
-    """Return labels and logits as arrays, (n,) each, or raise InputError where `scores` could not use them."""
-    truth, value = np.asarray(label), np.asarray(logit, dtype=np.float64)
-    if truth.shape != value.shape or truth.ndim != 1:
-        raise InputError(
-            "predictions", f"labels {truth.shape} and logits {value.shape} differ in shape", "Give (n,) each"
-        )
+def paired_with_labels(label: npt.ArrayLike, value: npt.ArrayLike, what: str) -> tuple[npt.NDArray[np.int_], Floats]:
+    """Return labels and values as arrays (n,); raise InputError if their shapes differ or a label is not 0 or 1."""
+    truth, values = np.asarray(label), np.asarray(value, dtype=np.float64)
+    if truth.shape != values.shape or truth.ndim != 1:
+        shapes = f"labels {truth.shape} and {what} {values.shape} differ in shape"
+        raise InputError("predictions", shapes, "Give (n,) each")
     if not np.isin(truth, (0, 1)).all():
         raise InputError("predictions", "a label is neither 0 nor 1", "Code controls as 0 and patients as 1")
+    return truth.astype(int), values
+
+
+def checked(label: npt.ArrayLike, logit: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
+    """Return labels and logits as arrays, (n,) each, or raise InputError where `scores` could not use them."""
+    truth, value = paired_with_labels(label, logit, "logits")
     if not np.isfinite(value).all():
         raise InputError("predictions", "a logit is missing or not finite", "Predict the scans again")
     for code, name in ((1, "patients (label 1)"), (0, "controls (label 0)")):
         if not (truth == code).any():
             raise InputError("predictions", f"there are no {name}", "Score a sample with both classes")
-    return truth.astype(int), value
+    return truth, value
 
 
 def by_scan(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -54,6 +54,11 @@ class ClusterSettings:
     account: str | None = None
     directives: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("cores", "workers"):
+            if getattr(self, name) < 1:
+                raise InputError(name, f"is {getattr(self, name)}", "Give a whole number of at least 1")
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:

@@ -2,233 +2,38 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shutil
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, median
-from tempfile import TemporaryDirectory
+from statistics import mean
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import torch
 
 from pellucid.cohort.draft import ARRAYS
-from pellucid.cohort.store import build_store
 from pellucid.files import read_json
 from pellucid.image.grid import Grid
-from pellucid.network.architectures import NETWORKS
-from pellucid.network.field_of_view import field_of_view
-from pellucid.network.files import DESCRIPTION, WEIGHTS, save_model
-from pellucid.network.info import ModelInfo
-from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
-from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
-from pellucid.simulate.people import Person, ms_people, pretraining_people
-from pellucid.simulate.settings import CohortSettings
-from pellucid.study.cohorts import GRIDS, cohort_index
+from pellucid.network.files import DESCRIPTION
+from pellucid.study.cohorts import GRIDS
 from pellucid.study.folder import RunFolder
-from pellucid.study.maps import explain_image, map_name, open_explainer, write_map
 from pellucid.study.run import study_tasks
-from pellucid.study.spec import Arm, Explain, Simulation, Spec
+from pellucid.study.spec import Spec
 from pellucid.study.tasks import Task
-from pellucid.training.fit import Scans, fit, logits
+from pellucid.study.throughput import KINDS, Throughput, cohort_of, kind_of, measure, name_of, people_of
 from pellucid.training.settings import TrialSettings
 
-KINDS = ("simulate", "store", "train", "baseline", "explain", "tables")
-"""The kinds of work; every task that is none of the others counts among the tables."""
-
-_STEPS, _CALLS = 4, 3  # repeats after one warm-up
 _BEST_SHARE = 0.36
 _TABLE_SECONDS = {"lesions": 0.2, "regions": 0.1}  # a map
 _BASELINE_SECONDS = {"svm-image": 0.2}  # a scan: 16 to 26 s for 124 of them on one thread
 _SMALL_SECONDS = 1.0  # any other table, the splits, a selection, or work that is not known here
 _NPY_HEADER = 128
 _TRIAL_BYTES, _REPORT_BYTES = 50_000, 10_000_000  # history, predictions, description; page and figures
-_FUSED, _LAYERWISE = 36, 760  # bytes a voxel that 64 channels see, in a training step (docs/performance.md)
-_AT_ONCE = 4  # scans that `fit` takes through the network together
 _LIBRARIES, _KERNELS = 370_000_000, 210_000_000  # bytes of a process before it works, and of what training loads
 _PREPARING = {"simulate": (370_000_000, 150_000_000, 950_000_000), "store": (150_000_000, 40_000_000, 230_000_000)}
 """Bytes of a worker's libraries, of its work on any scan, and of what a scan of 1 mm adds: peaks that were measured."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmSpeed:
-    """Seconds of a training step on a full batch and of a validation scan; bytes of a model, and of a step's memory."""
-
-    step: float
-    scan: float
-    model_bytes: int
-    memory_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CohortSpeed:
-    """Seconds to simulate and to prepare one scan; bytes of a simulated scan's files, and of those there once."""
-
-    prepare: float
-    simulate: float = 0.0
-    scan_bytes: int = 0
-    once_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throughput:
-    """What was measured, by name of arm and cohort; a map's seconds and bytes, 0 where none is wanted."""
-
-    arms: Mapping[str, ArmSpeed]
-    cohorts: Mapping[str, CohortSpeed]
-    map_seconds: float = 0.0
-    map_bytes: int = 0
-
-
-def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
-    """Measure what these tasks need: the arms' own networks, the cohorts' own scans, on the threads of this process.
-
-    Steps and maps are medians of a few after one to warm up. Arms alike are measured once. A simulated cohort is
-    measured on a patient and a control of its own voxel size, a dataset on its first scans.
-    """
-    grid = GRIDS[spec.preparation.grid]
-    asked = spec.explain if any(task.startswith("explain/") for task in tasks) else None
-    wanted = {*_second(tasks, "train"), *([asked.arm] if asked else [])}
-    known: dict[Any, ArmSpeed] = {}
-    arms = {}
-    for name in spec.training:
-        if name in wanted:
-            arm = spec.training[name]
-            alike = (arm.network, arm.channels, arm.settings.batch_size, arm.settings.precision, arm.settings.augment)
-            known[alike] = known.get(alike) or _measure_arm(arm, grid)
-            arms[name] = known[alike]
-    cohorts: dict[str, CohortSpeed] = {}
-    for name in spec.cohorts:
-        wanted_stores = [store for store in _second(tasks, "store") if _cohort_of(store) == name]
-        if wanted_stores or name in _second(tasks, "simulate"):
-            cohorts |= _measure_cohort(name, wanted_stores, spec, grid)
-    seconds, size = _measure_map(asked, spec, grid) if asked else (0.0, 0)
-    return Throughput(arms=arms, cohorts=cohorts, map_seconds=seconds, map_bytes=size)
-
-
-def _measure_arm(arm: Arm, grid: Grid) -> ArmSpeed:
-    """Time training steps as `fit` makes them, and validation as it validates."""
-    model = NETWORKS[arm.network](arm.channels, grid, seed=0)
-    view, batch = field_of_view(model), arm.settings.batch_size
-    scans = Scans(_image(grid)[None], np.ones(1, dtype=np.int64), view.stops)
-    ticks: list[float] = []
-    fit(
-        model,
-        scans,
-        {"train": np.zeros(batch * (_STEPS + 2), dtype=np.intp), "validation": np.zeros(1, dtype=np.intp)},
-        dataclasses.replace(arm.settings, max_epochs=1, learning_rate=1e-4),  # whatever the rate, no loss diverges
-        penalty=kernels_penalty,
-        progress=lambda done, of, what: ticks.append(time.perf_counter()),
-    )  # a tick after each step but the last, and one at the end of the epoch
-    rows = np.zeros(batch, dtype=np.intp)
-    seconds = _seconds(lambda: logits(model, scans, rows, batch_size=batch))
-    x = torch.from_numpy(scans.images[:, None])[..., : view.stops[0], : view.stops[1], : view.stops[2]]
-    bytes_a_voxel = (_FUSED if model.paths(x)["conv1"] == "fused" else _LAYERWISE) * arm.channels / 64
-    return ArmSpeed(
-        step=median(np.diff(ticks[:-1]).tolist()),
-        scan=seconds / batch,
-        model_bytes=sum(4 * weight.numel() for weight in model.parameters()),
-        memory_bytes=int(min(batch, _AT_ONCE) * math.prod(view.stops) * bytes_a_voxel),
-    )
-
-
-def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
-    """Return the seconds that it takes to make and write a map, and its bytes."""
-    arm = spec.training[asked.arm]
-    model: VolumeNetwork = NETWORKS[arm.network](arm.channels, grid, seed=0)
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        save_model(folder, model, ModelInfo(modality="FLAIR", scaling=spec.preparation.scaling))
-        explainer = open_explainer(folder, method=asked.method, epsilon=asked.epsilon)
-        image, path = _image(grid), folder / "maps" / map_name("sub-01", asked.method)
-
-        def make() -> None:
-            explained = explain_image(explainer, image)
-            write_map(path, explainer, explained, source=folder / WEIGHTS, source_grid=grid)
-
-        return _seconds(make), _folder_bytes(path.parent)
-
-
-def _measure_cohort(name: str, stores: list[str], spec: Spec, grid: Grid) -> dict[str, CohortSpeed]:
-    """Simulate a patient and a control as the cohort's are, if it is simulated, and prepare a few of its scans.
-
-    Returns the cohort's speed by its name, and by the name of its lesion-filled store, if that is among `stores`.
-    """
-    cohort = spec.cohorts[name]
-    with TemporaryDirectory() as temporary:
-        root = Path(temporary) / "cohort"
-        simulated = _simulate_two(cohort.simulate, root) if cohort.simulate else (0.0, 0, 0)
-        rows = cohort_index(name, cohort, cohort.bids or root)
-        some = rows[rows["problem"].isna()].groupby("group").head(2).reset_index(drop=True)
-        found = {}
-        for store in {name, *stores}:
-            ticks = [time.perf_counter()]
-            build_store(
-                some,
-                Path(temporary) / "stores" / store,
-                grid,
-                scaling=spec.preparation.scaling,
-                resampling=spec.preparation.resampling,
-                positive=cohort.positive,
-                filling=None if store == name else spec.preparation.filling,
-                progress=lambda done, of, what, ticks=ticks: ticks.append(time.perf_counter()),  # type: ignore[misc]
-            )
-            seconds = np.diff(ticks).tolist()
-            found[store] = CohortSpeed(
-                prepare=mean(seconds[1:] or seconds),
-                simulate=simulated[0],
-                scan_bytes=simulated[1],
-                once_bytes=simulated[2],
-            )
-    return found
-
-
-def _simulate_two(settings: Simulation, root: Path) -> tuple[float, int, int]:
-    """Simulate two people; return the seconds a scan of the second, the bytes a scan, and those of files there once."""
-    two = dataclasses.replace(settings, patients=1, controls=1)
-    ticks: list[float] = []
-
-    def tick(done: int, of: int, what: str) -> None:
-        ticks.append(time.perf_counter())
-
-    if isinstance(two, CohortSettings):
-        simulate_cohort(root, two, progress=tick)
-    else:
-        simulate_pretraining(root, two, progress=tick)
-    visits = [len(person.ages) for person in _people(two)]
-    people = sum(
-        _folder_bytes(path) for pattern in ("sub-*", "derivatives/lesions/sub-*") for path in root.glob(pattern)
-    )
-    # The first tick comes before anybody; the first person waits for the anatomy, which is loaded once.
-    return (ticks[2] - ticks[1]) / visits[1], people // sum(visits), _folder_bytes(root) - people
-
-
-def _image(grid: Grid) -> npt.NDArray[np.float32]:
-    """Return noise in an ellipsoid as large as a brain, 0 around it: what scans cost to compute on and to compress."""
-    axes = np.ogrid[tuple(slice(-1.0, 1.0, n * 1j) for n in grid.shape)]
-    inside = sum((axis / 0.78) ** 2 for axis in axes) < 1.0
-    noise = np.random.default_rng(0).standard_normal(grid.shape, dtype=np.float32)
-    return np.where(inside, noise, np.float32(0.0))
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    """Return the median seconds of a call, after one to warm up."""
-    seconds = []
-    for _ in range(_CALLS + 1):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return median(seconds[1:])
-
-
-def _folder_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -316,7 +121,7 @@ def estimate(
     speed = measure(spec, [task.name for task in left])
     sizes = {name: cohort_sizes(spec, name, scans) for name in spec.cohorts}
     past = _Past.read(tasks, folder, complete) if folder else _Past({}, {})
-    costs = [(_kind(task.name), _cost(task.name, spec, sizes, speed, past, workers)) for task in left]
+    costs = [(kind_of(task.name), _cost(task.name, spec, sizes, speed, past, workers)) for task in left]
     rows = [
         {
             "work": kind,
@@ -366,7 +171,7 @@ class Sizes(NamedTuple):
 def cohort_sizes(spec: Spec, name: str, scans: Mapping[str, int]) -> Sizes:
     """Return how many scans a cohort has, and about how many have each role."""
     simulate, how = spec.cohorts[name].simulate, spec.splits[name]
-    drawn = _people(simulate) if simulate else []
+    drawn = people_of(simulate) if simulate else []
     total = sum(len(person.ages) for person in drawn) if simulate else scans[name]
     people = len(drawn) if simulate else total
     crossed = how.scheme == "cross-validation"
@@ -405,8 +210,8 @@ class _Past(NamedTuple):
         epochs: dict[str, list[int]] = {}
         for task in tasks:
             described = [path for path in task.outputs if path.name == DESCRIPTION and path.is_file()]
-            if _kind(task.name) == "train" and described and complete(task.name):
-                epochs.setdefault(_name(task.name), []).append(int(read_json(described[0])["trained"]["epochs"]))
+            if kind_of(task.name) == "train" and described and complete(task.name):
+                epochs.setdefault(name_of(task.name), []).append(int(read_json(described[0])["trained"]["epochs"]))
         return cls(seconds, epochs)
 
     def mean_seconds(self, name: str) -> float | None:
@@ -421,11 +226,11 @@ def _is_measured(entry: dict[str, Any]) -> bool:
 
 def _cost(task: str, spec: Spec, sizes: dict[str, Sizes], speed: Throughput, past: _Past, workers: int) -> _Cost:
     """Return what one task takes."""
-    kind, name, before = _kind(task), _name(task), past.mean_seconds(task)
+    kind, name, before = kind_of(task), name_of(task), past.mean_seconds(task)
     if kind == "train" and name in spec.training:
         return _train_cost(name, spec, sizes, speed, past, before)
     if kind in ("simulate", "store"):
-        cohort, number = speed.cohorts[name], sizes[_cohort_of(name)].scans
+        cohort, number = speed.cohorts[name], sizes[cohort_of(name)].scans
         one = cohort.simulate if kind == "simulate" else cohort.prepare
         seconds = before if before is not None else number * one / min(workers, max(number, 1))
         if kind == "simulate":
@@ -475,9 +280,9 @@ def _explained(spec: Spec, sizes: dict[str, Sizes]) -> int:
 
 def _memory(task: str, spec: Spec, speed: Throughput, workers: int) -> int:
     """Return the peak memory of all processes that a task runs in."""
-    kind, name = _kind(task), _name(task)
+    kind, name = kind_of(task), name_of(task)
     if kind in _PREPARING:
-        simulate = spec.cohorts[_cohort_of(name)].simulate
+        simulate = spec.cohorts[cohort_of(name)].simulate
         libraries, fixed, scan = _PREPARING[kind]
         own = fixed + scan * (simulate.voxel_size if simulate else 1.0) ** -3
         return int(_LIBRARIES + (own if workers == 1 else workers * (libraries + own)))
@@ -491,32 +296,9 @@ def _array_bytes(number: int, grid: Grid) -> dict[str, int]:
     return {name: voxels * np.dtype(kind).itemsize + _NPY_HEADER for name, kind in ARRAYS.items()}
 
 
-def _people(settings: Simulation) -> list[Person]:
-    return ms_people(settings) if isinstance(settings, CohortSettings) else pretraining_people(settings)
-
-
 def _number(size: float, people: int) -> int:
     """Return what a share or a whole number of people means, as `pellucid.cohort.splits.split` takes it."""
     return size if isinstance(size, int) else math.floor(size * people + 0.5)
-
-
-def _kind(task: str) -> str:
-    first = task.partition("/")[0]
-    return first if first in KINDS else "tables"
-
-
-def _name(task: str) -> str:
-    """Return the second part of a task's name: the arm, the cohort or the table."""
-    return [*task.split("/"), ""][1]
-
-
-def _cohort_of(store: str) -> str:
-    """Return the cohort of a store, which may be the one with lesions filled."""
-    return store.removesuffix("_filled")
-
-
-def _second(tasks: Collection[str], kind: str) -> set[str]:
-    return {_name(task) for task in tasks if _kind(task) == kind}
 
 
 def _count(number: int) -> str:

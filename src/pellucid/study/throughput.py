@@ -1,0 +1,240 @@
+"""How fast this machine does a study's own work: its steps, scans and maps, timed for a few seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pellucid.cohort.store import build_store
+from pellucid.image.grid import Grid
+from pellucid.network.architectures import NETWORKS
+from pellucid.network.field_of_view import field_of_view
+from pellucid.network.files import WEIGHTS, save_model
+from pellucid.network.info import ModelInfo
+from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
+from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
+from pellucid.simulate.people import Person, ms_people, pretraining_people
+from pellucid.simulate.settings import CohortSettings
+from pellucid.study.cohorts import GRIDS, cohort_index
+from pellucid.study.maps import explain_image, map_name, open_explainer, write_map
+from pellucid.study.spec import Arm, Explain, Simulation, Spec
+from pellucid.training.fit import Scans, fit, logits
+
+KINDS = ("simulate", "store", "train", "baseline", "explain", "tables")
+"""The kinds of work; every task that is none of the others counts among the tables."""
+
+_STEPS, _CALLS = 4, 3  # repeats after one warm-up
+_FUSED, _LAYERWISE = 36, 760  # bytes a voxel that 64 channels see, in a training step (docs/performance.md)
+_AT_ONCE = 4  # scans that `fit` takes through the network together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSpeed:
+    """Seconds of a training step on a full batch and of a validation scan; bytes of a model, and of a step's memory."""
+
+    step: float
+    scan: float
+    model_bytes: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortSpeed:
+    """Seconds to simulate and to prepare one scan; bytes of a simulated scan's files, and of those there once."""
+
+    prepare: float
+    simulate: float = 0.0
+    scan_bytes: int = 0
+    once_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """What was measured, by name of arm and cohort; a map's seconds and bytes, 0 where none is wanted."""
+
+    arms: Mapping[str, ArmSpeed]
+    cohorts: Mapping[str, CohortSpeed]
+    map_seconds: float = 0.0
+    map_bytes: int = 0
+
+
+def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
+    """Measure what these tasks need: the arms' own networks, the cohorts' own scans, on the threads of this process.
+
+    Steps and maps are medians of a few after one to warm up. Arms alike are measured once. A simulated cohort is
+    measured on a patient and a control of its own voxel size, a dataset on its first scans.
+    """
+    grid = GRIDS[spec.preparation.grid]
+    asked = spec.explain if any(task.startswith("explain/") for task in tasks) else None
+    wanted = {*names_in(tasks, "train"), *([asked.arm] if asked else [])}
+    known: dict[Any, ArmSpeed] = {}
+    arms = {}
+    for name in spec.training:
+        if name in wanted:
+            arm = spec.training[name]
+            alike = (arm.network, arm.channels, arm.settings.batch_size, arm.settings.precision, arm.settings.augment)
+            known[alike] = known.get(alike) or _measure_arm(arm, grid)
+            arms[name] = known[alike]
+    cohorts: dict[str, CohortSpeed] = {}
+    for name in spec.cohorts:
+        wanted_stores = [store for store in names_in(tasks, "store") if cohort_of(store) == name]
+        if wanted_stores or name in names_in(tasks, "simulate"):
+            cohorts |= _measure_cohort(name, wanted_stores, spec, grid)
+    seconds, size = _measure_map(asked, spec, grid) if asked else (0.0, 0)
+    return Throughput(arms=arms, cohorts=cohorts, map_seconds=seconds, map_bytes=size)
+
+
+def _measure_arm(arm: Arm, grid: Grid) -> ArmSpeed:
+    """Time training steps as `fit` makes them, and validation as it validates."""
+    model = NETWORKS[arm.network](arm.channels, grid, seed=0)
+    view, batch = field_of_view(model), arm.settings.batch_size
+    scans = Scans(_image(grid)[None], np.ones(1, dtype=np.int64), view.stops)
+    ticks: list[float] = []
+    fit(
+        model,
+        scans,
+        {"train": np.zeros(batch * (_STEPS + 2), dtype=np.intp), "validation": np.zeros(1, dtype=np.intp)},
+        dataclasses.replace(arm.settings, max_epochs=1, learning_rate=1e-4),  # whatever the rate, no loss diverges
+        penalty=kernels_penalty,
+        progress=lambda done, of, what: ticks.append(time.perf_counter()),
+    )  # a tick after each step but the last, and one at the end of the epoch
+    rows = np.zeros(batch, dtype=np.intp)
+    seconds = _seconds(lambda: logits(model, scans, rows, batch_size=batch))
+    x = torch.from_numpy(scans.images[:, None])[..., : view.stops[0], : view.stops[1], : view.stops[2]]
+    bytes_a_voxel = (_FUSED if model.paths(x)["conv1"] == "fused" else _LAYERWISE) * arm.channels / 64
+    return ArmSpeed(
+        step=median(np.diff(ticks[:-1]).tolist()),
+        scan=seconds / batch,
+        model_bytes=sum(4 * weight.numel() for weight in model.parameters()),
+        memory_bytes=int(min(batch, _AT_ONCE) * math.prod(view.stops) * bytes_a_voxel),
+    )
+
+
+def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
+    """Return the seconds that it takes to make and write a map, and its bytes."""
+    arm = spec.training[asked.arm]
+    model: VolumeNetwork = NETWORKS[arm.network](arm.channels, grid, seed=0)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        save_model(folder, model, ModelInfo(modality="FLAIR", scaling=spec.preparation.scaling))
+        explainer = open_explainer(folder, method=asked.method, epsilon=asked.epsilon)
+        image, path = _image(grid), folder / "maps" / map_name("sub-01", asked.method)
+
+        def make() -> None:
+            explained = explain_image(explainer, image)
+            write_map(path, explainer, explained, source=folder / WEIGHTS, source_grid=grid)
+
+        return _seconds(make), _folder_bytes(path.parent)
+
+
+def _measure_cohort(name: str, stores: list[str], spec: Spec, grid: Grid) -> dict[str, CohortSpeed]:
+    """Simulate a patient and a control as the cohort's are, if it is simulated, and prepare a few of its scans.
+
+    Returns the cohort's speed by its name, and by the name of its lesion-filled store, if that is among `stores`.
+    """
+    cohort = spec.cohorts[name]
+    with TemporaryDirectory() as temporary:
+        root = Path(temporary) / "cohort"
+        simulated = _simulate_two(cohort.simulate, root) if cohort.simulate else (0.0, 0, 0)
+        rows = cohort_index(name, cohort, cohort.bids or root)
+        some = rows[rows["problem"].isna()].groupby("group").head(2).reset_index(drop=True)
+        found = {}
+        for store in {name, *stores}:
+            ticks = [time.perf_counter()]
+            build_store(
+                some,
+                Path(temporary) / "stores" / store,
+                grid,
+                scaling=spec.preparation.scaling,
+                resampling=spec.preparation.resampling,
+                positive=cohort.positive,
+                filling=None if store == name else spec.preparation.filling,
+                progress=lambda done, of, what, ticks=ticks: ticks.append(time.perf_counter()),  # type: ignore[misc]
+            )
+            seconds = np.diff(ticks).tolist()
+            found[store] = CohortSpeed(
+                prepare=mean(seconds[1:] or seconds),
+                simulate=simulated[0],
+                scan_bytes=simulated[1],
+                once_bytes=simulated[2],
+            )
+    return found
+
+
+def _simulate_two(settings: Simulation, root: Path) -> tuple[float, int, int]:
+    """Simulate two people; return the seconds a scan of the second, the bytes a scan, and those of files there once."""
+    two = dataclasses.replace(settings, patients=1, controls=1)
+    ticks: list[float] = []
+
+    def tick(done: int, of: int, what: str) -> None:
+        ticks.append(time.perf_counter())
+
+    if isinstance(two, CohortSettings):
+        simulate_cohort(root, two, progress=tick)
+    else:
+        simulate_pretraining(root, two, progress=tick)
+    visits = [len(person.ages) for person in people_of(two)]
+    people = sum(
+        _folder_bytes(path) for pattern in ("sub-*", "derivatives/lesions/sub-*") for path in root.glob(pattern)
+    )
+    # The first tick comes before anybody; the first person waits for the anatomy, which is loaded once.
+    return (ticks[2] - ticks[1]) / visits[1], people // sum(visits), _folder_bytes(root) - people
+
+
+def _image(grid: Grid) -> npt.NDArray[np.float32]:
+    """Return noise in an ellipsoid as large as a brain, 0 around it: what scans cost to compute on and to compress."""
+    axes = np.ogrid[tuple(slice(-1.0, 1.0, n * 1j) for n in grid.shape)]
+    inside = sum((axis / 0.78) ** 2 for axis in axes) < 1.0
+    noise = np.random.default_rng(0).standard_normal(grid.shape, dtype=np.float32)
+    return np.where(inside, noise, np.float32(0.0))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Return the median seconds of a call, after one to warm up."""
+    seconds = []
+    for _ in range(_CALLS + 1):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds[1:])
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def people_of(settings: Simulation) -> list[Person]:
+    """Return everybody whom a simulation will draw."""
+    return ms_people(settings) if isinstance(settings, CohortSettings) else pretraining_people(settings)
+
+
+def kind_of(task: str) -> str:
+    """Return which kind of work a task is."""
+    first = task.partition("/")[0]
+    return first if first in KINDS else "tables"
+
+
+def name_of(task: str) -> str:
+    """Return the second part of a task's name: the arm, the cohort or the table."""
+    return [*task.split("/"), ""][1]
+
+
+def cohort_of(store: str) -> str:
+    """Return the cohort of a store, which may be the one with lesions filled."""
+    return store.removesuffix("_filled")
+
+
+def names_in(tasks: Collection[str], kind: str) -> set[str]:
+    """Return the names that the tasks of a kind are about."""
+    return {name_of(task) for task in tasks if kind_of(task) == kind}

@@ -1,0 +1,56 @@
+"""What is measured of a study's own work, and what the names of its tasks say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pellucid.image.grid import Grid
+from pellucid.study import throughput
+from pellucid.study.folder import RunFolder
+from pellucid.study.reading import read_spec
+from pellucid.study.run import study_tasks
+from pellucid.study.spec import Arm
+from pellucid.study.throughput import KINDS, ArmSpeed, cohort_of, kind_of, measure, name_of, names_in
+
+TINY = Path(__file__).parent / "tiny.toml"
+
+
+def test_a_dataset_is_measured_on_its_own_scans(undisturbed: Path) -> None:
+    text = (undisturbed / "study.toml").read_text()
+    simulated = text[text.index("[cohorts.ms.simulate]") : text.index("[cohorts.pretraining]")]
+    text = text.replace(simulated, "").replace("[cohorts.ms]", f'[cohorts.ms]\nbids = "{undisturbed}/cohorts/ms"')
+    path = undisturbed.parent / "dataset.toml"
+    path.write_text(text)
+    found = measure(read_spec(path), ["store/ms"])
+    assert found.arms == {}
+    assert (found.cohorts["ms"].simulate, found.cohorts["ms"].scan_bytes) == (0.0, 0)
+    assert 0 < found.cohorts["ms"].prepare < 60
+
+
+def test_a_filled_store_is_measured_beside_its_cohort() -> None:
+    found = measure(read_spec(TINY), ["store/ms_filled"])
+    assert set(found.cohorts) == {"ms", "ms_filled"}
+    assert found.cohorts["ms_filled"].prepare > 0
+
+
+def test_arms_alike_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[Arm] = []
+
+    def count(arm: Arm, grid: Grid) -> ArmSpeed:
+        measured.append(arm)
+        return ArmSpeed(step=2.0, scan=0.5, model_bytes=1000, memory_bytes=70_000_000)
+
+    monkeypatch.setattr(throughput, "_measure_arm", count)
+    spec = read_spec(TINY)
+    assert list(measure(spec, [f"train/{name}/trial-00" for name in spec.training]).arms) == list(spec.training)
+    assert len(measured) == 1
+
+
+def test_every_task_is_of_a_kind(undisturbed: Path) -> None:
+    names = [task.name for task in study_tasks(read_spec(undisturbed / "study.toml"), RunFolder(undisturbed))]
+    assert {kind_of(name) for name in names} <= set(KINDS)
+    assert names_in(names, "train") == {"pretraining", "finetuned", "scratch"}
+    assert (name_of("store/ms_filled"), cohort_of("ms_filled"), name_of("splits")) == ("ms_filled", "ms", "")
+    assert kind_of("splits") == "tables"
