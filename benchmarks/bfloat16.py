@@ -45,7 +45,7 @@ def train(run: Path, arm_name: str, precision: str, seed: int, epochs: int) -> d
     folder = RunFolder(run)
     spec = read_spec(folder.spec)
     arm = spec.training[arm_name]
-    store, rows = cohort_rows(arm.cohort, folder)
+    store, rows = cohort_rows(arm_name, spec, folder)
     if arm.start_from:
         model = load_model(folder.arm(arm.start_from) / read_selected(arm.start_from, folder))
     else:

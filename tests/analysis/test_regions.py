@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pellucid.analysis.regions import regional_relevance
+from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
 from pellucid.errors import InputError
 
 SHAPE = (3, 4, 2)
@@ -33,8 +33,13 @@ def _slow(values: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> pd.DataFr
         visible = [i for i in cells if seen[i]]
         total = sum(values[i] for i in visible) if visible else np.nan
         share = len(visible) / len(cells) if cells else np.nan
-        rows.append((area, len(cells), len(visible), share, total, total / len(visible) if visible else np.nan))
-    return pd.DataFrame(rows, columns=["area", "voxels", "seen_voxels", "seen_share", "sum", "mean"])
+        means = [
+            sum(values[i] for i in np.ndindex(*SHAPE) if labels[i] == one and seen[i]) / values.size for one in members
+        ]
+        paper = sum(means) / len(means) if visible else np.nan
+        mean = total / len(visible) if visible else np.nan
+        rows.append((area, len(cells), len(visible), share, total, mean, paper))
+    return pd.DataFrame(rows, columns=["area", "voxels", "seen_voxels", "seen_share", "sum", "mean", "paper"])
 
 
 @given(MAPS, LABELS, MASKS)
@@ -91,3 +96,58 @@ def test_areas_that_cannot_be_seen_stay_in_the_table_as_missing() -> None:
 def test_an_atlas_that_does_not_fit_is_refused(labels: np.ndarray, seen: np.ndarray, words: str) -> None:
     with pytest.raises(InputError, match=words):
         regional_relevance(np.zeros(SHAPE), labels, REGIONS, seen)
+
+
+@given(MASKS, LABELS)
+def test_regional_lesions_equal_a_loop(mask: np.ndarray, labels: np.ndarray) -> None:
+    table = regional_lesions(mask, labels, REGIONS).set_index("area")
+    assert table.index.tolist() == ["Thalamus", "Stem", "Pole", "Nowhere"]
+    for area, row in table.iterrows():
+        members = REGIONS.loc[REGIONS["area"] == area, "index"].tolist()
+        cells = [i for i in np.ndindex(*SHAPE) if labels[i] in members]
+        assert (row["voxels"], row["lesion_voxels"]) == (len(cells), sum(bool(mask[i]) for i in cells))
+
+
+def _subjects(sums: dict[str, tuple[list[float], list[float]]]) -> pd.DataFrame:
+    """Rows of patients and controls, one sum each in every area."""
+    rows = [
+        {"participant_id": f"sub-{group}{n}", "group": group, "area": area, "sum": value}
+        for area, both in sums.items()
+        for group, values in zip(("MS", "HC"), both, strict=True)
+        for n, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_few_participants_are_permuted_in_every_way() -> None:
+    table = _subjects({"Stem": ([5.0, 6.0, 7.0], [1.0, 2.0, 3.0]), "Pole": ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])})
+    found = compare_groups(table, "MS", seed=0).set_index("area")
+    assert found.loc["Stem", ["difference", "p"]].tolist() == [4.0, 0.1]  # 2 of 20 ways are as extreme
+    assert found.loc["Pole", ["difference", "p"]].tolist() == [0.0, 1.0]
+    assert found["q"].tolist() == [0.2, 1.0]
+
+
+def test_a_participant_counts_once_whatever_its_scans() -> None:
+    table = _subjects({"Stem": ([5.0, 6.0, 7.0], [1.0, 2.0, 3.0])})
+    twice = pd.concat([table, table.assign(sum=table["sum"] + 2.0)])
+    assert compare_groups(twice, "MS", seed=0)["p"].tolist() == compare_groups(table, "MS", seed=0)["p"].tolist()
+
+
+def test_what_cannot_be_tested_is_missing_and_does_not_count() -> None:
+    nan = float("nan")
+    table = _subjects({"Unseen": ([nan] * 3, [nan] * 3), "Stem": ([5.0, 6.0, 7.0], [1.0, 2.0, 3.0])})
+    found = compare_groups(table, "MS", seed=0).set_index("area")
+    assert found.loc["Unseen"].isna().all()
+    assert found.loc["Stem", "q"] == 0.1
+    alone = compare_groups(_subjects({"Stem": ([5.0], [1.0, 2.0])}), "MS", seed=0)
+    assert alone[["difference", "p", "q"]].isna().all(axis=None)
+
+
+def test_tests_of_noise_are_seldom_significant_and_of_an_effect_mostly() -> None:
+    generator = np.random.default_rng(0)
+    areas = {f"area {n}": (generator.normal(size=15).tolist(), generator.normal(size=15).tolist()) for n in range(40)}
+    areas |= {f"true {n}": (generator.normal(3, 1, 15).tolist(), generator.normal(size=15).tolist()) for n in range(5)}
+    found = compare_groups(_subjects(areas), "MS", resamples=999, seed=0).set_index("area")["q"]
+    true = found.index.str.startswith("true")
+    assert (found[true] < 0.05).all()
+    assert (found[~true] < 0.05).mean() <= 0.05

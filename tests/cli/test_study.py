@@ -32,7 +32,7 @@ channels = 2
 max_epochs = 1
 
 [explain]
-arm = "scratch"
+arms = ["scratch"]
 
 [analysis]
 bootstrap = 100
@@ -72,7 +72,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
 
     status = pellucid("study", "status", spec, "--out", out)
     assert status.code == 0
-    assert "14 of 14 tasks are complete" in status.out
+    assert "18 of 18 tasks are complete" in status.out
     assert f"left out: {who}" in status.out
 
     judged = pellucid(
@@ -95,7 +95,7 @@ def test_a_check_says_what_would_run(spec: Path, pellucid) -> None:
     shown = pellucid("study", "check", spec)
     assert shown.code == 0
     assert "cohort ms: FLAIR, MS against HC, 10 scans" in shown.out
-    assert "14 tasks, 0 of them complete" in shown.out
+    assert "18 tasks, 0 of them complete" in shown.out
     assert not (spec.parent / "runs").exists()
 
 
@@ -144,8 +144,8 @@ def test_a_dataset_that_cannot_be_used_is_2_before_anything_runs(
     ("old", "new", "words"),
     [
         ("channels = 2", "chanels = 2", "Did you mean `channels`?"),
-        ('arm = "scratch"', 'arm = "scratch"\nmethod = "lrp"', "lrp-epsilon"),
-        ("bootstrap = 100", 'bootstrap = 100\natlas = "nowhere"', "nowhere"),
+        ('arms = ["scratch"]', 'arms = ["scratch"]\nmethod = "lrp"', "lrp-epsilon"),
+        ("bootstrap = 100", 'bootstrap = 100\natlases = ["nowhere"]', "nowhere"),
     ],
 )
 def test_a_wrong_specification_is_2(old: str, new: str, words: str, spec: Path, tmp_path: Path, pellucid) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pellucid.cohort.splits import ROLES, cross_validation, rows_of, split
+from pellucid.cohort.splits import ROLES, cross_validation, draw_some, rows_of, split
 from pellucid.errors import InputError
 
 
@@ -205,3 +205,24 @@ def test_folds_that_cannot_be_are_refused(options: dict[str, object], words: lis
     with pytest.raises(InputError) as error:
         cross_validation(cohort({"MS": 12, "HC": 8}), seed=0, **options)  # type: ignore[arg-type]
     assert all(word in str(error.value) for word in words)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 5))
+def test_some_are_drawn_in_proportion_and_fewer_are_among_more(patients: int, controls: int, seed: int) -> None:
+    people = pd.DataFrame(
+        {
+            "participant_id": [f"sub-{n}" for n in range(patients + controls)],
+            "group": ["MS"] * patients + ["HC"] * controls,
+        }
+    )
+    group, before = people.set_index("participant_id")["group"], set[str]()
+    for n in range(2, patients + controls + 1):
+        if n * min(patients, controls) / (patients + controls) < 1:
+            continue
+        drawn = draw_some(people, n, seed=seed)
+        assert len(drawn) == n
+        assert before <= drawn
+        assert abs((group[sorted(drawn)] == "MS").sum() - n * patients / (patients + controls)) < 1
+        before = drawn
+    with pytest.raises(InputError, match="subjects"):
+        draw_some(people, patients + controls + 1, seed=seed)

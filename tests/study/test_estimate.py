@@ -36,7 +36,7 @@ holdout = 23
 cohort = "ms"
 trials = 10
 [explain]
-arm = "scratch"
+arms = ["scratch"]
 """
 SCANS = {"ms": 147}  # 23 held out; 15 % of 124 are 19; 105 train, in 27 batches of 4
 
@@ -178,7 +178,7 @@ def test_an_arm_that_resumes_knows_its_seconds(tmp_path: Path) -> None:
 
 def test_each_fold_trains_and_everyone_gets_a_map() -> None:
     spec = paper("holdout = 23", 'scheme = "cross-validation"\nfolds = 5')
-    assert cohort_sizes(spec, "ms", {"ms": 100}) == (100, 68, 12, 20)
+    assert cohort_sizes(spec, "ms", {"ms": 100}) == (100, 68, 12, 20, 68)
     found = estimate(spec, {"ms": 100}, complete=nothing, measure=given)
     assert of(found, "train")["tasks"] == 50
     assert of(found, "explain")["seconds"] == 100 * 0.25

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pellucid.analysis.classification import over_trials
+from pellucid.cohort.store import open_store
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
-from pellucid.image.nifti import sidecar_path
-from pellucid.study.reading import parse_spec
+from pellucid.image.nifti import read_volume, sidecar_path
+from pellucid.study.explaining import held_out_scans
+from pellucid.study.folder import RunFolder
+from pellucid.study.maps import explain_image, open_explainer
+from pellucid.study.reading import parse_spec, read_spec
 from pellucid.study.run import run_study
 
 FOLDS, REPEATS = 2, 2
@@ -45,7 +51,8 @@ max_epochs = 1
 start_from = "first"
 
 [explain]
-arm = "second"
+arms = ["second", "first"]
+trials = "all"
 
 [analysis]
 bootstrap = 100
@@ -103,14 +110,49 @@ def test_everyone_is_explained_by_a_model_that_never_saw_them(run: Path) -> None
     maps = sorted((run / "maps" / "second" / "lrp-epsilon").glob("sub-*_relevance.nii.gz"))
     assert len(maps) == 12
     for path in maps:
-        model = Path(read_json(sidecar_path(path))["Model"]).name
-        fold = int(model.removeprefix("trial-"))
-        assert fold < FOLDS  # of the first repeat
-        assert path.name.split("_")[0] in members(run, fold, "holdout")
+        models = [Path(model).name for model in read_json(sidecar_path(path))["Model"]]
+        folds = [int(model.removeprefix("trial-")) for model in models]
+        assert [fold // FOLDS for fold in folds] == list(range(REPEATS))  # one of each repeat
+        assert all(path.name.split("_")[0] in members(run, fold, "holdout") for fold in folds)
     mean = read_json(next((run / "maps" / "second" / "lrp-epsilon").glob("group-MS*.json")))
     assert mean["Scans"] == 6
-    assert len(mean["Model"]) == FOLDS
+    assert len(mean["Model"]) == FOLDS * REPEATS
     assert read_tsv(run / "tables" / "lesions.tsv")["participant_id"].nunique() == 12
+
+
+def test_a_map_is_the_mean_of_its_models_maps_and_their_spread_lies_beside_it(run: Path) -> None:
+    folder = run / "maps" / "second" / "lrp-epsilon"
+    path = sorted(folder.glob("sub-*_relevance.nii.gz"))[0]
+    sidecar = read_json(sidecar_path(path))
+    store = open_store(run / "stores" / "ms")
+    n = int(np.flatnonzero(store.table["participant_id"] == path.name.split("_")[0])[0])
+    each = [
+        explain_image(open_explainer(folder / model, method="lrp-epsilon"), store.images[n])
+        for model in sidecar["Model"]
+    ]
+    maps = np.stack([one.relevance for one in each])
+    np.testing.assert_allclose(read_volume(path).data, maps.mean(axis=0), atol=1e-7)
+    spread = folder / path.name.replace("lrpEpsilon", "lrpEpsilonSd").replace("relevance", "spread")
+    np.testing.assert_allclose(read_volume(spread).data, maps.std(axis=0, ddof=1), atol=1e-7)
+    assert sidecar["Logit"] == pytest.approx(np.mean([one.logit for one in each]), rel=1e-5)
+    arrived = next(row["relevance_in"] for row in sidecar["Ledger"] if row["layer"] == "conv1")
+    assert arrived == pytest.approx(maps.sum(axis=(1, 2, 3), dtype=np.float64).mean(), rel=1e-3, abs=1e-5)
+
+
+def test_every_explained_arm_is_in_every_table(run: Path) -> None:
+    for name in ("ledger", "sums", "lesions", "regions", "region_tests"):
+        assert list(read_tsv(run / "tables" / f"{name}.tsv")["arm"].unique()) == ["second", "first"], name
+
+
+def test_of_selected_trials_one_of_the_first_repeat_explains(run: Path) -> None:
+    spec = read_spec(run / "study.toml")
+    assert spec.explain is not None
+    scans = held_out_scans(spec, replace(spec.explain, trials="selected"), "second", RunFolder(run))
+    assert len(scans) == 12
+    for one in scans:
+        (fold,) = [int(model.folder.name.removeprefix("trial-")) for model in one.explainers]
+        assert fold < FOLDS
+        assert one.name in members(run, fold, "holdout")
 
 
 def test_the_lesions_of_the_training_subjects_lie_beside_each_fold_s_model(run: Path) -> None:

@@ -42,7 +42,7 @@ validation = 2
 bootstrap = 100
 
 [explain]
-arm = "filled"
+arms = ["filled"]
 """ + "".join(
     ARM.format(name=name) + more + "\n"
     for name, more in {

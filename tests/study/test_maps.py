@@ -33,7 +33,7 @@ from pellucid.study.maps import (
         ("sub-01", "gradient", {}, "sub-01_space-MNI152NLin6Asym_desc-gradient_relevance.nii.gz"),
         ("a", "input-x-gradient", {"res": "native"},
          "a_space-MNI152NLin6Asym_res-native_desc-inputXGradient_relevance.nii.gz"),
-        ("group-MS", "lrp-epsilon", {"mean": True},
+        ("group-MS", "lrp-epsilon", {"statistic": "mean"},
          "group-MS_space-MNI152NLin6Asym_desc-lrpEpsilonMean_relevance.nii.gz"),
     ],
 )  # fmt: skip
@@ -86,6 +86,6 @@ def test_a_map_and_its_ledger_survive_the_disk(model: Path, tmp_path: Path) -> N
     explained = explain_image(explainer, image)
     source = tmp_path / "scan.nii.gz"
     source.write_bytes(b"a scan")
-    write_map(tmp_path / "map.nii.gz", explainer, explained, source=source, source_grid=MNI_2MM)
+    write_map(tmp_path / "map.nii.gz", [explainer], explained, source=source, source_grid=MNI_2MM)
     np.testing.assert_array_equal(read_volume(tmp_path / "map.nii.gz").data, explained.relevance)
     assert read_ledger(tmp_path / "map.nii.gz") == explained.ledger

@@ -27,7 +27,7 @@ def test_the_shipped_demo_is_whole() -> None:
     assert spec.training["finetuned"].channels == 64
     assert spec.preparation.scaling == "robust"
     assert spec.explain is not None
-    assert (spec.explain.arm, spec.explain.method, spec.explain.epsilon) == ("finetuned", "lrp-epsilon", 0.001)
+    assert (spec.explain.arms, spec.explain.method, spec.explain.epsilon) == (("finetuned",), "lrp-epsilon", 0.001)
 
 
 @pytest.mark.parametrize("name", ["demo", "eitel2019", "revised"])
@@ -158,8 +158,10 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
         ),
         ('start_from = "pretraining"', 'start_from = "pre"', ["`training.finetuned.start_from` names 'pre'"]),
         ('start_from = "pretraining"', 'start_from = "finetuned"', ["leads in a circle (finetuned > finetuned)"]),
-        ('arm = "finetuned"', 'arm = "fine"', ["`explain.arm` names 'fine'", "pretraining, finetuned, scratch"]),
-        ('arm = "finetuned"', 'arm = "finetuned"\nepsilon = 0', ["`explain.epsilon` is 0.0", "0.001"]),
+        ('["finetuned"]', '["fine"]', ["`explain.arms` names 'fine'", "pretraining, finetuned, scratch"]),
+        ('["finetuned"]', "[]", ["`explain.arms` is []", "Name at least one arm"]),
+        ('["finetuned"]', '["finetuned"]\ntrials = "all"\nchoose = "holdout"', ["`explain.choose`", "all trials"]),
+        ('["finetuned"]', '["finetuned"]\nepsilon = 0', ["`explain.epsilon` is 0.0", "0.001"]),
         ("bootstrap = 100", "bootstrap = 10", ["`analysis.bootstrap` is 10", "at least 100"]),
         ("bootstrap = 100", "bootstraps = 100", ["Did you mean `bootstrap`?"]),
     ],

@@ -25,12 +25,13 @@ def test_what_is_written_reads_back_equal_and_states_every_default() -> None:
 
 def test_differences_are_named_with_both_values() -> None:
     first = parse(TINY)
-    second = parse(TINY.replace("trials = 2", "trials = 3").replace('[explain]\narm = "finetuned"\n', ""))
+    second = parse(TINY.replace("trials = 2", "trials = 3").replace('[explain]\narms = ["finetuned"]\n', ""))
     assert first.differences(first) == []
     assert second.differences(first) == [
         "training.finetuned.trials: 3 here, 2 there",
-        "explain.arm: 'absent' here, 'finetuned' there",
+        "explain.arms: 'absent' here, ['finetuned'] there",
         "explain.method: 'absent' here, 'lrp-epsilon' there",
+        "explain.trials: 'absent' here, 'selected' there",
         "explain.choose: 'absent' here, 'validation-loss' there",
         "explain.averages: 'absent' here, 'all' there",
     ]

@@ -10,9 +10,9 @@ import pandas as pd
 from pellucid.analysis.classification import over_trials
 from pellucid.files import read_tsv
 from pellucid.study.folder import RunFolder
+from pellucid.study.map_tables import regions
 from pellucid.study.reading import read_spec
 from pellucid.study.seeds import derive_seed
-from pellucid.study.tables import regions
 
 
 def test_tables_have_the_columns_that_readers_rely_on(undisturbed: Path) -> None:
@@ -21,7 +21,18 @@ def test_tables_have_the_columns_that_readers_rely_on(undisturbed: Path) -> None
         "table2": ["arm", "pretraining", "metric", "mean", "sd", "low", "high", "n_trials", "n_subjects"],
         "roc": ["arm", "trial", "fpr", "tpr"],
         "lesions": ["arm", "participant_id", "group", "map", "positive_share", "volume_share", "lift"],
-        "regions": ["arm", "participant_id", "group", "area", "voxels", "seen_share", "sum", "mean"],
+        "regions": [
+            "arm",
+            "participant_id",
+            "group",
+            "correct",
+            "atlas",
+            "area",
+            "voxels",
+            "seen_share",
+            "sum",
+            "mean",
+        ],
         "ledger": ["arm", "participant_id", "layer", "relevance_out", "relevance_in", "absorbed_bias"],
         "brightness": ["scaling", "auc", "low", "high"],
     }

@@ -1,12 +1,19 @@
-"""Relevance per atlas area: true sums, size-normalised means, and how much of each area the network can see."""
+"""Relevance and lesions per atlas area, how much of each the network can see, and whether groups differ there."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import false_discovery_control, permutation_test
 
 from pellucid.errors import InputError
+
+PERMUTATIONS = 9999
+
+Areas = npt.NDArray[np.int64]
 
 
 def regional_relevance(
@@ -15,10 +22,9 @@ def regional_relevance(
     """Sum a relevance map over the areas of an atlas, within the field of view.
 
     sum = sum of R over the area's seen voxels; mean = sum / seen voxels. Left and right, and whatever else shares an
-    area's name, are pooled voxel by voxel.
-
-    # deviates: the paper's code takes the mean over the whole volume for each label and then the mean over the labels
-    of an area, so that an area of four labels weighs a quarter of its relevance (Eitel 2019, Figure 4).
+    area's name, are pooled voxel by voxel. paper = mean over the area's labels of (sum of R over the label's seen
+    voxels / voxels of the whole map), what the paper's code calls the sum, by which an area of four labels weighs a quarter of its
+    relevance (Eitel 2019, Figure 4).
 
     Parameters
     ----------
@@ -33,36 +39,27 @@ def regional_relevance(
 
     Returns
     -------
-    One row an area, in the table's order: area, voxels, seen_voxels, seen_share, sum, mean. No area is dropped: one
-    without a seen voxel has sum and mean missing, and one without any voxel on this grid seen_share too.
+    One row an area, in the table's order: area, voxels, seen_voxels, seen_share, sum, mean, paper. No area is dropped:
+    one without a seen voxel has sum, mean and paper missing, and one without any voxel on this grid seen_share too.
 
     Raises
     ------
     InputError
         If shapes differ, the labels are no integers, or the atlas holds a label that the table does not name.
     """
-    R, label, view = np.asarray(values, dtype=np.float64), np.asarray(labels), np.asarray(seen, dtype=bool)
-    if not R.shape == label.shape == view.shape:
-        shapes = f"map {R.shape}, labels {label.shape}, field of view {view.shape}"
-        raise InputError("atlas", f"shapes differ: {shapes}", "Resample the atlas onto the map's grid")
-    if not np.issubdtype(label.dtype, np.integer):
-        raise InputError("atlas", f"labels are {label.dtype}, not integers", "Resample labels by nearest neighbour")
-    unnamed = np.setdiff1d(np.unique(label), [0, *regions["index"]])
-    if unnamed.size:
-        listed = ", ".join(map(str, unnamed[:10]))
-        raise InputError("atlas", f"labels without a row in the table: {listed}", "Complete the atlas's table")
-
-    areas = pd.unique(regions["area"])
-    area_of = np.full(max(int(regions["index"].max()), 0) + 1, -1)
-    area_of[regions["index"].to_numpy()] = pd.Categorical(regions["area"], categories=areas).codes
-    area_of[0] = -1
+    R, view = np.asarray(values, dtype=np.float64), np.asarray(seen, dtype=bool)
+    areas, area_of, label = _areas(labels, regions, {"map": R.shape, "field of view": view.shape})
     inside = label != 0
     code, relevance, visible = area_of[label[inside]], R[inside], view[inside]
     voxels = np.bincount(code, minlength=len(areas))
     seen_voxels = np.bincount(code, weights=visible, minlength=len(areas)).astype(int)
     # bincount of nothing is an integer array even with weights
     total = np.bincount(code[visible], weights=relevance[visible], minlength=len(areas)).astype(np.float64)
-    total[seen_voxels == 0] = np.nan
+    of_label = np.bincount(label[inside], weights=relevance * visible, minlength=area_of.size).astype(np.float64)
+    members = regions["index"].to_numpy()
+    number = np.bincount(area_of[members], minlength=len(areas))
+    paper = np.bincount(area_of[members], weights=of_label[members], minlength=len(areas)) / number / R.size
+    total[seen_voxels == 0] = paper[seen_voxels == 0] = np.nan
     with np.errstate(invalid="ignore"):
         seen_share, mean = seen_voxels / voxels, total / seen_voxels
     return pd.DataFrame(
@@ -73,5 +70,91 @@ def regional_relevance(
             "seen_share": seen_share,
             "sum": total,
             "mean": mean,
+            "paper": paper,
         }
     )
+
+
+def regional_lesions(lesions: npt.ArrayLike, labels: npt.ArrayLike, regions: pd.DataFrame) -> pd.DataFrame:
+    """Count the voxels of a lesion mask in the areas of an atlas: one row an area, area, voxels, lesion_voxels.
+
+    Parameters
+    ----------
+    lesions
+        The mask, (X, Y, Z), bool.
+    labels, regions
+        As for `regional_relevance`; it raises the same.
+    """
+    L = np.asarray(lesions, dtype=bool)
+    areas, area_of, label = _areas(labels, regions, {"mask": L.shape})
+    inside = label != 0
+    code = area_of[label[inside]]
+    counts = np.bincount(code[L[inside]], minlength=len(areas))
+    return pd.DataFrame(
+        {"area": areas, "voxels": np.bincount(code, minlength=len(areas)), "lesion_voxels": counts.astype(int)}
+    )
+
+
+def compare_groups(table: pd.DataFrame, positive: str, *, resamples: int = PERMUTATIONS, seed: int) -> pd.DataFrame:
+    """Test of every area whether relevance differs between two groups, by permutation of who belongs to which.
+
+    difference = mean over patients - mean over controls of the area's sum, one value a participant (the mean of its
+    scans). p is two-sided; q is p with the false discovery rate of all areas of the table controlled (Benjamini and
+    Hochberg 1995).
+
+    Parameters
+    ----------
+    table
+        Rows of `regional_relevance` of one model and atlas, with participant_id and group.
+    positive
+        The patients' group.
+    resamples, seed
+        Number and seed of the permutations; few participants are permuted in every way there is.
+
+    Returns
+    -------
+    One row an area, in the table's order: area, difference, p, q; missing where the area is not seen, and all of them
+    where a group has fewer than two participants.
+    """
+    sums = table.pivot_table("sum", ["participant_id", "group"], "area", aggfunc="mean", dropna=False, sort=False)
+    sums = sums[sums.notna().any(axis=1)][pd.unique(table["area"])]
+    patient = sums.index.get_level_values("group") == positive
+    result = pd.DataFrame({"area": sums.columns, "difference": np.nan, "p": np.nan, "q": np.nan})
+    tested = sums.notna().all().to_numpy()
+    if min(patient.sum(), (~patient).sum()) < 2 or not tested.any():
+        return result
+    one, other = (sums.loc[who, sums.columns[tested]].to_numpy() for who in (patient, ~patient))
+    found = permutation_test(
+        (one, other),
+        lambda a, b, axis: a.mean(axis=axis) - b.mean(axis=axis),
+        n_resamples=resamples,
+        batch=500,
+        axis=0,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
+    result.loc[tested, "difference"] = found.statistic
+    result.loc[tested, "p"] = found.pvalue
+    result.loc[tested, "q"] = false_discovery_control(found.pvalue)
+    return result
+
+
+def _areas(
+    labels: npt.ArrayLike, regions: pd.DataFrame, shapes: dict[str, tuple[int, ...]]
+) -> tuple[npt.NDArray[np.object_], Areas, npt.NDArray[Any]]:
+    """Return the areas' names, the place of each label's area among them, and the labels, all checked."""
+    label = np.asarray(labels)
+    if any(shape != label.shape for shape in shapes.values()):
+        listed = ", ".join(f"{name} {shape}" for name, shape in (shapes | {"labels": label.shape}).items())
+        raise InputError("atlas", f"shapes differ: {listed}", "Resample the atlas onto the map's grid")
+    if not np.issubdtype(label.dtype, np.integer):
+        raise InputError("atlas", f"labels are {label.dtype}, not integers", "Resample labels by nearest neighbour")
+    unnamed = np.setdiff1d(np.unique(label), [0, *regions["index"]])
+    if unnamed.size:
+        listed = ", ".join(map(str, unnamed[:10]))
+        raise InputError("atlas", f"labels without a row in the table: {listed}", "Complete the atlas's table")
+    areas = np.asarray(pd.unique(regions["area"]), dtype=object)
+    area_of = np.full(max(int(regions["index"].max()), 0) + 1, -1)
+    area_of[regions["index"].to_numpy()] = pd.Categorical(regions["area"], categories=areas).codes
+    area_of[0] = -1
+    return areas, area_of, label

@@ -135,7 +135,7 @@ def run(study: str, *, out: Path | None, workers: int | None, cluster: str | Non
     if open_tasks:
         console.warn(f"{len(open_tasks)} of {len(results)} tasks are not done; the same command goes on with them")
     elif spec.explain:
-        console.say(f"explain a scan of your own: pellucid explain {folder / 'models' / spec.explain.arm} IMAGE")
+        console.say(f"explain a scan of your own: pellucid explain {folder / 'models' / spec.explain.arms[0]} IMAGE")
     if open_tasks or left_out:
         raise typer.Exit(1)
 

@@ -24,10 +24,12 @@ COLUMNS = (
 """The columns of the index."""
 
 
-def index_bids(root: Path, *, modality: Modality, lesions: Path | None = None, desc: str | None = None) -> pd.DataFrame:
+def index_bids(
+    root: Path, *, modality: Modality, lesions: Path | None = None, desc: str | None = None, group: str = "group"
+) -> pd.DataFrame:
     """List the scans of one modality in a BIDS dataset, one row a scan.
 
-    Reads participants.tsv (column `group` is needed; `age`, `sex`, `edss`, `lesion_volume_ml` are used where present;
+    Reads participants.tsv (its column `group` is needed; `age`, `sex`, `edss`, `lesion_volume_ml` are used if present;
     `n/a` is missing), `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss and
     lesion_volume_ml at a visit go before those of the participant), and lesion masks
     `sub-X[/ses-Y]/anat/*_label-lesion*_mask.nii[.gz]`.
@@ -48,6 +50,8 @@ def index_bids(root: Path, *, modality: Modality, lesions: Path | None = None, d
         The derivative dataset with the lesion masks; `root/derivatives/lesions` where that exists if None.
     desc
         The entity `desc` that images must have, such as `filled`; any if None.
+    group
+        Another column of participants.tsv that gives the groups.
 
     Returns
     -------
@@ -58,10 +62,10 @@ def index_bids(root: Path, *, modality: Modality, lesions: Path | None = None, d
     Raises
     ------
     InputError
-        No participants.tsv or no column `group` in it, nobody listed, a participant twice, a number that is none.
+        No participants.tsv or no column of groups in it, nobody listed, a participant twice, a number that is none.
     """
     root = Path(root).resolve()
-    people = _participants(root / "participants.tsv")
+    people = _participants(root / "participants.tsv", group)
     derived = bids.is_derivative(root)
     masks = root if derived and lesions is None else _lesion_root(root, lesions)
     wanted: dict[str, object] = {"suffix": modality} | ({"desc": desc} if desc else {})
@@ -87,10 +91,10 @@ def index_bids(root: Path, *, modality: Modality, lesions: Path | None = None, d
     return table.sort_values(["participant_id", "session_id"], ignore_index=True)
 
 
-def _participants(path: Path) -> pd.DataFrame:
+def _participants(path: Path, group: str) -> pd.DataFrame:
     """Read and check participants.tsv; return participant_id, group, sex and the clinical numbers."""
     people = read_tsv(path)
-    for column in ("participant_id", "group"):
+    for column in ("participant_id", group):
         if column not in people:
             found = ", ".join(people.columns)
             raise InputError(path, f"has no column {column!r}", f"Its columns are {found}; add or rename one")
@@ -104,6 +108,7 @@ def _participants(path: Path) -> pd.DataFrame:
     if twice:
         names = ", ".join(twice[:10])
         raise InputError(path, f"lists {names} more than once ({len(twice)} participants)", "Keep one row each")
+    people = people.assign(group=people[group])
     kept = people[[name for name in ("participant_id", "group", "sex", *CLINICAL) if name in people]]
     return _numbers(kept, path)
 

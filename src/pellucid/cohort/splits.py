@@ -225,6 +225,31 @@ def _shares(name: str, size: float, available: dict[str, int]) -> dict[str, int]
     return share
 
 
+def draw_some(people: pd.DataFrame, n: int, *, seed: int) -> set[str]:
+    """Draw `n` participants in the proportion of their groups; with one seed, those of a smaller `n` are among them.
+
+    Parameters
+    ----------
+    people
+        Columns participant_id and group; a participant may stand there more than once.
+    n, seed
+        How many, and by which draw.
+
+    Raises
+    ------
+    InputError
+        There are fewer, or so few are asked for that a group would have nobody.
+    """
+    known = _participants(people, ("group",))
+    if n > len(known):
+        raise InputError("subjects", f"{n} of {len(known)} participants", "Ask for fewer")
+    order = _shuffled(known, np.random.default_rng(seed), ("group",))
+    if n == len(known):
+        return set(known["participant_id"])
+    shares = _shares("subjects", n, {group: len(ids) for group, ids in order.items()})
+    return {who for group, ids in order.items() for who in ids[: shares[group]]}
+
+
 def rows_of(table: pd.DataFrame, people: pd.DataFrame) -> dict[str, npt.NDArray[np.intp]]:
     """Return for each role the rows of `table` (a store's) whose participants have it in `people` (a split).
 

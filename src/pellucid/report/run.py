@@ -103,6 +103,13 @@ class Run:
         """Return tables/NAME.tsv, or None if it was not made."""
         return _table(self.folder / "tables" / f"{name}.tsv")
 
+    def maps_table(self, name: str) -> pd.DataFrame | None:
+        """Return the rows of tables/NAME.tsv that are about the arm of `maps`, or None if it was not made."""
+        table = self.table(name)
+        if table is None or self.maps is None or "arm" not in table:
+            return table
+        return table[table["arm"] == self.maps.arm].reset_index(drop=True)
+
     @cached_property
     def splits(self) -> pd.DataFrame | None:
         """Who trained, validated and was held out."""
@@ -132,11 +139,12 @@ class Run:
 
     @cached_property
     def maps(self) -> Maps | None:
-        """The maps that the specification asks for; without it, the first that lie there."""
+        """The maps of the first arm that the specification wants explained; without it, the first that lie there."""
         asked = self.spec.get("explain", {})
+        arm = next(iter(asked.get("arms", [])), None)
         found = sorted(path for path in (self.folder / "maps").glob("*/*") if any(path.glob("*_relevance.nii.gz")))
         for path in found:
-            if asked and (path.parent.name, path.name) != (asked.get("arm"), asked.get("method", path.name)):
+            if asked and (path.parent.name, path.name) != (arm, asked.get("method", path.name)):
                 continue
             trial = self.selected(path.parent.name)
             return Maps(path.parent.name, path.name, path, trial)

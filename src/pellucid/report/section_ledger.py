@@ -19,7 +19,7 @@ COLUMNS = ("relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
 def ledger(run: Run, figures: Path) -> Section:
     """Return the waterfall of each group's mean ledger and its table."""
     section = Section("ledger", "Where relevance goes")
-    table = run.table("ledger")
+    table = run.maps_table("ledger")
     if table is None or table.empty:
         section.add(missing("The relevance ledger", "tables/ledger.tsv"))
         return section

@@ -77,7 +77,7 @@ def lesions(run: Run, figures: Path) -> Section:
 
 
 def _patients(run: Run) -> pd.DataFrame | None:
-    table = run.table("lesions")
+    table = run.maps_table("lesions")
     if table is None or run.positive is None:
         return table
     return table[table["group"] == run.positive]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -18,20 +19,35 @@ SHOWN = 20
 
 
 def regions(run: Run, figures: Path) -> Section:
-    """Return the figure of the areas with most relevance and the table of all."""
+    """Return, for each atlas, the figure of the areas with most relevance and the table of all."""
     section = Section("regions", "Relevance by region")
-    table = run.table("regions")
+    table = run.maps_table("regions")
     if table is None:
         section.add(missing("Regions", "tables/regions.tsv"))
         return section
     groups = sorted(table["group"].unique(), key=lambda group: (group != run.positive, group))
-    summary = region_means(table, groups)
-    write_tsv(run.folder / SUMMARY, summary)
+    tests, summaries = run.maps_table("region_tests"), []
+    for name, one in table.groupby("atlas", sort=False):
+        summary = region_means(one, groups)
+        if tests is not None:
+            tested = tests[tests["atlas"] == name].set_index("area")
+            summary = summary.join(tested[["difference", "p", "q"]], on="area")
+        summary.insert(0, "atlas", name)
+        summaries.append(summary)
+        _add(section, run, figures, str(name), one, summary, groups)
+    write_tsv(run.folder / SUMMARY, pd.concat(summaries, ignore_index=True))
+    return section
+
+
+def _add(
+    section: Section, run: Run, figures: Path, name: str, table: pd.DataFrame, summary: pd.DataFrame, groups: list[str]
+) -> None:
+    """Add what there is to say of one atlas."""
     top = summary.dropna(subset="strength").nlargest(SHOWN, "strength")
     order = top.sort_values(f"sum_{groups[0]}", ascending=False)["area"].tolist()
     blind = int((summary["seen_share"] == 0).sum())
     partly = int(((summary["seen_share"] > 0) & (summary["seen_share"] < 1)).sum())
-    atlas = str(run.spec.get("analysis", {}).get("atlas", "the atlas")).capitalize()
+    atlas = name.capitalize() if name.islower() and "-" not in name else name
     section.add(
         Text(
             paragraphs=[
@@ -43,10 +59,10 @@ def regions(run: Run, figures: Path) -> Section:
         )
     )
     if order:
-        save(region_figure(table, order, group_colours(groups, run.positive)), figures / "regions")
+        save(region_figure(table, order, group_colours(groups, run.positive)), figures / f"regions-{name}")
         section.add(
             Picture(
-                stem="regions",
+                stem=f"regions-{name}",
                 suffix=".svg",
                 alt=f"Relevance sums of the areas {', '.join(order[:5])} and others, a dot a subject, by group.",
                 caption=f"The {len(order)} areas with the largest sum of |relevance| over subjects, ordered by the "
@@ -55,8 +71,7 @@ def regions(run: Run, figures: Path) -> Section:
                 sources=["tables/regions.tsv"],
             )
         )
-    section.add(_table(summary, groups))
-    return section
+    section.add(_table(summary, groups, atlas))
 
 
 def region_means(table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
@@ -77,13 +92,15 @@ def region_means(table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
     return result.reset_index()
 
 
-def _table(summary: pd.DataFrame, groups: list[str]) -> Table:
+def _table(summary: pd.DataFrame, groups: list[str], atlas: str) -> Table:
+    tested = "q" in summary
     header = [
         "Area",
         "Voxels",
         "Seen",
         *(f"Sum, {group}" for group in groups),
         *(f"Per voxel, {group}" for group in groups),
+        *(["q"] if tested else []),
     ]
     rows: list[list[str | Markup]] = []
     for row in records(summary):
@@ -91,12 +108,17 @@ def _table(summary: pd.DataFrame, groups: list[str]) -> Table:
         seen = share if row["seen_share"] == 1 else Markup('<span class="flag">{}</span>').format(share)
         sums = [number(row[f"sum_{group}"]) for group in groups]
         means = [number(row[f"mean_{group}"]) for group in groups]
-        rows.append([str(row["area"]), whole(row["voxels"]), seen, *sums, *means])
+        rows.append([str(row["area"]), whole(row["voxels"]), seen, *sums, *means, *_test(row, tested)])
     return Table(
         header=header,
         rows=rows,
-        caption=f"All {len(rows)} areas, in the atlas's order: mean over subjects of the relevance sum (logit units) "
-        "and of the mean a seen voxel. Flagged: areas that the network does not see whole.",
-        sources=[SUMMARY, "tables/regions.tsv"],
+        caption=f"All {len(rows)} areas of {atlas}, in its order: mean over subjects of the relevance sum (logit units) "
+        "and of the mean a seen voxel. Flagged: areas that the network does not see whole."
+        + (" q: whether the groups' sums differ, by permutation, false discovery rate controlled." * tested),
+        sources=[SUMMARY, "tables/regions.tsv", *(["tables/region_tests.tsv"] if tested else [])],
         closed=True,
     )
+
+
+def _test(row: dict[str, Any], tested: bool) -> list[str]:
+    return [number(row["q"], 2)] if tested else []

@@ -113,7 +113,7 @@ def write_maps(
 ) -> list[Path]:
     """Write a scan's map on the model's grid and, if asked, on the scan's own; return the paths."""
     paths = [folder / map_name(name, explainer.method.name)]
-    write_map(paths[0], explainer, explained, source=scan.path, source_grid=scan.native)
+    write_map(paths[0], [explainer], explained, source=scan.path, source_grid=scan.native)
     if native:
         paths.append(folder / map_name(name, explainer.method.name, res="native"))
         write_native_map(paths[1], explainer, explained, source=scan.path, source_grid=scan.native)
@@ -186,10 +186,17 @@ def judge_map(path: Path, mask: Path | None, *, image: Path | None = None) -> pd
         image=prepared.image if image is not None else None,
         brain=prepared.brain if image is not None else mni_brain_mask(volume.grid),
         seen=seen_by(sidecar, volume.grid),
-        population=find_population(path.parent / sidecar["Model"], volume.grid) if "Model" in sidecar else None,
+        population=_recorded_population(sidecar, path.parent, volume.grid),
         seed=NULL_SEED,
     )
     return table.assign(brain_from="image" if image is not None else "MNI template")
+
+
+def _recorded_population(sidecar: dict[str, Any], folder: Path, grid: Grid) -> Floats | None:
+    """Return the mean lesion map beside the model that made a map in `folder`; of several models the first's."""
+    models = sidecar.get("Model", [])
+    first = [models] if isinstance(models, str) else models[:1]
+    return find_population(folder / str(first[0]), grid) if first else None
 
 
 def _recorded_image(sidecar: dict[str, Any], folder: Path) -> Path | None:

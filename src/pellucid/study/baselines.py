@@ -9,6 +9,7 @@ from pellucid.files import read_json
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Baseline, Spec
+from pellucid.study.stores import store_of
 from pellucid.study.tasks import Problem, Progress, Task
 from pellucid.study.trials import cohort_rows, fold_of
 from pellucid.training.baselines import run_baseline
@@ -32,10 +33,9 @@ def fits(name: str, spec: Spec) -> tuple[str, ...]:
 
 def _baseline_task(name: str, baseline: Baseline, number: int, spec: Spec, folder: RunFolder) -> Task:
     out, fold = folder.baseline(name, number), fold_of(number, spec.splits[baseline.cohort])
-    filled = baseline.images == "lesion-filled"
 
     def run(progress: Progress) -> None:
-        store, rows = cohort_rows(baseline.cohort, folder, fold=fold, images=baseline.images)
+        store, rows = cohort_rows(name, spec, folder, fold=fold)
         settings = dataclasses.replace(baseline.settings, seed=derive_seed(spec.study.seed, "trial", number))
         run_baseline(store, rows, settings, out, progress=progress)
 
@@ -46,7 +46,7 @@ def _baseline_task(name: str, baseline: Baseline, number: int, spec: Spec, folde
     return Task(
         name=fits(name, spec)[number],
         outputs=tuple(out / file for file in BASELINE_FILES),
-        needs=("splits", *([f"store/{folder.store(baseline.cohort, filled=True).name}"] if filled else [])),
+        needs=("splits", f"store/{store_of(baseline, spec).name}"),
         run=run,
         # The same subjects are missing in every fit: said once.
         problems=problems if number == 0 else None,

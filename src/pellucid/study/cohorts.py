@@ -19,6 +19,7 @@ from pellucid.simulate.settings import CohortSettings
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Cohort, Spec, Split
+from pellucid.study.stores import Prepared, stores_of
 from pellucid.study.tasks import Problem, Progress, Task
 
 GRIDS = {"paper": PAPER_GRID}
@@ -32,10 +33,9 @@ def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
         if cohort.simulate:
             tasks.append(_simulate_task(name, cohort, folder, workers=workers))
             needs = (tasks[-1].name,)
-        tasks.append(_store_task(name, spec, folder, needs, workers=workers))
-        users = [spec.arm(user) for user in (*spec.training, *spec.baselines)]
-        if any(arm.cohort == name and arm.images == "lesion-filled" for arm in users):
-            tasks.append(_store_task(name, spec, folder, needs, workers=workers, filling=spec.preparation.filling))
+        tasks += [
+            _store_task(one, spec, folder, needs, workers=workers) for one in stores_of(spec) if one.cohort == name
+        ]
     stores = tuple(f"store/{name}" for name in spec.cohorts)
 
     def run_splits(_: Progress) -> None:
@@ -53,7 +53,7 @@ def cohort_index(name: str, cohort: Cohort, root: Path) -> pd.DataFrame:
     InputError
         If the dataset cannot be read, or one of the two groups has nobody.
     """
-    rows = index_bids(root, modality=cohort.modality, lesions=cohort.lesions)
+    rows = index_bids(root, modality=cohort.modality, lesions=cohort.lesions, group=cohort.column)
     wanted = (cohort.negative, cohort.positive)
     for group in wanted:
         if not (rows["group"] == group).any():
@@ -126,20 +126,19 @@ def _simulate_task(name: str, cohort: Cohort, folder: RunFolder, *, workers: int
     return Task(name=f"simulate/{name}", outputs=outputs, needs=(), run=run)
 
 
-def _store_task(
-    name: str, spec: Spec, folder: RunFolder, needs: tuple[str, ...], *, workers: int, filling: str | None = None
-) -> Task:
-    cohort, out = spec.cohorts[name], folder.store(name, filled=filling is not None)
+def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, ...], *, workers: int) -> Task:
+    name, out = one.cohort, folder.store(one.name)
+    cohort = spec.cohorts[name]
 
     def run(progress: Progress) -> None:
         build_store(
             cohort_index(name, cohort, cohort.bids or folder.cohort(name)),
             out,
             GRIDS[spec.preparation.grid],
-            scaling=spec.preparation.scaling,
+            scaling=one.scaling or spec.preparation.scaling,
             resampling=spec.preparation.resampling,
             positive=cohort.positive,
-            filling=filling,
+            filling=spec.preparation.filling if one.filled else None,
             seed=derive_seed(spec.study.seed, "fill", name),
             workers=workers,
             progress=progress,

@@ -160,12 +160,13 @@ def expected_epochs(settings: TrialSettings) -> float:
 
 
 class Sizes(NamedTuple):
-    """Scans of a cohort: all, and those of each role in one division."""
+    """Scans of a cohort: all, and those of each role in one division; and how many people the training scans show."""
 
     scans: int
     train: int
     validation: int
     holdout: int
+    learners: int
 
 
 def cohort_sizes(spec: Spec, name: str, scans: Mapping[str, int]) -> Sizes:
@@ -179,7 +180,8 @@ def cohort_sizes(spec: Spec, name: str, scans: Mapping[str, int]) -> Sizes:
     validation = _number(how.validation, people - held)
     each = total / max(people, 1)
     holdout, validating = round(held * each), round(validation * each)
-    return Sizes(total, max(total - holdout - validating, 0), validating, holdout)
+    learners = max(people - held - validation, 1)
+    return Sizes(total, max(total - holdout - validating, 0), validating, holdout, learners)
 
 
 def free_bytes(path: Path) -> int:
@@ -242,11 +244,12 @@ def _cost(task: str, spec: Spec, sizes: dict[str, Sizes], speed: Throughput, pas
         each = _BASELINE_SECONDS.get(baseline.settings.kind, 0.0) * sizes[baseline.cohort].scans
         seconds = before if before is not None else max(_SMALL_SECONDS, each)
         return _Cost(seconds, seconds, _TRIAL_BYTES)
-    maps = _explained(spec, sizes)
     if kind == "explain":
-        seconds = before if before is not None else maps * speed.map_seconds
-        return _Cost(seconds, seconds, maps * speed.map_bytes)
-    seconds = before if before is not None else max(_SMALL_SECONDS, maps * _TABLE_SECONDS.get(name, 0.0))
+        maps, models = _explained(name, spec, sizes)
+        seconds = before if before is not None else maps * models * speed.map_seconds
+        return _Cost(seconds, seconds, maps * speed.map_bytes * (1 if models == 1 else 2))
+    all_maps = sum(_explained(arm, spec, sizes)[0] for arm in spec.explain.arms) if spec.explain else 0
+    seconds = before if before is not None else max(_SMALL_SECONDS, all_maps * _TABLE_SECONDS.get(name, 0.0))
     return _Cost(seconds, seconds)
 
 
@@ -256,26 +259,30 @@ def _train_cost(
     """Return what one trial of an arm takes."""
     arm, measured = spec.training[name], speed.arms[name]
     size, most = sizes[arm.cohort], arm.settings.max_epochs
+    train = size.train if arm.subjects is None else min(size.train, round(size.train * arm.subjects / size.learners))
     epochs = mean(past.epochs[name]) if name in past.epochs else expected_epochs(arm.settings)
     disk = measured.model_bytes + _TRIAL_BYTES
     if not arm.fit:
-        once = (size.train + 2 * size.validation + size.holdout) * measured.scan
+        once = (train + 2 * size.validation + size.holdout) * measured.scan
         return _Cost(once, once, disk)
     if before is not None and name in past.epochs:
         return _Cost(before, before * most / epochs, disk)
-    steps = math.ceil(size.train / arm.settings.batch_size)
+    steps = math.ceil(train / arm.settings.batch_size)
     epoch = steps * measured.step + size.validation * measured.scan
-    predictions = (size.train + size.validation + size.holdout) * measured.scan
+    predictions = (train + size.validation + size.holdout) * measured.scan
     return _Cost(epochs * epoch + predictions, most * epoch + predictions, disk)
 
 
-def _explained(spec: Spec, sizes: dict[str, Sizes]) -> int:
-    """Return how many maps there will be: one a held-out scan, hence one a scan in a cross-validation."""
-    if spec.explain is None:
-        return 0
-    cohort = spec.training[spec.explain.arm].cohort
-    crossed = spec.splits[cohort].scheme == "cross-validation"
-    return sizes[cohort].scans if crossed else sizes[cohort].holdout
+def _explained(arm: str, spec: Spec, sizes: dict[str, Sizes]) -> tuple[int, int]:
+    """Return how many maps an arm will have, and of how many models each is the mean.
+
+    There is one a held-out scan, hence one a scan in a cross-validation.
+    """
+    assert spec.explain is not None  # the tasks that ask exist only then
+    how, size = spec.split_of(arm), sizes[spec.training[arm].cohort]
+    crossed = how.scheme == "cross-validation"
+    models = spec.trial_count(arm) // (how.folds if crossed else 1) if spec.explain.trials == "all" else 1
+    return (size.scans if crossed else size.holdout), models
 
 
 def _memory(task: str, spec: Spec, speed: Throughput, workers: int) -> int:

@@ -1,4 +1,4 @@
-"""The explained arm's maps: one a held-out scan, their group averages, and the ledger of all."""
+"""The maps of explained arms: one a held-out scan, their group averages, and the ledger of all."""
 
 from __future__ import annotations
 
@@ -16,101 +16,142 @@ from pellucid.image.nifti import read_volume, sidecar_path, write_volume
 from pellucid.study.folder import RunFolder
 from pellucid.study.maps import (
     Explainer,
+    Floats,
     describe_map,
     explain_image,
     ledger_table,
     map_name,
+    mean_explained,
     open_explainer,
     read_ledger,
-    relative,
     write_map,
+    write_spread,
 )
-from pellucid.study.spec import Explain, Spec
+from pellucid.study.spec import Explain, Spec, Split
 from pellucid.study.tasks import Progress, Task
 from pellucid.study.trials import cohort_rows, fold_of, read_selected
 
+LEDGER = "ledger.tsv"
+"""What each layer of each map passed on and absorbed, beside an arm's maps."""
+
 
 def explain_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return the task that explains every held-out scan; none if the study explains nothing."""
+    """Return a task for each explained arm, which maps every held-out scan; none if the study explains nothing."""
     if spec.explain is None:
         return []
-    asked = spec.explain
+    return [_explain_task(spec, spec.explain, arm, folder) for arm in spec.explain.arms]
 
+
+def _explain_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Task:
     def run(progress: Progress) -> None:
-        explain_holdout(spec, asked, folder, progress)
+        explain_holdout(spec, asked, arm, folder, progress)
 
-    return [
-        Task(
-            name=f"explain/{asked.arm}",
-            outputs=(folder.table("ledger"),),  # written when every map is there
-            needs=(f"select/{asked.arm}",),
-            run=run,
-        )
-    ]
+    return Task(
+        name=f"explain/{arm}",
+        outputs=(folder.maps(arm, asked.method) / LEDGER,),  # written when every map is there
+        needs=(f"select/{arm}",),
+        run=run,
+    )
 
 
 class HeldOut(NamedTuple):
     """A held-out scan: who explains it, where its map lies, and which row of the store it is."""
 
-    explainer: Explainer
+    explainers: tuple[Explainer, ...]
     path: Path
     store: Store
     row: int
 
+    @property
+    def explainer(self) -> Explainer:
+        """The first of them: method, grid and field of view are the same for all."""
+        return self.explainers[0]
 
-def held_out_scans(spec: Spec, asked: Explain, folder: RunFolder) -> list[HeldOut]:
-    """Return every scan that gets a map, with the model that explains it, of its fold.
+    @property
+    def name(self) -> str:
+        """The scan's BIDS name."""
+        return scan_name(self.store.table.iloc[self.row])
 
-    Of a repeated cross-validation those are the folds of the first repeat, in which everyone is held out once.
-    """
-    how, arm = spec.split_of(asked.arm), spec.training[asked.arm]
-    out = folder.maps(asked.arm, asked.method)
-    scans = []
-    for fold in range(how.folds if how.scheme == "cross-validation" else 1):
-        model = folder.arm(asked.arm) / explained_trial(spec, asked, folder, fold)
-        explainer = open_explainer(model, method=asked.method, epsilon=asked.epsilon)
-        store, rows = cohort_rows(arm.cohort, folder, fold=fold, images=arm.images)
-        for n in rows["holdout"]:
+    @property
+    def logit(self) -> float:
+        """The explained logit, of several models their mean; its map must be there."""
+        return float(read_json(sidecar_path(self.path))["Logit"])
+
+    @property
+    def correct(self) -> bool:
+        """Whether the explained logit has the sign of the scan's label."""
+        return (self.logit > THRESHOLD) == bool(self.store.table["label"].iloc[self.row])
+
+    @property
+    def relevance(self) -> Floats:
+        """Its map (X, Y, Z), which must be there."""
+        return read_volume(self.path).data
+
+
+def held_out_scans(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> list[HeldOut]:
+    """Return every scan that gets a map, with the models that explain it: none of them saw it in training."""
+    how = spec.split_of(arm)
+    out, opened = folder.maps(arm, asked.method), {}
+    scans: dict[int, HeldOut] = {}
+    for fold in _folds(how, asked):
+        store, rows = cohort_rows(arm, spec, folder, fold=fold)
+        for trial in explained_trials(spec, asked, arm, folder, fold):
+            opened[trial] = open_explainer(folder.arm(arm) / trial, method=asked.method, epsilon=asked.epsilon)
+        models = tuple(opened[trial] for trial in explained_trials(spec, asked, arm, folder, fold))
+        for n in map(int, rows["holdout"]):
+            before = scans[n].explainers if n in scans else ()
             path = out / map_name(scan_name(store.table.iloc[n]), asked.method)
-            scans.append(HeldOut(explainer, path, store, int(n)))
-    return scans
+            scans[n] = HeldOut(before + models, path, store, n)
+    return list(scans.values())
 
 
-def explained_trial(spec: Spec, asked: Explain, folder: RunFolder, fold: int) -> str:
-    """Return the name of the trial of a fold that is explained."""
+def _folds(how: Split, asked: Explain) -> range:
+    """Return the divisions whose models explain: of a repeated cross-validation the first repeat, or all."""
+    return range(how.folds if how.scheme == "cross-validation" and asked.trials == "selected" else how.numbers)
+
+
+def explained_trials(spec: Spec, asked: Explain, arm: str, folder: RunFolder, fold: int) -> list[str]:
+    """Return the names of the trials of a fold that are explained."""
+    how = spec.split_of(arm)
+    numbers = [number for number in range(spec.trial_count(arm)) if fold_of(number, how) == fold]
+    if asked.trials == "all":
+        return [folder.trial(arm, number).name for number in numbers]
     if asked.choose == "validation-loss":
-        return read_selected(asked.arm, folder, fold=fold)
+        return [read_selected(arm, folder, fold=fold)]
     best, highest = "", -1.0
-    for number in range(spec.trial_count(asked.arm)):
-        if fold_of(number, spec.split_of(asked.arm)) == fold:
-            trial = folder.trial(asked.arm, number)
-            table = read_tsv(trial / "predictions.tsv").query("role == 'holdout'")
-            value = scores(table["label"], table["logit"])["balanced_accuracy"]
-            if value > highest:
-                best, highest = trial.name, value
-    return best
+    for number in numbers:
+        trial = folder.trial(arm, number)
+        table = read_tsv(trial / "predictions.tsv").query("role == 'holdout'")
+        value = scores(table["label"], table["logit"])["balanced_accuracy"]
+        if value > highest:
+            best, highest = trial.name, value
+    return [best]
 
 
-def explain_holdout(spec: Spec, asked: Explain, folder: RunFolder, progress: Progress) -> None:
-    """Write the map of every held-out scan that has none yet, then averages a group, then the ledger."""
-    scans = held_out_scans(spec, asked, folder)
+def explain_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, progress: Progress) -> None:
+    """Write the map of every held-out scan that has none yet, then averages a group, then the arm's ledger."""
+    scans = held_out_scans(spec, asked, arm, folder)
     ledger: list[dict[str, Any]] = []
-    for done, (explainer, path, store, n) in enumerate(scans, start=1):
-        row = store.table.iloc[n]
-        if not path.is_file():  # its sidecar was written first
-            source = store.image_path(n)
-            native = read_volume(source).grid
-            write_map(
-                path,
-                explainer,
-                explain_image(explainer, store.images[n].astype(np.float32)),
-                source=source,
-                source_grid=native,
-            )
-        ledger += [scan_columns(asked.arm, row) | entry for entry in read_ledger(path)]
-        progress(done, len(scans), scan_name(row))
+    for done, one in enumerate(scans, start=1):
+        row = one.store.table.iloc[one.row]
+        if not one.path.is_file():  # its sidecar was written first
+            _write(one)
+        ledger += [scan_columns(arm, row) | entry for entry in read_ledger(one.path)]
+        progress(done, len(scans), one.name)
     _write_means(scans, asked)
-    write_tsv(folder.table("ledger"), ledger_table(ledger, ["arm", "participant_id", "session_id", "group"]))
+    table = ledger_table(ledger, ["arm", "participant_id", "session_id", "group"])
+    write_tsv(folder.maps(arm, asked.method) / LEDGER, table)
+
+
+def _write(one: HeldOut) -> None:
+    """Explain a scan by each of its models; write their mean and, of several, the spread before it."""
+    source = one.store.image_path(one.row)
+    grid = read_volume(source).grid
+    image = one.store.images[one.row].astype(np.float32)
+    found = [explain_image(explainer, image) for explainer in one.explainers]
+    if len(found) > 1:
+        write_spread(one.path, one.explainers, found)
+    write_map(one.path, one.explainers, mean_explained(found), source=source, source_grid=grid)
 
 
 def scan_name(row: pd.Series[Any]) -> str:
@@ -127,25 +168,17 @@ def scan_columns(arm: str, row: pd.Series[Any]) -> dict[str, Any]:
 def _write_means(scans: list[HeldOut], asked: Explain) -> None:
     """Write the mean map of each group, of all its scans or of the correctly classified ones."""
     explainer, out = scans[0].explainer, scans[0].path.parent
-    counted = [one for one in scans if asked.averages == "all" or _is_correct(one)]
-    maps = ((str(one.store.table["group"].iloc[one.row]), read_volume(one.path).data) for one in counted)
-    models = sorted({relative(one.explainer.folder, out) for one in scans})
-    several = {} if len(models) == 1 else {"Model": models, "ModelSha256": "n/a"}
+    counted = [one for one in scans if asked.averages == "all" or one.correct]
+    maps = ((str(one.store.table["group"].iloc[one.row]), one.relevance) for one in counted)
+    every = {model.folder: model for one in scans for model in one.explainers}
     which = "held-out scans" if asked.averages == "all" else "correctly classified held-out scans"
     for group, average in group_means(maps).items():
         write_volume(
-            out / map_name(f"group-{group}", asked.method, mean=True),
+            out / map_name(f"group-{group}", asked.method, statistic="mean"),
             average.values,
             explainer.grid,
             np.float32,
             description=f"Mean relevance of {average.number} subjects of {group}",
-            sidecar=describe_map(explainer, out)
-            | several
+            sidecar=describe_map(tuple(every.values()), out)
             | {"Description": f"Mean relevance map of the {which} of group {group}", "Scans": average.number},
         )
-
-
-def _is_correct(one: HeldOut) -> bool:
-    """Tell whether the explained logit has the sign of the scan's label."""
-    logit = float(read_json(sidecar_path(one.path))["Logit"])
-    return (logit > THRESHOLD) == bool(one.store.table["label"].iloc[one.row])

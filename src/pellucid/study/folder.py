@@ -31,9 +31,9 @@ class RunFolder:
         """Return the BIDS dataset of a simulated cohort."""
         return self.root / "cohorts" / name
 
-    def store(self, name: str, *, filled: bool = False) -> Path:
-        """Return the store of a cohort, as it is or with its lesions filled."""
-        return self.root / "stores" / (f"{name}_filled" if filled else name)
+    def store(self, name: str) -> Path:
+        """Return a store: a cohort's own has its name, others those of `stores.Prepared`."""
+        return self.root / "stores" / name
 
     def arm(self, name: str) -> Path:
         """Return the folder of an arm's models."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -115,25 +115,62 @@ def explain_image(explainer: Explainer, image: Floats) -> Explained:
     return Explained(relevance=relevance, logit=float(result.logit[0]), ledger=ledger)
 
 
-def map_name(who: str, method: str, *, res: str = "", mean: bool = False) -> str:
+def mean_explained(found: Sequence[Explained]) -> Explained:
+    """Return what several models say of one image: the mean of their maps, logits and ledgers.
+
+    A ledger is a sum of relevances, so that of the mean map is the mean of theirs. One model's is returned as it is.
+    """
+    if len(found) == 1:
+        return found[0]
+    ledger = [
+        {"layer": rows[0]["layer"]} | {name: float(np.mean([row[name] for row in rows])) for name in LEDGER_COLUMNS[1:]}
+        for rows in zip(*(one.ledger for one in found), strict=True)
+    ]
+    relevance = np.mean(np.stack([one.relevance for one in found]), axis=0, dtype=np.float64)
+    return Explained(
+        relevance=np.asarray(relevance, dtype=np.float32),
+        logit=float(np.mean([one.logit for one in found])),
+        ledger=ledger,
+    )
+
+
+def map_name(who: str, method: str, *, res: str = "", statistic: Literal["", "mean", "sd"] = "") -> str:
     """Return the file name of a map: `sub-01_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance.nii.gz`."""
     first, *rest = method.split("-")
-    label = first + "".join(word.capitalize() for word in rest) + ("Mean" if mean else "")
+    label = first + "".join(word.capitalize() for word in (*rest, statistic))
     entity = f"_res-{res}" if res else ""
     return f"{who}_space-{SPACE}{entity}_desc-{label}_relevance.nii.gz"
 
 
-def write_map(path: Path, explainer: Explainer, explained: Explained, *, source: Path, source_grid: Grid) -> None:
-    """Write a map on the model's grid, with its sidecar; the ledger is in it."""
+def write_map(
+    path: Path, explainers: Sequence[Explainer], explained: Explained, *, source: Path, source_grid: Grid
+) -> None:
+    """Write a map, of one model or the mean of several, on the models' grid, with its sidecar; the ledger is in it."""
     write_volume(
         path,
         explained.relevance,
-        explainer.grid,
+        explainers[0].grid,
         np.float32,
-        description=f"Pellucid relevance, {explainer.method.name}",
-        sidecar=describe_map(explainer, path.parent)
+        description=f"Pellucid relevance, {explainers[0].method.name}",
+        sidecar=describe_map(explainers, path.parent)
         | describe_source(explained, path.parent, source=source, source_grid=source_grid)
         | {"Ledger": explained.ledger},
+    )
+
+
+def write_spread(path: Path, explainers: Sequence[Explainer], found: Sequence[Explained]) -> None:
+    """Write the standard deviation (n - 1) over several models' maps of one image beside their mean at `path`."""
+    method = explainers[0].method.name
+    who = path.name.split("_space-")[0]
+    write_volume(
+        path.with_name(map_name(who, method, statistic="sd").replace("relevance", "spread")),
+        np.std([one.relevance for one in found], axis=0, ddof=1, dtype=np.float64).astype(np.float32),
+        explainers[0].grid,
+        np.float32,
+        description=f"Spread of Pellucid relevance over {len(found)} models",
+        sidecar=describe_map(explainers, path.parent)
+        | {"Description": "Standard deviation over the models of the relevance of each voxel. Research only."}
+        | {"Logits": [one.logit for one in found]},
     )
 
 
@@ -147,7 +184,7 @@ def write_native_map(
         source_grid,
         np.float32,
         description=f"Pellucid relevance, {explainer.method.name}, on the scan's grid",
-        sidecar=describe_map(explainer, path.parent)
+        sidecar=describe_map([explainer], path.parent)
         | describe_source(explained, path.parent, source=source, source_grid=source_grid)
         | {
             "Description": "Relevance resampled linearly onto the scan's grid; sums differ from the original map's.",
@@ -173,20 +210,26 @@ def read_ledger(path: Path) -> list[dict[str, Any]]:
     return ledger
 
 
-def describe_map(explainer: Explainer, folder: Path) -> dict[str, Any]:
-    """Say what every map of this explainer in `folder` has in common, as JSON types in the manner of BIDS sidecars."""
-    method = explainer.method
-    info = explainer.model.info
+def describe_map(explainers: Sequence[Explainer], folder: Path) -> dict[str, Any]:
+    """Say what every map of these models in `folder` has in common, as JSON types in the manner of BIDS sidecars.
+
+    `Model` and `ModelSha256` are text for one model and lists for several, whose mean the map is.
+    """
+    explainer = explainers[0]
+    method, info = explainer.method, explainer.model.info
+    models: list[Any] = [relative(one.folder, folder) for one in explainers]
+    digests: list[Any] = [one.digest for one in explainers]
+    whose = "one network" if len(models) == 1 else f"{len(models)} networks, the mean of their maps"
     return {
-        "Description": "Relevance of each voxel for the logit of one network. Research only.",
+        "Description": f"Relevance of each voxel for the logit of {whose}. Research only.",
         "Method": method.name,
         "Rule": method.summary,
         "RuleSource": method.source,
         "Parameters": explainer.parameters,
         "SeedNeuron": "logit",
         "Units": "logit per unit of the image" if method.name == "gradient" else "logit",
-        "Model": relative(explainer.folder, folder),
-        "ModelSha256": explainer.digest,
+        "Model": models[0] if len(models) == 1 else models,
+        "ModelSha256": digests[0] if len(models) == 1 else digests,
         "Classes": {str(label): name for label, name in info.classes.items()},
         "Modality": info.modality,
         "Images": info.trained.get("images", "prepared"),

@@ -195,9 +195,9 @@ def _check_names(spec: Spec, *, file: Path) -> None:
         problems.attempt(_known, f"training.{name}.cohort", arm.cohort, spec.cohorts, file=file)
         problems.attempt(_check_start, name, spec, file=file)
     problems.raise_any()
-    if spec.explain:
-        _known("explain.arm", spec.explain.arm, spec.training, file=file)
-        cohort = spec.training[spec.explain.arm].cohort
+    for name in spec.explain.arms if spec.explain else ():
+        _known("explain.arms", name, spec.training, file=file)
+        cohort = spec.training[name].cohort
         if not spec.splits[cohort].judges:
             raise InputError(
                 file, f"`splits.{cohort}.holdout` is 0", f"Hold subjects out, for [explain] maps those of `{cohort}`"

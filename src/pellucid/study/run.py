@@ -17,6 +17,7 @@ from pellucid.study.explaining import explain_tasks
 from pellucid.study.folder import RunFolder
 from pellucid.study.lock import NAME as LOCK
 from pellucid.study.lock import locked
+from pellucid.study.map_tables import map_table_tasks
 from pellucid.study.reading import read_spec
 from pellucid.study.record import Record
 from pellucid.study.spec import Spec
@@ -36,6 +37,7 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
             *baseline_tasks(spec, folder),
             *explain_tasks(spec, folder),
             *table_tasks(spec, folder),
+            *map_table_tasks(spec, folder),
         ]
     )
 
@@ -52,8 +54,8 @@ def check_study(spec: Spec) -> dict[str, int]:
     """
     if spec.explain and spec.explain.method not in (names := [method.name for method in methods()]):
         raise InputError("explain.method", f"is {spec.explain.method!r}", f"Give one of {', '.join(names)}")
-    if spec.explain:
-        find_atlas(spec.analysis.atlas, merge=spec.analysis.merge)
+    for atlas in spec.analysis.atlases if spec.explain else ():
+        find_atlas(atlas, merge=spec.analysis.merge)
     return {name: len(rows) for name, rows in check_cohorts(spec).items()}
 
 

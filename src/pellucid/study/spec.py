@@ -56,7 +56,9 @@ class Cohort:
     modality
         Which image of a session is used.
     positive, negative
-        Values of the column `group` of participants.tsv: label 1 and label 0.
+        Two of the values of `column`: label 1 and label 0.
+    column
+        The column of participants.tsv that is to be told from the scans.
     bids
         The dataset's folder.
     lesions
@@ -68,6 +70,7 @@ class Cohort:
     modality: Literal["FLAIR", "T1w"]
     positive: str
     negative: str
+    column: str = "group"
     bids: Path | None = None
     lesions: Path | None = None
     simulate: Simulation | None = None
@@ -169,6 +172,11 @@ class Arm:
     start_from
         The arm whose trial of lowest validation loss gives the first weights, on the same fold if it learns from the
         same cohort; None starts from random ones.
+    scaling
+        Of its images, if not the study's.
+    subjects
+        How many training participants it learns from, drawn for each trial in the proportion of their groups; those of
+        a smaller number are among those of a larger one. All if None.
     """
 
     cohort: str
@@ -178,11 +186,15 @@ class Arm:
     channels: int = 64
     trials: int = 1
     start_from: str | None = None
+    scaling: Scaling | None = None
+    subjects: int | None = None
     settings: TrialSettings = field(default_factory=TrialSettings)
 
     def __post_init__(self) -> None:
         _least("channels", self.channels, 1)
         _least("trials", self.trials, 1)
+        if self.subjects is not None:
+            _least("subjects", self.subjects, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,12 +207,15 @@ class Baseline:
         Name of the cohort that it learns from.
     images
         Which scans `svm-image` and `brightness` see: the `prepared` or the `lesion-filled` ones.
+    scaling
+        Of those scans, if not the study's.
     trials
         How many times it is fitted on each division of its cohort, each with a seed of its own.
     """
 
     cohort: str
     images: Literal["prepared", "lesion-filled"] = "prepared"
+    scaling: Scaling | None = None
     trials: int = 1
     settings: BaselineSettings
 
@@ -210,14 +225,18 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
-    """Which models are explained on their holdout, and how: of each fold one of the arm's trials.
-
-    In a repeated cross-validation those are the folds of the first repeat: everyone gets one map, by a model that was
-    trained without them.
+    """Which models are explained on their holdout, and how.
 
     Parameters
     ----------
+    arms
+        Whose models; the first is the one that a report is about.
+    trials
+        `selected`: of each fold one trial, in a repeated cross-validation of the folds of the first repeat, so that
+        everyone gets one map, by a model that was trained without them. `all`: every trial that held a scan out; its
+        map is their mean, and their standard deviation lies beside it.
     choose
+        Which trial is selected.
         `validation-loss`: the trial of lowest validation loss. `holdout`: that of highest balanced accuracy on the
         holdout, the first of several, as the paper's code did; its figures are then no longer those of unseen subjects.
     averages
@@ -226,26 +245,33 @@ class Explain:
 
     # deviates: the paper's code explained the trial that was best on the holdout.
 
-    arm: str
+    arms: tuple[str, ...]
     method: str = "lrp-epsilon"
     epsilon: float | None = None
+    trials: Literal["selected", "all"] = "selected"
     choose: Literal["validation-loss", "holdout"] = "validation-loss"
     averages: Literal["all", "correct"] = "all"
 
     def __post_init__(self) -> None:
+        if not self.arms or len(set(self.arms)) < len(self.arms):
+            raise InputError("arms", f"is {list(self.arms)}", "Name at least one arm, and each once")
+        if self.trials == "all" and self.choose == "holdout":
+            raise InputError("choose", "is 'holdout', but all trials are explained", "Leave one of the two out")
         if self.epsilon is not None and not 0 < self.epsilon < float("inf"):
             raise InputError("epsilon", f"is {self.epsilon}", "Give a positive number; the paper's is 0.001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """How results become numbers: atlas of the regions, how its labels are merged, and size of the bootstrap."""
+    """How results become numbers: atlases of the regions, how their labels are merged, and size of the bootstrap."""
 
-    atlas: str = "neuromorphometrics"
+    atlases: tuple[str, ...] = ("neuromorphometrics",)
     merge: Literal["revised", "paper"] = "revised"
     bootstrap: int = 2000
 
     def __post_init__(self) -> None:
+        if not self.atlases or len(set(self.atlases)) < len(self.atlases):
+            raise InputError("atlases", f"is {list(self.atlases)}", "Name at least one atlas, and each once")
         _least("bootstrap", self.bootstrap, 100)
 
 

@@ -1,4 +1,4 @@
-"""A study's tables: who took part, how well the models do, and what the maps are worth."""
+"""A study's tables of people and models: who took part, and how well the models do."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
 from pellucid.analysis.classification import over_trials, roc
 from pellucid.analysis.comparison import paired
-from pellucid.analysis.regions import regional_relevance
 from pellucid.analysis.subgroups import subgroups
-from pellucid.atlas.find import find_atlas
 from pellucid.cohort.store import open_store
 from pellucid.errors import InputError
 from pellucid.files import read_tsv, write_tsv
-from pellucid.image.nifti import read_volume
 from pellucid.image.scaling import SCALINGS
 from pellucid.study.baselines import fits
-from pellucid.study.evidence import find_population, lesion_evidence
-from pellucid.study.explaining import held_out_scans, scan_columns, scan_name
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Explain, Spec
+from pellucid.study.spec import Spec
 from pellucid.study.tasks import Progress, Task
 from pellucid.study.trials import calibrated_probabilities, holdout_predictions
 
@@ -34,21 +29,15 @@ def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     """Return one task a table, each with what it needs and no more."""
     judged = judged_arms(spec)
     trials = tuple(need for name in judged for need in _fitted(name, spec))
-    tasks = [_table_task("table1", ("splits",), spec, folder, participants)]
+    tasks = [table_task("table1", ("splits",), spec, folder, participants)]
     if judged:
         tasks += [
-            _table_task("table2", trials, spec, folder, performance),
-            _table_task("roc", trials, spec, folder, curves),
-            _table_task("brightness", ("splits",), spec, folder, brightness),
-            _table_task("comparisons", trials, spec, folder, comparisons),
-            _table_task("calibration", trials, spec, folder, calibration),
-            _table_task("subgroups", trials, spec, folder, by_subgroup),
-        ]
-    if spec.explain:
-        needs = (f"explain/{spec.explain.arm}",)
-        tasks += [
-            _table_task("lesions", needs, spec, folder, lesions),
-            _table_task("regions", needs, spec, folder, regions),
+            table_task("table2", trials, spec, folder, performance),
+            table_task("roc", trials, spec, folder, curves),
+            table_task("brightness", ("splits",), spec, folder, brightness),
+            table_task("comparisons", trials, spec, folder, comparisons),
+            table_task("calibration", trials, spec, folder, calibration),
+            table_task("subgroups", trials, spec, folder, by_subgroup),
         ]
     return tasks
 
@@ -64,9 +53,12 @@ def _fitted(name: str, spec: Spec) -> tuple[str, ...]:
 
 
 Make = Callable[[Spec, RunFolder, Progress], pd.DataFrame]
+"""Makes a table of a run."""
 
 
-def _table_task(name: str, needs: tuple[str, ...], spec: Spec, folder: RunFolder, make: Make) -> Task:
+def table_task(name: str, needs: tuple[str, ...], spec: Spec, folder: RunFolder, make: Make) -> Task:
+    """Return the task that makes one table."""
+
     def run(progress: Progress) -> None:
         write_tsv(folder.table(name), make(spec, folder, progress))
 
@@ -210,51 +202,3 @@ def by_subgroup(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
         table.insert(0, "arm", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Measure every map, and its nulls, against the subject's lesion mask."""
-    asked = _asked(spec)
-    scans, tables = held_out_scans(spec, asked, folder), []
-    for done, (explainer, path, store, n) in enumerate(scans, start=1):
-        row = store.table.iloc[n]
-        mask = store.lesions(n)
-        table = lesion_evidence(
-            read_volume(path).data,
-            None if mask is None else mask.astype(bool),
-            name=asked.method,
-            image=store.images[n],
-            brain=store.brain[n],
-            seen=explainer.view.mask(),
-            population=find_population(explainer.folder, explainer.grid),
-            seed=derive_seed(spec.study.seed, "null", scan_name(row)),
-        )
-        tables.append(_with_subject(table, asked.arm, row))
-        progress(done, len(scans), scan_name(row))
-    return pd.concat(tables, ignore_index=True)
-
-
-def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Sum every map over the areas of the atlas, unseen voxels left out and their share stated."""
-    asked = _asked(spec)
-    scans, tables = held_out_scans(spec, asked, folder), []
-    atlas = find_atlas(spec.analysis.atlas, merge=spec.analysis.merge).on(scans[0].explainer.grid)
-    for done, (explainer, path, store, n) in enumerate(scans, start=1):
-        row = store.table.iloc[n]
-        table = regional_relevance(read_volume(path).data, atlas.labels, atlas.regions, explainer.view.mask())
-        tables.append(_with_subject(table, asked.arm, row))
-        progress(done, len(scans), scan_name(row))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _asked(spec: Spec) -> Explain:
-    """Return what was asked to be explained."""
-    assert spec.explain is not None  # the tasks that call this exist only then
-    return spec.explain
-
-
-def _with_subject(table: pd.DataFrame, arm: str, row: Any) -> pd.DataFrame:
-    """Put the columns that say whose rows these are in front."""
-    for place, (column, value) in enumerate(scan_columns(arm, row).items()):
-        table.insert(place, column, value)
-    return table

@@ -29,6 +29,7 @@ from pellucid.simulate.settings import CohortSettings
 from pellucid.study.cohorts import GRIDS, cohort_index
 from pellucid.study.maps import explain_image, map_name, open_explainer, write_map
 from pellucid.study.spec import Arm, Explain, Simulation, Spec
+from pellucid.study.stores import Prepared
 from pellucid.training.fit import Scans, fit, logits
 
 KINDS = ("simulate", "store", "train", "baseline", "explain", "tables")
@@ -76,8 +77,8 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
     measured on a patient and a control of its own voxel size, a dataset on its first scans.
     """
     grid = GRIDS[spec.preparation.grid]
-    asked = spec.explain if any(task.startswith("explain/") for task in tasks) else None
-    wanted = {*names_in(tasks, "train"), *([asked.arm] if asked else [])}
+    explained = names_in(tasks, "explain")
+    wanted = {*names_in(tasks, "train"), *explained}
     known: dict[Any, ArmSpeed] = {}
     arms = {}
     for name in spec.training:
@@ -91,6 +92,7 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
         wanted_stores = [store for store in names_in(tasks, "store") if cohort_of(store) == name]
         if wanted_stores or name in names_in(tasks, "simulate"):
             cohorts |= _measure_cohort(name, wanted_stores, spec, grid)
+    asked = spec.explain if explained else None
     seconds, size = _measure_map(asked, spec, grid) if asked else (0.0, 0)
     return Throughput(arms=arms, cohorts=cohorts, map_seconds=seconds, map_bytes=size)
 
@@ -123,7 +125,7 @@ def _measure_arm(arm: Arm, grid: Grid) -> ArmSpeed:
 
 def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
     """Return the seconds that it takes to make and write a map, and its bytes."""
-    arm = spec.training[asked.arm]
+    arm = spec.training[asked.arms[0]]
     model: VolumeNetwork = NETWORKS[arm.network](arm.channels, grid, seed=0)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -133,7 +135,7 @@ def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
 
         def make() -> None:
             explained = explain_image(explainer, image)
-            write_map(path, explainer, explained, source=folder / WEIGHTS, source_grid=grid)
+            write_map(path, [explainer], explained, source=folder / WEIGHTS, source_grid=grid)
 
         return _seconds(make), _folder_bytes(path.parent)
 
@@ -141,7 +143,7 @@ def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
 def _measure_cohort(name: str, stores: list[str], spec: Spec, grid: Grid) -> dict[str, CohortSpeed]:
     """Simulate a patient and a control as the cohort's are, if it is simulated, and prepare a few of its scans.
 
-    Returns the cohort's speed by its name, and by the name of its lesion-filled store, if that is among `stores`.
+    Returns the cohort's speed by its name, and by the names of its other stores that are among `stores`.
     """
     cohort = spec.cohorts[name]
     with TemporaryDirectory() as temporary:
@@ -151,15 +153,15 @@ def _measure_cohort(name: str, stores: list[str], spec: Spec, grid: Grid) -> dic
         some = rows[rows["problem"].isna()].groupby("group").head(2).reset_index(drop=True)
         found = {}
         for store in {name, *stores}:
-            ticks = [time.perf_counter()]
+            ticks, prepared = [time.perf_counter()], Prepared.parse(store)
             build_store(
                 some,
                 Path(temporary) / "stores" / store,
                 grid,
-                scaling=spec.preparation.scaling,
+                scaling=prepared.scaling or spec.preparation.scaling,
                 resampling=spec.preparation.resampling,
                 positive=cohort.positive,
-                filling=None if store == name else spec.preparation.filling,
+                filling=spec.preparation.filling if prepared.filled else None,
                 progress=lambda done, of, what, ticks=ticks: ticks.append(time.perf_counter()),  # type: ignore[misc]
             )
             seconds = np.diff(ticks).tolist()
@@ -232,7 +234,7 @@ def name_of(task: str) -> str:
 
 def cohort_of(store: str) -> str:
     """Return the cohort of a store, which may be the one with lesions filled."""
-    return store.removesuffix("_filled")
+    return Prepared.parse(store).cohort
 
 
 def names_in(tasks: Collection[str], kind: str) -> set[str]:

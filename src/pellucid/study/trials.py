@@ -12,7 +12,7 @@ import pandas as pd
 
 from pellucid.analysis.averages import mean_map
 from pellucid.analysis.calibration import calibrate
-from pellucid.cohort.splits import rows_of
+from pellucid.cohort.splits import draw_some, rows_of
 from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv, write_json
 from pellucid.image.nifti import write_volume
@@ -20,7 +20,8 @@ from pellucid.network.files import load_model
 from pellucid.study.evidence import POPULATION
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Arm, Images, Spec, Split
+from pellucid.study.spec import Arm, Spec, Split
+from pellucid.study.stores import store_of
 from pellucid.study.tasks import Progress, Task
 from pellucid.training.trial import read_trial, run_trial, selected_trial
 
@@ -38,22 +39,36 @@ def trial_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
 
 
 def cohort_rows(
-    name: str, folder: RunFolder, *, fold: int = 0, images: Images = "prepared"
+    name: str, spec: Spec, folder: RunFolder, *, fold: int = 0
 ) -> tuple[Store, dict[str, npt.NDArray[np.intp]]]:
-    """Return a cohort's store, its images of the kind asked for, and its rows by role in a fold.
+    """Return the store that an arm or a baseline reads, its images of the kind that it wants, and its rows by role.
 
-    Roles without anybody are left out, and so are scans without a lesion mask where one is needed.
+    The roles are those of a fold. Roles without anybody are left out, and so are scans without a lesion mask where one
+    is needed.
     """
-    store = open_store(folder.store(name, filled=images == "lesion-filled"))
+    user = spec.arm(name)
+    store, images = open_store(folder.store(store_of(user, spec).name)), user.images
     if images in ("lesion-mask", "brain-mask"):
         masks: Any = store.masks if images == "lesion-mask" else store.brain  # read as 0 and 1
         store = dataclasses.replace(store, images=masks, modality=images, scaling="none")
     splits = read_tsv(folder.splits)
-    rows = rows_of(store.table, splits[(splits["cohort"] == name) & (splits["fold"] == fold)])
+    rows = rows_of(store.table, splits[(splits["cohort"] == user.cohort) & (splits["fold"] == fold)])
     if images == "lesion-mask":
         drawn = store.table["has_lesion_mask"].to_numpy(dtype=bool)
         rows = {role: index[drawn[index]] for role, index in rows.items()}
     return store, {role: index for role, index in rows.items() if len(index)}
+
+
+def trial_rows(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[Store, dict[str, npt.NDArray[np.intp]]]:
+    """Return what `cohort_rows` gives for a trial of an arm, with no more training participants than it may have."""
+    arm = spec.training[name]
+    store, rows = cohort_rows(name, spec, folder, fold=fold_of(number, spec.splits[arm.cohort]))
+    if arm.subjects is not None:
+        people = store.table[["participant_id", "group"]].iloc[rows["train"]]
+        seed = derive_seed(spec.study.seed, "subjects", number)
+        chosen = draw_some(people, arm.subjects, seed=seed)
+        rows["train"] = rows["train"][people["participant_id"].isin(chosen).to_numpy()]
+    return store, rows
 
 
 def read_selected(arm: str, folder: RunFolder, *, fold: int | None = None) -> str:
@@ -106,7 +121,7 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
     out, fold = folder.trial(name, number), fold_of(number, spec.splits[arm.cohort])
 
     def run(progress: Progress) -> None:
-        store, rows = cohort_rows(arm.cohort, folder, fold=fold, images=arm.images)
+        store, rows = trial_rows(name, number, spec, folder)
         initial = None
         if arm.start_from:
             # The best start of all would have seen, in another fold, who is held out in this one.
@@ -132,7 +147,7 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
         outputs=tuple(out / file for file in TRIAL_FILES),
         needs=(
             "splits",
-            *([f"store/{folder.store(arm.cohort, filled=True).name}"] if arm.images == "lesion-filled" else []),
+            f"store/{store_of(arm, spec).name}",
             *([f"select/{arm.start_from}"] if arm.start_from else []),
         ),
         run=run,
@@ -148,9 +163,10 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             fold: selected_trial([result for n, result in enumerate(results) if fold_of(n, how) == fold]).folder.name
             for fold in range(how.numbers)
         }
-        for fold, trial in folds.items():
+        for trial in folds.values():
             # One division: beside all trials. Several: beside the models that saw these training subjects.
-            _write_population(name, spec, folder, fold, out if how.numbers == 1 else out / trial)
+            number = int(trial.removeprefix("trial-"))
+            _write_population(name, number, spec, folder, out if how.numbers == 1 else out / trial)
         write_json(
             out / SELECTED,
             {
@@ -164,9 +180,9 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
     return Task(name=f"select/{name}", outputs=(out / SELECTED,), needs=needs, run=run)
 
 
-def _write_population(name: str, spec: Spec, folder: RunFolder, fold: int, out: Path) -> None:
-    """Write the mean lesion map of a fold's training subjects beside its models, if anybody drew their lesions."""
-    store, rows = cohort_rows(spec.training[name].cohort, folder, fold=fold)
+def _write_population(name: str, number: int, spec: Spec, folder: RunFolder, out: Path) -> None:
+    """Write the mean lesion map of a trial's training subjects beside its models, if anybody drew their lesions."""
+    store, rows = trial_rows(name, number, spec, folder)
     drawn = [n for n in rows["train"] if store.lesions(int(n)) is not None]
     mean = mean_map(store.masks[n] for n in drawn) if drawn else np.zeros(store.grid.shape, dtype=np.float32)
     if not mean.any():

@@ -1,0 +1,148 @@
+"""A study's tables of maps: relevance in lesions and in areas, what layers absorb, and whether groups differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
+from pellucid.atlas.find import find_atlas
+from pellucid.atlas.labels import Atlas
+from pellucid.cohort.store import open_store
+from pellucid.files import read_tsv
+from pellucid.image.grid import Grid
+from pellucid.study.evidence import find_population, lesion_evidence
+from pellucid.study.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
+from pellucid.study.folder import RunFolder
+from pellucid.study.seeds import derive_seed
+from pellucid.study.spec import Explain, Spec
+from pellucid.study.tables import table_task
+from pellucid.study.tasks import Progress, Task
+
+
+def map_table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+    """Return one task a table of maps; none if the study explains nothing."""
+    if spec.explain is None:
+        return []
+    explained = tuple(f"explain/{arm}" for arm in spec.explain.arms)
+    return [
+        table_task("ledger", explained, spec, folder, ledger),
+        table_task("sums", explained, spec, folder, sums),
+        table_task("lesions", explained, spec, folder, lesions),
+        table_task("regions", explained, spec, folder, regions),
+        table_task("region_tests", ("table/regions",), spec, folder, region_tests),
+        table_task("lesion_regions", ("splits",), spec, folder, lesion_regions),
+    ]
+
+
+def ledger(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Say of every map what each layer passed on, and what bias and epsilon absorbed."""
+    asked = _asked(spec)
+    tables = [read_tsv(folder.maps(arm, asked.method) / LEDGER) for arm in asked.arms]
+    return pd.concat(tables, ignore_index=True)
+
+
+def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum every map over all voxels: one row a map.
+
+    Columns: whose map it is, `correct` (the explained logit has the label's sign), logit, sum, positive and negative
+    (the sums of either sign), voxel_mean (sum / voxels of the grid, what Eitel 2019, section 3.2, calls a sum).
+    """
+    rows = []
+    for arm, one in _scans(spec, folder, progress):
+        R = one.relevance.astype(np.float64)
+        row = scan_columns(arm, one.store.table.iloc[one.row])
+        row |= {"correct": one.correct, "logit": one.logit, "sum": R.sum(), "positive": R.clip(min=0).sum()}
+        rows.append(row | {"negative": R.clip(max=0).sum(), "voxel_mean": R.mean()})
+    return pd.DataFrame(rows)
+
+
+def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Measure every map, and its nulls, against the subject's lesion mask."""
+    tables = []
+    for arm, one in _scans(spec, folder, progress):
+        store, n, explainer = one.store, one.row, one.explainer
+        mask = store.lesions(n)
+        table = lesion_evidence(
+            one.relevance,
+            None if mask is None else mask.astype(bool),
+            name=_asked(spec).method,
+            image=store.images[n].astype(np.float32),
+            brain=store.brain[n],
+            seen=explainer.view.mask(),
+            population=find_population(explainer.folder, explainer.grid),
+            seed=derive_seed(spec.study.seed, "null", one.name),
+        )
+        tables.append(_with_subject(table, scan_columns(arm, store.table.iloc[n])))
+    return pd.concat(tables, ignore_index=True)
+
+
+def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum every map over the areas of each atlas, unseen voxels left out and their share stated."""
+    tables, atlases = [], dict[str, Atlas]()
+    for arm, one in _scans(spec, folder, progress):
+        atlases = atlases or _atlases(spec, one.explainer.grid)
+        whose = scan_columns(arm, one.store.table.iloc[one.row]) | {"correct": one.correct}
+        relevance, seen = one.relevance, one.explainer.view.mask()
+        for name, atlas in atlases.items():
+            table = regional_relevance(relevance, atlas.labels, atlas.regions, seen)
+            tables.append(_with_subject(table, whose | {"atlas": name}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Ask of every area of each arm and atlas whether the groups' relevance differs; `compare_groups` says how."""
+    tables = []
+    found = read_tsv(folder.table("regions"))
+    for (arm, atlas), table in found.groupby(["arm", "atlas"], sort=False):
+        positive = spec.cohorts[spec.training[str(arm)].cohort].positive
+        tested = compare_groups(table, positive, seed=derive_seed(spec.study.seed, "permutation"))
+        tables.append(_with_subject(tested, {"arm": arm, "atlas": atlas}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Count the lesion voxels of every scan that has a mask in the areas of each atlas, on the network's grid."""
+    cohort = spec.training[_asked(spec).arms[0]].cohort
+    store = open_store(folder.store(cohort))
+    atlases, tables = _atlases(spec, store.grid), []
+    for n in range(len(store)):
+        row, mask = store.table.iloc[n], store.lesions(n)
+        if mask is not None:
+            whose = {name: row[name] for name in ("participant_id", "session_id", "group")}
+            for name, atlas in atlases.items():
+                table = regional_lesions(mask, atlas.labels, atlas.regions)
+                tables.append(_with_subject(table, whose | {"atlas": name}))
+        progress(n + 1, len(store), scan_name(row))
+    columns = ["participant_id", "session_id", "group", "atlas", "area", "voxels", "lesion_voxels"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def _scans(spec: Spec, folder: RunFolder, progress: Progress) -> Iterator[tuple[str, HeldOut]]:
+    """Yield every map with its arm, and tell the progress once each has been dealt with."""
+    asked = _asked(spec)
+    scans = [(arm, one) for arm in asked.arms for one in held_out_scans(spec, asked, arm, folder)]
+    for done, (arm, one) in enumerate(scans, start=1):
+        yield arm, one
+        progress(done, len(scans), one.name)
+
+
+def _atlases(spec: Spec, grid: Grid) -> dict[str, Atlas]:
+    """Return the study's atlases on a grid, by name."""
+    return {name: find_atlas(name, merge=spec.analysis.merge).on(grid) for name in spec.analysis.atlases}
+
+
+def _asked(spec: Spec) -> Explain:
+    """Return what was asked to be explained."""
+    assert spec.explain is not None  # the tasks that call this exist only then
+    return spec.explain
+
+
+def _with_subject(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+    """Put the columns that say whose rows these are in front."""
+    for place, (column, value) in enumerate(columns.items()):
+        table.insert(place, column, value)
+    return table
