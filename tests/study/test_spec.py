@@ -23,6 +23,12 @@ def test_what_is_written_reads_back_equal_and_states_every_default() -> None:
     assert "patience = 15" in spec.to_toml()
 
 
+def test_a_part_of_a_study_has_fewer_trials_and_nothing_else_is_changed() -> None:
+    whole = parse(TINY)
+    assert whole.at_most(1).differences(whole) == ["training.finetuned.trials: 1 here, 2 there"]
+    assert whole.at_most(2) == whole
+
+
 def test_differences_are_named_with_both_values() -> None:
     first = parse(TINY)
     second = parse(TINY.replace("trials = 2", "trials = 3").replace('[explain]\narms = ["finetuned"]\n', ""))

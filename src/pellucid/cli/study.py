@@ -22,6 +22,10 @@ SpecArgument = Annotated[
     str, typer.Argument(metavar="STUDY.toml", help="A specification, or the name of a shipped one.")
 ]
 OutOption = Annotated[Path | None, typer.Option(help="The run directory; runs/NAME if not given.")]
+TrialsOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="At most this many trials of each arm and baseline: a part of the study, and said so."),
+]
 ClusterOption = Annotated[
     str | None,
     typer.Option(
@@ -34,20 +38,25 @@ ClusterOption = Annotated[
 
 @app.command("run", epilog="Example: pellucid study run mystudy.toml --out runs/mystudy")
 def run_command(
-    study: SpecArgument, *, out: OutOption = None, workers: Workers = None, cluster: ClusterOption = None
+    study: SpecArgument,
+    *,
+    out: OutOption = None,
+    trials: TrialsOption = None,
+    workers: Workers = None,
+    cluster: ClusterOption = None,
 ) -> None:
     """Run a study; what is complete already is not run again, and a stopped run goes on."""
-    run(study, out=out, workers=workers, cluster=cluster)
+    run(study, out=out, trials=trials, workers=workers, cluster=cluster)
 
 
 @app.command("check", epilog="Example: pellucid study check mystudy.toml")
-def check(study: SpecArgument, *, out: OutOption = None) -> None:
+def check(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = None) -> None:
     """Check a specification and its data before anything runs; say what would run, how long, and what it needs."""
     from pellucid.study.estimate import estimate
     from pellucid.study.folder import RunFolder
     from pellucid.study.run import check_study, claimed, study_tasks
 
-    path, spec = _read(study)
+    path, spec = _read(study, trials)
     scans = check_study(spec)
     folder = _folder(spec, out)
     for name, cohort in spec.cohorts.items():
@@ -69,14 +78,14 @@ def check(study: SpecArgument, *, out: OutOption = None) -> None:
 
 
 @app.command("status", epilog="Example: pellucid study status mystudy.toml --out runs/mystudy")
-def status(study: SpecArgument, *, out: OutOption = None) -> None:
+def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = None) -> None:
     """Show which tasks of a run are complete, and what failed."""
     from pellucid.errors import InputError
     from pellucid.files import read_json
     from pellucid.study.folder import RunFolder
     from pellucid.study.run import claimed, study_tasks
 
-    _, spec = _read(study)
+    _, spec = _read(study, trials)
     folder = RunFolder(_folder(spec, out))
     if not claimed(spec, folder):
         raise InputError(folder.root, "there is no run of this study", "Start it with `pellucid study run`")
@@ -96,7 +105,9 @@ def status(study: SpecArgument, *, out: OutOption = None) -> None:
     console.say(f"{sum(task.complete for task in tasks)} of {len(tasks)} tasks are complete")
 
 
-def run(study: str, *, out: Path | None, workers: int | None, cluster: str | None = None) -> None:
+def run(
+    study: str, *, out: Path | None, workers: int | None, trials: int | None = None, cluster: str | None = None
+) -> None:
     """Run a study and its report; exit 1 if a task failed or a subject was left out."""
     from pellucid.cli.report import write_report
     from pellucid.errors import InputError
@@ -104,7 +115,7 @@ def run(study: str, *, out: Path | None, workers: int | None, cluster: str | Non
 
     if workers is not None and cluster not in (None, "local"):
         raise InputError("--workers", f"has no meaning with --cluster {cluster}", "Leave it out")
-    _, spec = _read(study)
+    _, spec = _read(study, trials)
     folder = _folder(spec, out)
     command = ["pellucid", *sys.argv[1:]]
     try:
@@ -140,11 +151,12 @@ def run(study: str, *, out: Path | None, workers: int | None, cluster: str | Non
         raise typer.Exit(1)
 
 
-def _read(study: str) -> tuple[Path, Spec]:
+def _read(study: str, trials: int | None) -> tuple[Path, Spec]:
     from pellucid.study.reading import find_spec, read_spec
 
     path = find_spec(study)
-    return path, read_spec(path)
+    spec = read_spec(path)
+    return path, spec if trials is None else spec.at_most(trials)
 
 
 def _folder(spec: Spec, out: Path | None) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -301,6 +301,14 @@ class Spec:
     def trial_count(self, name: str) -> int:
         """Return how many models an arm or baseline has: trials times folds."""
         return self.arm(name).trials * self.split_of(name).numbers
+
+    def at_most(self, trials: int) -> Spec:
+        """Return the study with no more than this many trials of each arm and baseline."""
+        return replace(
+            self,
+            training={name: replace(arm, trials=min(arm.trials, trials)) for name, arm in self.training.items()},
+            baselines={name: replace(one, trials=min(one.trials, trials)) for name, one in self.baselines.items()},
+        )
 
     def to_toml(self) -> str:
         """Write the specification with every default filled in; `parse_spec` reads it back equal."""
