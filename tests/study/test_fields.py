@@ -69,6 +69,17 @@ def test_reads_every_kind_of_value() -> None:
     assert type(found.rate) is float
 
 
+def test_a_path_may_name_environment_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA", "/data")
+    assert read({"name": "n", "where": "$DATA/ms"}).where == Path("/data/ms")
+    monkeypatch.setenv("DATA", "data")  # from where the command is given, not from the specification's folder
+    assert read({"name": "n", "where": "${DATA}/ms"}).where == (tmp_path / "data" / "ms").resolve()
+    monkeypatch.delenv("DATA")
+    with pytest.raises(InputError, match=r"`outer.where` is '\$DATA/ms', but \$DATA is not set"):
+        read({"name": "n", "where": "$DATA/ms"})
+
+
 @pytest.mark.parametrize(("given", "kind"), [(3, int), (0.25, float)])
 def test_a_whole_number_stays_one_where_both_are_accepted(given: float, kind: type) -> None:
     found = read({"name": "n", "size": given})

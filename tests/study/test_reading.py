@@ -74,6 +74,36 @@ def test_where_a_study_runs_is_not_what_it_is() -> None:
         parse(TINY + slurm.replace("queue", "que").replace("que =", "queue = 'x'\nque ="))
 
 
+def test_a_confound_that_is_what_is_to_be_told_is_refused() -> None:
+    text = """
+[study]
+name = "leak"
+[cohorts.ms]
+bids = "ms"
+modality = "T1w"
+column = "sex"
+positive = "F"
+negative = "M"
+[training.scratch]
+cohort = "ms"
+[baselines.all]
+cohort = "ms"
+kind = "logistic-confounds"
+"""
+    with pytest.raises(InputError, match="has 'sex', which is what is to be told"):
+        parse_spec(text, file=Path("study.toml"))
+    spec = parse_spec(text + 'confounds = ["age"]\n', file=Path("study.toml"))
+    assert spec.baselines["all"].settings.confounds == ("age",)
+
+
+def test_the_shipped_specifications_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DS002748", "ds002748")
+    names = {path.stem for path in find_spec("demo").parent.glob("*.toml")}
+    assert names >= {"demo", "eitel2019", "revised", "transfer", "sex-ds002748"}
+    for name in names:
+        assert read_spec(find_spec(name)).study.name == name
+
+
 def test_defaults_are_filled_in() -> None:
     spec = parse(TINY)
     ms, first = spec.cohorts["ms"], spec.cohorts["pretraining"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import os
+import re
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -36,7 +38,7 @@ def read_fields(
     table
         What the TOML file holds under `key`.
     file
-        The TOML file, for messages; paths in the table start at its folder.
+        The TOML file, for messages; paths in the table start at its folder, or name environment variables.
     key
         The dotted name of the table, for messages; empty at the top.
     given
@@ -150,7 +152,7 @@ def _convert(hint: Any, value: Any, *, file: Path, key: str) -> Any:
         return read_fields(hint, require_table(value, file=file, key=key), file=file, key=key)
     elif hint is Path:
         if isinstance(value, str):
-            return (file.parent / Path(value).expanduser()).resolve()
+            return _path(value, file=file, key=key)
     elif isinstance(value, bool) or hint is bool:
         if isinstance(value, bool) and hint is bool:
             return value
@@ -161,6 +163,16 @@ def _convert(hint: Any, value: Any, *, file: Path, key: str) -> Any:
     close = difflib.get_close_matches(str(value), [str(part) for part in inner], n=1) if origin is Literal else []
     guess = f"Did you mean `{close[0]}`? " if close else ""
     raise InputError(file, f"`{key}` is {value!r}", f"{guess}Give {_describe(hint)}")
+
+
+def _path(text: str, *, file: Path, key: str) -> Path:
+    """Return a path from the specification's folder on, or from the current one if an environment variable gives it."""
+    expanded = os.path.expandvars(text)
+    unset = re.search(r"\$\{?(\w+)", expanded)
+    if unset:
+        fix = f"Set it, as in `export {unset[1]}=folder`, or write the path itself"
+        raise InputError(file, f"`{key}` is {text!r}, but ${unset[1]} is not set", fix)
+    return ((file.parent if expanded == text else Path()) / Path(expanded).expanduser()).resolve()
 
 
 def _describe(hint: Any) -> str:

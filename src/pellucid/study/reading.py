@@ -191,6 +191,10 @@ def _check_names(spec: Spec, *, file: Path) -> None:
         problems.attempt(_known, f"baselines.{name}.cohort", baseline.cohort, spec.cohorts, file=file)
         if name in spec.training:
             problems.note(InputError(file, f"`baselines.{name}` and `training.{name}` share a name", "Rename one"))
+        told = spec.cohorts[baseline.cohort].column if baseline.cohort in spec.cohorts else None
+        if baseline.settings.kind == "logistic-confounds" and told in baseline.settings.confounds:
+            what = f"`baselines.{name}.confounds` has {told!r}, which is what is to be told"
+            problems.note(InputError(file, what, "List the other confounds"))
     for name, arm in spec.training.items():
         problems.attempt(_known, f"training.{name}.cohort", arm.cohort, spec.cohorts, file=file)
         problems.attempt(_check_start, name, spec, file=file)
