@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pellucid.errors import InputError
-from pellucid.files import atomic_path, read_json, read_tsv, sha256, write_json, write_text, write_tsv
+from pellucid.files import atomic_path, disk_trouble, read_json, read_tsv, sha256, write_json, write_text, write_tsv
 
 
 def test_atomic_path_shows_the_file_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -85,3 +86,25 @@ def test_no_table(tmp_path: Path, content: bytes) -> None:
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc" * 100_000)
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_a_full_disk_is_said_in_words() -> None:
+    try:
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            full.write("x")
+    except FileNotFoundError:
+        pytest.skip("this system has no /dev/full")
+    except OSError as error:
+        trouble = disk_trouble(error)
+    assert trouble is not None
+    assert trouble.what == "the disk is full"
+    assert "the same command goes on from here" in trouble.fix
+
+
+def test_no_permission_is_said_in_words_and_other_errors_are_left(tmp_path: Path) -> None:
+    trouble = disk_trouble(PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "a")))
+    assert trouble is not None
+    assert trouble.where == str(tmp_path / "a")
+    assert "no permission" in trouble.what
+    assert disk_trouble(FileNotFoundError(errno.ENOENT, "none", "a")) is None
+    assert disk_trouble(ValueError("a")) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,6 +15,14 @@ from typing import Any
 import pandas as pd
 
 from pellucid.errors import InputError
+
+_TROUBLES = {
+    errno.ENOSPC: ("the disk is full", "Free some space (`pellucid study check` says how much a study needs)"),
+    errno.EDQUOT: ("your quota of the disk is used up", "Free some space or ask for more"),
+    errno.EACCES: ("there is no permission to write or read it", "Change its permissions, or name another --out"),
+    errno.EPERM: ("there is no permission to write or read it", "Change its permissions, or name another --out"),
+    errno.EROFS: ("its disk can only be read", "Name another --out"),
+}
 
 
 @contextmanager
@@ -33,6 +42,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def disk_trouble(error: BaseException) -> InputError | None:
+    """Say in words what an error of the system means that no other attempt would mend; None for any other error.
+
+    That is a full disk or quota, a folder that may not be written to, and a disk that is read-only.
+    """
+    if not isinstance(error, OSError) or error.errno not in _TROUBLES:
+        return None
+    what, fix = _TROUBLES[error.errno]
+    return InputError(error.filename or "the run directory", what, f"{fix}; the same command goes on from here")
 
 
 def write_text(path: Path, text: str) -> None:

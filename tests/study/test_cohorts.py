@@ -11,7 +11,7 @@ from pellucid.errors import InputError, LeakageError
 from pellucid.files import read_json, read_tsv
 from pellucid.study.cohorts import check_cohorts, cohort_index
 from pellucid.study.reading import read_spec
-from pellucid.study.spec import Cohort
+from pellucid.study.spec import Cohort, Split
 
 TINY = Path(__file__).parent / "tiny.toml"
 
@@ -64,6 +64,28 @@ def test_datasets_that_share_participants_are_refused_before_anything_runs(datas
     both = {name: cohort(datasets / name) for name in ("one", "two")}
     with pytest.raises(LeakageError, match="sub-A"):
         check_cohorts(dataclasses.replace(spec, cohorts=both))
-    assert list(check_cohorts(dataclasses.replace(spec, cohorts={"one": both["one"]}))) == ["one"]
     # Simulated cohorts are not there yet.
     assert check_cohorts(spec) == {}
+
+
+def test_a_dataset_too_small_for_its_roles_is_refused_before_anything_runs(datasets: Path) -> None:
+    alone = dataclasses.replace(
+        read_spec(TINY), cohorts={"one": cohort(datasets / "one")}, splits={"one": Split(holdout=1, validation=1)}
+    )
+    with pytest.raises(InputError, match=r"\[splits.one\]: `holdout`: 1 of 2 participants leave none"):
+        check_cohorts(alone)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (Split(scheme="cross-validation", folds=7, validation=2), "7 folds, but only 5 participants of group"),
+        (Split(holdout=1, validation=2), "leave none for group"),
+        (Split(holdout=1, validation=1, stratify=()), "nobody of group"),
+    ],
+)
+def test_a_simulated_cohort_that_cannot_be_divided_is_refused_too(how: Split, words: str) -> None:
+    spec = read_spec(TINY)
+    with pytest.raises(InputError, match=words) as caught:
+        check_cohorts(dataclasses.replace(spec, splits=spec.splits | {"ms": how}))
+    assert caught.value.where == "[splits.ms]"

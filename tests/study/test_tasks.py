@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +117,19 @@ def test_a_missing_output_makes_a_task_run_again(tmp_path: Path) -> None:
     go(tasks)
     (tmp_path / "a.txt").unlink()
     assert [r.fresh for r in go(tasks)[0]] == [True]
+
+
+def test_a_full_disk_is_an_error_of_the_user_s_and_not_tried_again(tmp_path: Path) -> None:
+    tries: list[int] = []
+
+    def full() -> None:
+        tries.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a.txt"))
+
+    (result,), _, _ = go([make(tmp_path, "a", run=full)])
+    assert len(tries) == 1
+    assert (result.state, result.trace) == ("failed", "")
+    assert result.error.startswith(f"{tmp_path / 'a.txt'}: the disk is full. Free some space")
 
 
 def test_a_failure_blocks_what_needs_it_and_nothing_else(tmp_path: Path) -> None:

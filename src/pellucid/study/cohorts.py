@@ -15,6 +15,7 @@ from pellucid.errors import InputError
 from pellucid.files import write_json, write_tsv
 from pellucid.image.grid import PAPER_GRID
 from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
+from pellucid.simulate.people import ms_people, pretraining_people
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
@@ -162,7 +163,8 @@ def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
     Raises
     ------
     InputError
-        As `cohort_index`, and for a folder that is not there.
+        As `cohort_index`, for a folder that is not there, and for a cohort that cannot be divided as it should be: too
+        few participants for its folds, or a role without one of the groups.
     LeakageError
         If two datasets share participants: the guard would refuse them later.
     """
@@ -174,4 +176,26 @@ def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
             raise InputError(cohort.bids, "the folder does not exist", f"Change `cohorts.{name}.bids`")
         found[name] = cohort_index(name, cohort, cohort.bids)
     check_leakage({name: rows[["participant_id"]].assign(role="all scans") for name, rows in found.items()})
+    for name, cohort in spec.cohorts.items():
+        _check_split(name, found[name] if name in found else _people(cohort), spec)
     return found
+
+
+def _people(cohort: Cohort) -> pd.DataFrame:
+    """Return who will be in a simulated cohort."""
+    if isinstance(cohort.simulate, CohortSettings):
+        drawn = ms_people(cohort.simulate)
+    else:
+        assert cohort.simulate is not None  # a cohort without a dataset is simulated
+        drawn = pretraining_people(cohort.simulate)
+    rows = [person.row() for person in drawn]
+    return pd.DataFrame(rows).assign(problem=None)
+
+
+def _check_split(name: str, rows: pd.DataFrame, spec: Spec) -> None:
+    """Divide a cohort as the study will, as far as its scans can be used; say which section is at fault."""
+    usable = rows[rows["problem"].isna()]
+    try:
+        divide(usable, spec.splits[name], seed=derive_seed(spec.study.seed, "split", name))
+    except InputError as error:
+        raise InputError(f"[splits.{name}]", f"`{error.where}`: {error.what}", error.fix) from None

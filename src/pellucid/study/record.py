@@ -13,6 +13,7 @@ from typing import Any
 import pellucid
 from pellucid.errors import InputError
 from pellucid.files import read_json, sha256, write_json
+from pellucid.study.energy import Energy
 from pellucid.study.tasks import Result, Task
 
 PACKAGES = (
@@ -47,6 +48,7 @@ class Record:
     def __init__(self, path: Path, *, study: str, seed: int) -> None:
         self._path = path
         self._root = path.parent
+        self._energy = Energy()
         known: dict[str, Any] = {}
         if path.exists():
             known = read_json(path)
@@ -63,6 +65,7 @@ class Record:
 
     def begin(self, command: list[str]) -> None:
         """Note that a run starts: when, by what command, with what versions, on what machine."""
+        self._energy = Energy()
         self._content["runs"].append({"started": now(), "command": command, "environment": environment()})
         self._write()
 
@@ -89,11 +92,12 @@ class Record:
                     path.relative_to(self._root).as_posix(): sha256(path) for path in event.task.outputs
                 }
             tasks[event.task.name] = entry
+            self._energy.used()  # before its counters start again
         self._write()
 
     def end(self, state: str) -> None:
         """Note that the run has ended: `done`, `incomplete` or `interrupted`."""
-        self._content["runs"][-1]["finished"] = now()
+        self._content["runs"][-1] |= {"finished": now()} | self._energy.entry()
         self._content["state"] = state
         self._write()
 

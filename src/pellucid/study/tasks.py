@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pellucid.errors import PellucidError
+from pellucid.files import disk_trouble
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a task runs."""
@@ -196,6 +197,7 @@ def attempt(task: Task, progress: Progress) -> Result:
 
 def failure(task: Task, error: Exception, *, seconds: float = 0.0) -> Result:
     """Return the result of a task that raised."""
+    error = disk_trouble(error) or error
     expected = isinstance(error, PellucidError)
     return Result(
         task=task,
