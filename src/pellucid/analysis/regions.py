@@ -23,8 +23,8 @@ def regional_relevance(
 
     sum = sum of R over the area's seen voxels; mean = sum / seen voxels. Left and right, and whatever else shares an
     area's name, are pooled voxel by voxel. paper = mean over the area's labels of (sum of R over the label's seen
-    voxels / voxels of the whole map), what the paper's code calls the sum, by which an area of four labels weighs a quarter of its
-    relevance (Eitel 2019, Figure 4).
+    voxels / voxels of the whole map), what the paper's code calls the sum: an area of four labels weighs a quarter of
+    its relevance (Eitel 2019, Figure 4).
 
     Parameters
     ----------

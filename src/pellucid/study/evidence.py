@@ -10,6 +10,7 @@ import pandas as pd
 
 from pellucid.analysis.lesions import lesion_table
 from pellucid.analysis.nulls import null_maps
+from pellucid.bids import entities
 from pellucid.cohort.lesions import lesions_on
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume
@@ -61,6 +62,16 @@ def lesion_evidence(
     unknown = [*(["intensity", "edge"] if image is None else []), *(["mean-lesion"] if population is None else [])]
     table.loc[table["map"].isin(unknown), list(MEASURES)] = np.nan
     return table
+
+
+def truth_maps(cohort: Path, grid: Grid) -> dict[str, Floats]:
+    """Return the maps of where a simulated cohort's effects are, by name, on `grid`: weights of 0 and more."""
+    found = {}
+    for path in sorted((cohort / "derivatives" / "truth").glob("tpl-*_desc-*_probseg.nii.gz")):
+        volume = read_volume(path)
+        values = volume.data if volume.grid.matches(grid) else resample(volume.data, volume.grid, grid)
+        found[entities(path)["desc"]] = values.clip(min=0.0)
+    return found
 
 
 def find_population(model: Path, grid: Grid) -> Floats | None:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pellucid.analysis.places import relevance_in_places
 from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.labels import Atlas
 from pellucid.cohort.store import open_store
 from pellucid.files import read_tsv
 from pellucid.image.grid import Grid
-from pellucid.study.evidence import find_population, lesion_evidence
+from pellucid.study.evidence import Floats, find_population, lesion_evidence, truth_maps
 from pellucid.study.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
@@ -35,6 +36,7 @@ def map_table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
         table_task("regions", explained, spec, folder, regions),
         table_task("region_tests", ("table/regions",), spec, folder, region_tests),
         table_task("lesion_regions", ("splits",), spec, folder, lesion_regions),
+        *([table_task("truth", explained, spec, folder, truth)] if _simulated(spec) else []),
     ]
 
 
@@ -119,6 +121,32 @@ def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Data
         progress(n + 1, len(store), scan_name(row))
     columns = ["participant_id", "session_id", "group", "atlas", "area", "voxels", "lesion_voxels"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Measure every map, and the scan itself as a null, in the places where a simulation planted its effects.
+
+    Places are the maps of the cohort's `derivatives/truth`, as they lie in the template; subjects' brains are warped.
+    """
+    tables, places = [], dict[str, dict[str, Floats]]()
+    for arm, one in _scans(spec, folder, progress):
+        cohort = spec.training[arm].cohort
+        if spec.cohorts[cohort].simulate is None:
+            continue
+        if cohort not in places:
+            places[cohort] = truth_maps(folder.cohort(cohort), one.explainer.grid)
+        whose = scan_columns(arm, one.store.table.iloc[one.row])
+        brain, seen = one.store.brain[one.row], one.explainer.view.mask()
+        image = one.store.images[one.row].astype(np.float32)
+        for name, values in ((_asked(spec).method, one.relevance), ("intensity", image)):
+            table = relevance_in_places(values, places[cohort], brain, seen)
+            tables.append(_with_subject(table, whose | {"map": name}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _simulated(spec: Spec) -> bool:
+    """Tell whether any of the explained arms learned from simulated people."""
+    return any(spec.cohorts[spec.training[arm].cohort].simulate is not None for arm in _asked(spec).arms)
 
 
 def _scans(spec: Spec, folder: RunFolder, progress: Progress) -> Iterator[tuple[str, HeldOut]]:
