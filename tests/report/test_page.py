@@ -65,8 +65,10 @@ def test_every_picture_has_words_and_a_file_in_both_formats(reported: Path, page
 def test_all_sections_are_there_in_order_with_problems_early(page: Any) -> None:
     sections = [attributes["id"] for attributes in page.of("section")]
     assert sections[:3] == ["summary", "problems", "run"]
-    expected = ["results", "training", "brightness", "heatmaps", "averages", "regions", "lesions", "ledger", "limits"]
-    assert sections[3:] == [*expected, "method", "files"]
+    judged = ["results", "comparisons", "subgroups", "calibration", "training", "brightness"]
+    explained = ["heatmaps", "averages", "regions", "lesions", "ledger", "limits"]
+    assert [name for name in sections[3:] if name in {*judged, *explained}] == [*judged, *explained]
+    assert sections[-2:] == ["method", "files"]
     assert "For research only" in " ".join(page.words)
     assert not [attributes for attributes in page.of("p") if "missing" in (attributes.get("class") or "")]
 
@@ -84,7 +86,7 @@ def test_drawn_again_the_charts_are_the_same_files(reported: Path, tmp_path: Pat
 def test_a_run_with_nothing_but_a_record_still_gets_a_page(tmp_path: Path, parse: Callable[[str], Any]) -> None:
     (tmp_path / "record.json").write_text('{"study": "<b>bold</b>"}', encoding="utf-8")
     text = write_report(tmp_path).read_text(encoding="utf-8")
-    assert text.count('class="note missing"') >= 12
+    assert text.count('class="note missing"') >= 15
     assert "<b>bold</b>" not in text
     assert "&lt;b&gt;bold&lt;/b&gt;" in text
     assert not parse(text).of("img")
@@ -117,6 +119,28 @@ def test_a_browser_shows_the_page_whole(browser: Any, reported: Path, width: int
     top = tab.evaluate("document.querySelector('#lesions').getBoundingClientRect().top")
     assert -5 <= top <= 120
     tab.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1100, 400])
+def test_no_table_of_many_columns_scrolls_sideways(browser: Any, reported: Path, width: int) -> None:
+    tab = browser.new_page(viewport={"width": width, "height": 900})
+    tab.goto((reported / "report.html").as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    frames = tab.locator(".scroll:has(table.many)")
+    assert frames.count() >= 8
+    assert frames.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).length") == 0
+    tab.close()
+
+
+@pytest.mark.browser
+def test_on_a_phone_each_cell_says_its_column(browser: Any, reported: Path) -> None:
+    told = "getComputedStyle(document.querySelector('#run .many td:nth-child(4)'), '::before').content"
+    for width, said in ((1100, "none"), (400, '"Age (years)"')):
+        tab = browser.new_page(viewport={"width": width, "height": 900})
+        tab.goto((reported / "report.html").as_uri())
+        assert tab.evaluate(told) == said
+        tab.close()
 
 
 @pytest.mark.browser

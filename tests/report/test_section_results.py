@@ -11,7 +11,7 @@ import pytest
 from pellucid.files import read_tsv
 from pellucid.report.blocks import Section, Table
 from pellucid.report.run import Run, open_run
-from pellucid.report.section_results import brightness, results, training
+from pellucid.report.section_results import brightness, main_arm, results, training
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,23 @@ def test_scores_show_mean_sd_and_interval(finished_run: Path, tmp_path: Path, lo
     assert table.rows[1][:2] == ["scratch", "none"]
     expected = f"{100 * row['mean']:.1f} ± {100 * row['sd']:.1f} %<br>[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
     assert table.rows[0][5] == expected
+    assert table.rows[0][6] == "3, 12"
     assert (tmp_path / "roc.png").exists()
     assert (tmp_path / "roc.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("explain", "arm"),
+    [
+        ('arms = ["c", "b"]', "c"),
+        ('arms = ["absent", "b"]', "b"),
+        ('arm = "b"', "b"),
+        ("", "a"),
+    ],
+)
+def test_the_page_is_about_the_first_arm_explained(empty_run: Path, explain: str, arm: str) -> None:
+    (empty_run / "study.toml").write_text(f"[explain]\n{explain}\n", encoding="utf-8")
+    assert main_arm(open_run(empty_run), ["a", "b", "c"]) == arm
 
 
 def test_the_selected_trial_is_marked(finished_run: Path, tmp_path: Path, look: Any) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 from pellucid.files import write_text
 from pellucid.report.render import embedded, render
 from pellucid.report.run import Run, open_run
+from pellucid.report.section_calibration import calibration
+from pellucid.report.section_comparisons import comparisons
+from pellucid.report.section_learning import learning
 from pellucid.report.section_ledger import ledger
 from pellucid.report.section_lesions import lesions
 from pellucid.report.section_limits import files, limits
@@ -15,6 +18,8 @@ from pellucid.report.section_method import citation, method
 from pellucid.report.section_regions import regions
 from pellucid.report.section_results import brightness, results, training
 from pellucid.report.section_run import problems, summary, what_ran
+from pellucid.report.section_subgroups import subgroups
+from pellucid.report.section_truth import truth
 
 REPORT = "report.html"
 CITATION = "CITATION.md"
@@ -50,12 +55,17 @@ def _render(run: Run, figures: Path) -> str:
         problems(run),
         what_ran(run),
         results(run, figures),
+        learning(run, figures),
+        comparisons(run, figures),
+        subgroups(run, figures),
+        calibration(run, figures),
         training(run, figures),
         brightness(run, figures),
         heatmaps(run, figures),
         averages(run, figures),
         regions(run, figures),
         lesions(run, figures),
+        truth(run),
         ledger(run, figures),
         limits(run, figures),
         method(run),

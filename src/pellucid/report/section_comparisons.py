@@ -1,0 +1,151 @@
+"""Whether one arm is better than another, on the same held-out subjects."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from pellucid.report.blocks import DASH, Note, Picture, Section, Table, Text, missing, percent, records, whole
+from pellucid.report.charts_comparisons import forest_figure, p_value
+from pellucid.report.run import Run
+from pellucid.report.section_results import main_arm
+from pellucid.report.style import save
+
+SOURCE = "tables/comparisons.tsv"
+METRICS = {"auc": "AUC", "balanced_accuracy": "Balanced accuracy", "accuracy": "Accuracy"}
+
+
+def comparisons(run: Run, figures: Path) -> Section:
+    """Return the differences from the main arm as a forest plot, and those of every two arms as a table."""
+    section = Section("comparisons", "Arms compared")
+    table = run.table("comparisons")
+    if table is None:
+        section.add(missing("Comparisons of the arms", SOURCE))
+        return section
+    if table.empty:
+        text = "No two arms were judged on one cohort: there is nothing to compare."
+        section.add(Note(tone="remark", text=text))
+        return section
+    good = _compared(table)
+    section.add(Text(paragraphs=[_words(good)]) if len(good) else Note(tone="missing", text="No two can be compared."))
+    section.add(*_left_undone(table))
+    if good.empty:
+        return section
+    main = main_arm(run, [*good["arm_one"], *good["arm_two"]])
+    pairs = against(good, main)
+    save(forest_figure(pairs, METRICS), figures / "comparisons")
+    others = ", ".join(dict.fromkeys(pairs["other"]))
+    section.add(
+        Picture(
+            stem="comparisons",
+            suffix=".svg",
+            alt=f"Forest plot: differences of {main} from {others} in {', '.join(METRICS.values())}, with intervals.",
+            caption=f"{main} less each of the others: right of 0 {main} is better. A hollow dot has no interval, for "
+            "the difference has no variance to make one of.",
+            sources=[SOURCE],
+        ),
+        _all_pairs(good),
+    )
+    return section
+
+
+def against(table: pd.DataFrame, main: str) -> pd.DataFrame:
+    """Return the pairs that an arm is one of, seen from it: other, metric, difference, low, high, p.
+
+    >>> row = {"arm_one": "b", "arm_two": "a", "metric": "auc", "difference": 0.1, "low": 0.0, "high": 0.3, "p": 0.05}
+    >>> against(pd.DataFrame([row]), "a").to_dict("records")
+    [{'other': 'b', 'metric': 'auc', 'difference': -0.1, 'low': -0.3, 'high': -0.0, 'p': 0.05}]
+    """
+    rows = []
+    for row in records(table[(table["arm_one"] == main) | (table["arm_two"] == main)]):
+        turned = row["arm_two"] == main
+        ends = (-row["high"], -row["low"]) if turned else (row["low"], row["high"])
+        difference = -row["difference"] if turned else row["difference"]
+        rows.append((row["arm_one"] if turned else row["arm_two"], row["metric"], difference, *ends, row["p"]))
+    return pd.DataFrame(rows, columns=["other", "metric", "difference", "low", "high", "p"])
+
+
+def _problem(row: dict[str, Any]) -> str:
+    """Return why a pair was not compared; empty if it was."""
+    said = row.get("problem")
+    return said if isinstance(said, str) else ""
+
+
+def _compared(table: pd.DataFrame) -> pd.DataFrame:
+    return table[[not _problem(row) for row in records(table)]]
+
+
+def _words(good: pd.DataFrame) -> str:
+    number_of = len(good.drop_duplicates(["arm_one", "arm_two"]))
+    said = (
+        "Every two arms or baselines that were judged on one cohort are compared on the participants that both judged, "
+        "each counted once with its mean logit over trials and scans: AUCs by the test of DeLong, accuracies by the "
+        "exact test of McNemar, balanced accuracies by a permutation test. "
+    )
+    if number_of == 1:
+        return f"{said}There is one pair."
+    return (
+        f"{said}Each p is that of its pair alone, not corrected for there being {number_of} pairs: with that many, a p "
+        "of 0.05 here and there is no news."
+    )
+
+
+def _left_undone(table: pd.DataFrame) -> list[Note]:
+    """Say which pairs were not compared, those with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for row in records(table):
+        if _problem(row):
+            reasons.setdefault(_problem(row), []).append(f"{row['arm_one']} and {row['arm_two']}")
+    return [
+        Note(tone="warning", text=f"Not compared: {'; '.join(names)}. Why: {why.rstrip('.')}.")
+        for why, names in reasons.items()
+    ]
+
+
+def _all_pairs(good: pd.DataFrame) -> Table:
+    rows: list[list[str | Markup]] = []
+    for (one, two), some in good.groupby(["arm_one", "arm_two"], sort=False):
+        by_metric = {str(row["metric"]): row for row in records(some)}
+        cells = [_difference(by_metric[metric]) if metric in by_metric else DASH for metric in METRICS]
+        rows.append(
+            [Markup('<span class="name">{}<br>less {}</span>').format(one, two), *cells, *_counts(records(some)[0])]
+        )
+    return Table(
+        header=["Pair", *METRICS.values(), "Right in one only", "Participants"],
+        rows=rows,
+        caption=f"Every pair ({len(rows)}). From top to bottom in a cell: the difference in percentage points with its "
+        "95 % interval, the two scores, the p. Right in one only: participants that only the first, and only the "
+        "second, classifies rightly. Participants: those that both judged; below, those that only one did.",
+        sources=[SOURCE],
+        closed=True,
+        words=1,
+    )
+
+
+def _difference(row: dict[str, Any]) -> Markup:
+    ends = "no interval" if math.isnan(row["low"]) else f"[{points(row['low'])}, {points(row['high'])}]"
+    scores = f"{percent(row['one'])}, {percent(row['two'])}"
+    p = "no p" if math.isnan(row["p"]) else p_value(row["p"])
+    return Markup("{}<br>{}<br>{}<br>{}").format(points(row["difference"]), ends, scores, p)
+
+
+def _counts(row: dict[str, Any]) -> list[str | Markup]:
+    only = [whole(row[f"n_only_{side}"]) for side in ("one", "two")]
+    both = whole(row["n_both"])
+    apart = row["n_only_one"] or row["n_only_two"]
+    people = Markup("{}<br>only one: {}, {}").format(both, *only) if apart else both
+    return [f"{whole(row['right_only_one'])}, {whole(row['right_only_two'])}", people]
+
+
+def points(value: float) -> str:
+    """Write a difference of shares in percentage points, with its sign.
+
+    >>> points(0.0512), points(-0.2), points(-0.0001)
+    ('+5.1', '−20.0', '0.0')
+    """
+    rounded = round(100 * value, 1)
+    return "0.0" if rounded == 0 else f"{rounded:+.1f}".replace("-", "−")
