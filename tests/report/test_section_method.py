@@ -154,10 +154,12 @@ def test_atlases_are_named_and_cited_also_those_of_older_runs(copy: Path, analys
     [
         ('arms = ["finetuned"]', "the logit of the trial of arm finetuned with the lowest validation loss."),
         ('arms = ["finetuned"]\nchoose = "holdout"', "that did best on the holdout itself"),
-        ('arms = ["finetuned", "a", "b", "c"]\ntrials = "all"', "each map is the mean of these. The scans were explained "
-         "likewise by a, b and c."),
+        (
+            'arms = ["finetuned", "a", "b", "c"]\ntrials = "all"',
+            "each map is the mean of these. The scans were explained likewise by a, b and c.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_which_models_are_explained_is_said(copy: Path, look: Any, explain: str, said: str) -> None:
     spec = copy / "study.toml"
     spec.write_text(spec.read_text(encoding="utf-8").replace('arms = ["finetuned"]', explain), encoding="utf-8")
