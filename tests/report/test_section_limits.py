@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pellucid.files import read_json, write_json
 from pellucid.report.run import open_run
 from pellucid.report.section_limits import files, limits
 from pellucid.report.section_method import method
@@ -27,6 +28,16 @@ def test_limits_name_the_known_failures_and_the_blind_part(copy: Path, look: Any
     assert (copy / "figures" / "field-of-view.png").exists()
     (copy / "study.toml").write_text("")
     assert "Simulated data" not in look.words(limits(open_run(copy), copy / "figures"))
+
+
+def test_a_field_of_view_that_is_not_known_is_not_stated(copy: Path, look: Any) -> None:
+    for path in (copy / "maps").rglob("*.json"):
+        sidecar = read_json(path)
+        sidecar.pop("FieldOfView")
+        write_json(path, sidecar | {"FieldOfViewUnknown": "unknown: the layers do not tell."})
+    section = limits(open_run(copy), copy / "figures")
+    assert "sees of its grid is unknown: the layers do not tell" in look.words(section)
+    assert "The network sees all" not in look.words(section)
 
 
 def test_files_lists_every_table(finished_run: Path, look: Any) -> None:

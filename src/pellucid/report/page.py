@@ -9,6 +9,7 @@ from pellucid.report.render import embedded, render
 from pellucid.report.run import Run, open_run
 from pellucid.report.section_calibration import calibration
 from pellucid.report.section_comparisons import comparisons
+from pellucid.report.section_figures import paper_figures
 from pellucid.report.section_learning import learning
 from pellucid.report.section_ledger import ledger
 from pellucid.report.section_lesions import lesions
@@ -67,6 +68,7 @@ def _render(run: Run, figures: Path) -> str:
         lesions(run, figures),
         truth(run),
         ledger(run, figures),
+        paper_figures(run, figures),
         limits(run, figures),
         method(run),
         files(run),

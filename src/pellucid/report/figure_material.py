@@ -1,0 +1,292 @@
+"""What the paper's figures are drawn from: which arm plays which part, maps with their scans, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pellucid.analysis.bootstrap import RESAMPLES
+from pellucid.cohort.store import Store
+from pellucid.files import read_json
+from pellucid.image.grid import Grid
+from pellucid.image.nifti import read_volume, sidecar_path
+from pellucid.report.blocks import records
+from pellucid.report.run import Maps, Run
+
+Version = Literal["paper", "revised"]
+VERSIONS: tuple[Version, ...] = ("paper", "revised")
+"""As the paper's code drew it, quirks and all; and as it should have been drawn."""
+
+PARTS = ("untrained", "pretrained-only", "scratch", "finetuned")
+"""The rows of Figure 5, from top to bottom."""
+
+WHITE, GREY = "jhu", "neuromorphometrics"
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+class MissingError(Exception):
+    """A figure cannot be drawn, for the reason given: the run lacks what it shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A figure, the data that it shows, and a caption that says what is drawn and from which files of the run."""
+
+    figure: Figure
+    data: pd.DataFrame
+    caption: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Relevance:
+    """The maps of an arm's held-out scans, each with its row of the store.
+
+    Parameters
+    ----------
+    table
+        One row a map: name, participant_id, session_id, group, label, logit (of the explained model), correct (the
+        logit has the label's sign), row (of the store), path.
+    """
+
+    maps: Maps
+    store: Store
+    table: pd.DataFrame
+
+    @property
+    def seen(self) -> Bools:
+        """The field of view on the store's grid; everything, if the sidecars do not tell."""
+        return field_of_view(self.maps.sidecar, self.store.grid)
+
+    def mean(self, group: str, *, correct: bool) -> tuple[Floats, int]:
+        """Return the mean map of a group and the number of maps behind it; `correct` leaves the wrong verdicts out.
+
+        Raises
+        ------
+        MissingError
+            If there is no such map.
+        """
+        cells = [self._sums[key] for key in ((group, True), (group, False)) if key in self._sums]
+        cells = [self._sums[group, True]] if correct and (group, True) in self._sums else [] if correct else cells
+        if not cells:
+            which = "correctly classified held-out scan" if correct else "map of a held-out scan"
+            raise MissingError(f"arm {self.maps.arm} has no {which} of group {group}")
+        number = sum(count for _, count in cells)
+        total: Floats = np.sum([some for some, _ in cells], axis=0)
+        return total / number, number
+
+    @cached_property
+    def _sums(self) -> dict[tuple[str, bool], tuple[Floats, int]]:
+        """Sum the maps by group and by whether the verdict was right, so that each is read once for all figures."""
+        sums: dict[tuple[str, bool], tuple[Floats, int]] = {}
+        for row in records(self.table):
+            key = (str(row["group"]), bool(row["correct"]))
+            total, count = sums.get(key, (np.zeros(self.store.grid.shape), 0))
+            sums[key] = (total + read_volume(row["path"]).data, count + 1)
+        return sums
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A run, opened for the figures: what is read once serves all of them."""
+
+    run: Run
+    _opened: dict[str, Relevance] = field(default_factory=dict)
+
+    @cached_property
+    def main(self) -> str:
+        """The arm that the figures are about: the first that the study explains."""
+        found = main_arm(self.run.spec)
+        if found is None:
+            raise MissingError("study.toml names no arm to explain")
+        return found
+
+    @property
+    def arms(self) -> Mapping[str, Any]:
+        """The arms as study.toml has them."""
+        return dict(self.run.spec.get("training", {}))
+
+    @cached_property
+    def groups(self) -> tuple[str, str]:
+        """Patients and controls: what labels 1 and 0 mean to the main arm's models."""
+        for trial in self.run.trials:
+            if trial.arm == self.main and {"0", "1"} <= set(trial.description.get("classes", {})):
+                return str(trial.description["classes"]["1"]), str(trial.description["classes"]["0"])
+        raise MissingError(f"no models/{self.main}/TRIAL/model.json names two groups")
+
+    @property
+    def seed(self) -> int:
+        """The study's seed, for resampling."""
+        return int(self.run.spec.get("study", {}).get("seed", 0))
+
+    @property
+    def resamples(self) -> int:
+        """How often subjects are resampled for an interval."""
+        return int(self.run.spec.get("analysis", {}).get("bootstrap", RESAMPLES))
+
+    def relevance(self, arm: str) -> Relevance:
+        """Return the maps of an arm.
+
+        Raises
+        ------
+        MissingError
+            If the arm has no maps, or the scans that they explain are in no store.
+        """
+        if arm not in self._opened:
+            self._opened[arm] = _open(self.run, arm)
+        return self._opened[arm]
+
+    def regions(self, atlas: str, arm: str) -> pd.DataFrame:
+        """Return the rows of tables/regions.tsv of one arm and of the white-matter (WHITE) or the other atlas (GREY).
+
+        Raises
+        ------
+        MissingError
+            If there are none, or the table lacks what the figures show.
+        """
+        table = self.table("regions", ("arm", "participant_id", "group", "correct", "atlas", "area", "sum", "paper"))
+        rows = table[(table["arm"] == arm) & (table["atlas"] == one_atlas(table, atlas))]
+        if rows.empty:
+            raise MissingError(f"tables/regions.tsv has no row of arm {arm} for {_ATLAS_WORDS[atlas]}")
+        return rows.reset_index(drop=True)
+
+    def tests(self, atlas: str, arm: str) -> pd.DataFrame | None:
+        """Return the rows of tables/region_tests.tsv likewise; None if nobody has tested."""
+        table = self.run.table("region_tests")
+        if table is None:
+            return None
+        return table[(table["arm"] == arm) & (table["atlas"] == one_atlas(table, atlas))].reset_index(drop=True)
+
+    def table(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+        """Return a table of the run; raise MissingError if there is none, or it lacks a column."""
+        table = self.run.table(name)
+        if table is None:
+            raise MissingError(f"the run has no tables/{name}.tsv")
+        absent = [column for column in columns if column not in table]
+        if absent:
+            raise MissingError(f"tables/{name}.tsv has no column {', '.join(absent)}")
+        return table
+
+    def rows_trained_on(self, store: Store) -> tuple[list[int], str]:
+        """Return the store's rows that were not held out, and words for them; all of them where everyone was, by turns.
+
+        Raises
+        ------
+        MissingError
+            If splits.tsv is missing.
+        """
+        splits = self.run.splits
+        if splits is None:
+            raise MissingError("the run has no splits.tsv")
+        if self.run.is_cross_validated(self.main):
+            return list(range(len(store))), "all subjects (each is held out once)"
+        cohort = self.arms[self.main].get("cohort")
+        out = set(splits.loc[(splits["cohort"] == cohort) & (splits["role"] == "holdout"), "participant_id"])
+        return [n for n, who in enumerate(store.table["participant_id"]) if who not in out], "all but the held-out"
+
+
+_ATLAS_WORDS = {WHITE: f"a white-matter atlas ({WHITE})", GREY: f"a grey-matter atlas ({GREY})"}
+
+
+def main_arm(spec: Mapping[str, Any]) -> str | None:
+    """Return the arm that a study is about: the first of [explain] `arms`, or, in older runs, `arm`."""
+    asked = spec.get("explain", {})
+    names = [*asked.get("arms", []), *([asked["arm"]] if "arm" in asked else [])]
+    return str(names[0]) if names else None
+
+
+def arms_by_part(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return which arm plays which part in the paper's Figures 5 and 6, as far as there is one.
+
+    All learn from the main arm's cohort with the main arm's network. `untrained` and `pretrained-only` are not fitted,
+    without and with an arm to start from; `scratch` is fitted without; `finetuned` is the main arm, if it starts from
+    another; `lesion-filled` is fitted to lesion-filled scans. Of several, the first explained one
+    or else the first.
+
+    >>> arms_by_part({"explain": {"arm": "a"}, "training": {"a": {"start_from": "b"}, "c": {"fit": False}}})
+    {'untrained': 'c', 'finetuned': 'a'}
+    """
+    arms, main = spec.get("training", {}), main_arm(spec)
+    if main not in arms:
+        return {}
+    tests: dict[str, Callable[[str, Mapping[str, Any]], bool]] = {
+        "untrained": lambda name, arm: not arm.get("fit", True) and not arm.get("start_from"),
+        "pretrained-only": lambda name, arm: not arm.get("fit", True) and bool(arm.get("start_from")),
+        "scratch": lambda name, arm: arm.get("fit", True) and not arm.get("start_from"),
+        "finetuned": lambda name, arm: name == main and bool(arm.get("start_from")),
+        "lesion-filled": lambda name, arm: arm.get("fit", True),
+    }
+    explained = spec["explain"].get("arms", [])
+    ordered = sorted(arms.items(), key=lambda item: item[0] not in explained)
+    found = {}
+    for part, fits in tests.items():
+        images = "lesion-filled" if part == "lesion-filled" else "prepared"
+        for name, arm in ordered:
+            same = all(arm.get(key) == arms[main].get(key) for key in ("cohort", "network"))
+            if same and arm.get("images", "prepared") == images and fits(name, arm):
+                found[part] = str(name)
+                break
+    return found
+
+
+def one_atlas(table: pd.DataFrame, kind: str) -> str | None:
+    """Return the name of the white-matter atlas in a table (it begins with jhu), or of the first of the others."""
+    names = [str(name) for name in table["atlas"].dropna().unique()]
+    white = [name for name in names if name.lower().startswith(WHITE)]
+    grey = sorted((name for name in names if name not in white), key=lambda name: name != GREY)
+    return next(iter(white if kind == WHITE else grey), None)
+
+
+def field_of_view(sidecar: Mapping[str, Any], grid: Grid) -> Bools:
+    """Return the field of view that a map's sidecar states, on the map's grid; everything, if it states none."""
+    mask = np.zeros(grid.shape, dtype=np.bool_)
+    stops = sidecar.get("FieldOfView", {}).get("Stops", grid.shape)
+    mask[tuple(slice(int(stop)) for stop in stops)] = True
+    return mask
+
+
+def _open(run: Run, arm: str) -> Relevance:
+    method = run.spec.get("explain", {}).get("method", "*")
+    folder = next(iter(sorted((run.folder / "maps" / arm).glob(str(method)))), None)
+    paths = [] if folder is None else sorted(folder.glob("sub-*_relevance.nii.gz"))
+    if folder is None or not paths:
+        raise MissingError(f"the run has no maps of arm {arm} (maps/{arm})")
+    store = run.store({path.name.split("_")[0] for path in paths})
+    if store is None:
+        raise MissingError(f"the scans that the maps of arm {arm} explain are in no store (stores)")
+    maps = Maps(arm, folder.name, folder, run.selected(arm))
+    return Relevance(maps, store, _table(maps, store))
+
+
+def _table(maps: Maps, store: Store) -> pd.DataFrame:
+    found = []
+    for n, row in enumerate(records(store.table)):
+        session = row.get("session_id")
+        name = (
+            str(row["participant_id"]) if session is None or pd.isna(session) else f"{row['participant_id']}_{session}"
+        )
+        path = maps.of(name)
+        logit = None if path is None else _logit(path)
+        if logit is not None:
+            who = {key: row.get(key) for key in ("participant_id", "session_id", "group", "label")}
+            correct = (logit > 0) == bool(row["label"])
+            found.append({"name": name, **who, "logit": logit, "correct": correct, "row": n, "path": path})
+    if not found:
+        raise MissingError(f"no sidecar of maps/{maps.arm}/{maps.method} states the logit that its map explains")
+    return pd.DataFrame(found)
+
+
+def _logit(path: Path) -> float | None:
+    side = sidecar_path(path)
+    value = read_json(side).get("Logit") if side.exists() else None
+    return None if value is None else float(value)

@@ -1,0 +1,45 @@
+"""Intervals of means are a bootstrap over subjects, the same subjects for all columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pellucid.analysis.bootstrap import interval, resample
+from pellucid.report.figure_intervals import by_participant, mean_intervals
+
+
+def test_intervals_are_those_of_the_slow_bootstrap() -> None:
+    values = np.random.default_rng(0).normal(size=(9, 3))
+    low, high = mean_intervals(values, resamples=300, seed=5)
+    drawn = resample(np.zeros(9), resamples=300, seed=5)
+    for column in range(3):
+        expected = interval([np.mean([values[who, column] for who in row]) for row in drawn])
+        np.testing.assert_allclose((low[column], high[column]), expected)
+
+
+def test_columns_share_their_draws_and_constants_have_no_spread() -> None:
+    one = np.arange(8.0)
+    low, high = mean_intervals(np.stack([one, 2 * one, np.full(8, 3.0)], axis=1), resamples=500, seed=1)
+    assert 0 < low[0] < 3.5 < high[0] < 7
+    np.testing.assert_allclose((low[1], high[1]), (2 * low[0], 2 * high[0]))
+    np.testing.assert_allclose((low[2], high[2]), (3.0, 3.0))
+
+
+def test_a_missing_value_or_a_single_subject_has_no_interval() -> None:
+    low, high = mean_intervals([[1.0, np.nan], [2.0, 5.0]], resamples=100, seed=1)
+    assert np.isfinite([low[0], high[0]]).all()
+    assert np.isnan([low[1], high[1]]).all()
+    assert np.isnan(mean_intervals([[1.0, 2.0]], seed=1)).all()
+
+
+def test_scans_of_a_participant_are_averaged_and_areas_keep_their_order() -> None:
+    rows = pd.DataFrame(
+        [("sub-2", "z", 1.0), ("sub-2", "a", 5.0), ("sub-2", "z", 3.0), ("sub-1", "z", 7.0)],
+        columns=["participant_id", "area", "sum"],
+    )
+    wide = by_participant(rows, "sum")
+    assert wide.columns.tolist() == ["z", "a"]
+    assert wide.loc["sub-2"].tolist() == [2.0, 5.0]
+    assert wide.loc["sub-1", "z"] == 7.0
+    assert np.isnan(wide.loc["sub-1", "a"])
