@@ -106,3 +106,27 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     for block in blocks:
         code = block.replace('"demo/models/finetuned/trial-00"', repr(str(tmp_path)))
         exec(code, {"x": torch.randn((1, 1, 96, 114, 96), generator=torch.Generator().manual_seed(0))})
+
+
+def test_the_page_of_an_own_network_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from pellucid.network.files import save_model
+    from pellucid.network.foreign import ForeignNetwork
+    from pellucid.network.info import ModelInfo
+    from pellucid.study.reading import parse_spec
+
+    text = (ROOT / "docs" / "own-network.md").read_text(encoding="utf-8")
+    (specification,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    arm = parse_spec(specification, file=ROOT / "mine.toml").training["mine"]
+    module, use = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "mypackage").mkdir()
+    (tmp_path / "mypackage" / "nets.py").write_text(module, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    model = ForeignNetwork(arm.network, options=arm.options, seed=0)
+    model.try_out()
+    save_model(tmp_path / "model", model, ModelInfo(modality="FLAIR", scaling="robust"))
+    names = {"x": torch.randn((1, 1, 96, 114, 96), generator=torch.Generator().manual_seed(0))}
+    exec(use.replace('"runs/mine/models/mine/trial-00"', repr(str(tmp_path / "model"))), names)
+    result: Any = names["result"]
+    assert result.ledger[0].layer == "network.features.0"

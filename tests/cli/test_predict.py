@@ -15,7 +15,9 @@ from pellucid.files import read_json, read_tsv
 from pellucid.image.grid import PAPER_GRID
 from pellucid.image.nifti import read_volume
 from pellucid.image.prepare import prepare
-from pellucid.network.files import load_model
+from pellucid.network.files import load_model, save_model
+from pellucid.network.foreign import ForeignNetwork
+from pellucid.network.info import ModelInfo
 
 
 def logit_by_hand(arm: Path, image: Path) -> float:
@@ -65,3 +67,27 @@ def test_gz_is_told_by_content_not_by_name(arm: Path, scans: Path, tmp_path: Pat
     assert pellucid("predict", arm, tmp_path / "sub-01_FLAIR.nii", "--out", tmp_path).code == 0
     table = pd.read_csv(tmp_path / "predictions.tsv", sep="\t")
     assert table["logit"][0] == pytest.approx(logit_by_hand(arm, scans / "images" / "sub-01_FLAIR.nii.gz"))
+
+
+def test_a_network_of_one_s_own_is_named_on_the_command_line(
+    scans: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "own"))
+    name, image = "smallnets:SmallNet", scans / "images" / "sub-01_FLAIR.nii.gz"
+    model = ForeignNetwork(name, options={"width": 3}, seed=0)
+    save_model(tmp_path / "model", model, ModelInfo(modality="FLAIR", scaling="robust"))
+    for verb in ("predict", "explain"):
+        refused = pellucid(verb, tmp_path / "model", image, "--out", tmp_path / verb)
+        assert refused.code == 2
+        assert f"--network {name}" in " ".join(refused.err.split())
+        shown = pellucid(verb, tmp_path / "model", image, "--out", tmp_path / verb, "--network", name)
+        assert shown.code == 0, shown.err
+        content = read_json(tmp_path / verb / "predictions.json")
+        assert "FieldOfView" not in content
+        assert content["FieldOfViewUnknown"].startswith("unknown")
+        prepared = prepare(read_volume(image), PAPER_GRID, scaling="robust")
+        with torch.no_grad():
+            logit = float(model.eval()(torch.from_numpy(prepared.image)[None, None])[0])
+        assert content["Predictions"][0]["logit"] == pytest.approx(logit, rel=1e-5)
+    assert set(read_tsv(tmp_path / "explain" / "regions.tsv")["seen_share"].dropna()) == {1.0}
+    assert pellucid("predict", tmp_path / "model", image, "--network", "nowhere:Net").code == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ class Outer:
     where: Path | None = None
     inner: Inner | None = None
     sizes: tuple[float, ...] = ()
+    free: dict[str, Any] = field(default_factory=dict)
 
 
 def read(table: dict[str, Any]) -> Outer:
@@ -54,6 +55,7 @@ def test_reads_every_kind_of_value() -> None:
             "where": "../data",
             "inner": {"depth": 4},
             "sizes": [1, 2.5],
+            "free": {"a": 1, "b": {"c": ["x", {"d": 2}]}},
         }
     )
     assert found == Outer(
@@ -65,6 +67,7 @@ def test_reads_every_kind_of_value() -> None:
         where=Path("/data"),
         inner=Inner(depth=4),
         sizes=(1.0, 2.5),
+        free={"a": 1, "b": {"c": ["x", {"d": 2}]}},
     )
     assert type(found.rate) is float
 
@@ -106,6 +109,7 @@ def test_a_whole_number_stays_one_where_both_are_accepted(given: float, kind: ty
         ({"name": "n", "inner": {"depth": -1}}, ["`outer.inner.depth` is -1", "Give 0 or more"]),
         ({"name": "n", "sizes": 7}, ["`outer.sizes` is 7", "a list, each item a number"]),
         ({"name": "n", "sizes": ["a"]}, ["`outer.sizes` is 'a'", "a number"]),
+        ({"name": "n", "free": 7}, ["`outer.free` is 7", "[outer.free]"]),
     ],
 )
 def test_what_is_wrong_is_named(table: dict[str, Any], words: list[str]) -> None:
@@ -128,6 +132,7 @@ VALUES = st.one_of(
     st.floats(allow_nan=False),
     st.text(st.characters(exclude_categories=["Cs"])),
     st.lists(st.integers(), max_size=3),
+    st.lists(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.booleans(), max_size=2), max_size=2),
 )
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 TABLES = st.recursive(

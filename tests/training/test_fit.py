@@ -16,7 +16,7 @@ from pellucid.errors import InputError, PellucidError
 from pellucid.network import fused_functions
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.volume_network import kernels_penalty
-from pellucid.training.fit import Scans, best_epoch, fit, logits
+from pellucid.training.fit import Scans, best_epoch, fit, logits, scans_at_once
 from pellucid.training.settings import TrialSettings
 
 SHAPE = (16, 13, 12)
@@ -171,6 +171,31 @@ def test_one_seed_one_result_and_the_global_generator_is_left_alone() -> None:
     other = Tiny(dropout=0.3)
     run(other, scans(), settings(seed=5))
     assert not torch.equal(other.fc.weight, model.fc.weight)
+
+
+class Counting(nn.Module):
+    """A network that notes how many scans come together in training."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.norm, self.fc = norm, nn.Linear(1, 1)
+        self.conv3 = self.conv4 = nn.Conv3d(1, 1, 1)
+        self.seen: list[int] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.seen.append(len(x))
+        return self.fc(self.norm(x).mean(dim=(2, 3, 4))).squeeze(1)
+
+
+def test_batch_norm_gets_the_whole_batch_and_other_networks_a_few_scans_at_a_time() -> None:
+    asked = settings(batch_size=6, max_epochs=1)
+    for norm, expected in ((nn.BatchNorm3d(1), [6, 1]), (nn.Identity(), [4, 2, 1])):
+        model = Counting(norm)
+        run(model, scans(), asked)
+        assert model.seen == expected
+        assert scans_at_once(model, 6) == expected[0]
+        assert scans_at_once(model, 2) == 2
 
 
 def test_bfloat16_is_for_training_steps_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import batch, console
-from pellucid.cli.options import Epsilon
+from pellucid.cli.options import Epsilon, OwnNetwork
 from pellucid.cli.predict import Images, Model, row, write_predictions
 from pellucid.errors import InputError
 
@@ -36,6 +36,7 @@ def explain(
         ),
     ] = None,
     atlas: Annotated[str, typer.Option(help="Atlas of the regions.")] = "neuromorphometrics",
+    network: OwnNetwork = None,
 ) -> None:
     """Explain scans: relevance map, picture, regions and ledger of each. Not for clinical use."""
     from pellucid.atlas.find import find_atlas
@@ -45,7 +46,7 @@ def explain(
     from pellucid.study.evidence import find_population
     from pellucid.study.maps import explain_image, ledger_table, open_explainer
 
-    explainer = open_explainer(find_model(model), method=method, epsilon=epsilon)
+    explainer = open_explainer(find_model(model), method=method, epsilon=epsilon, network=network)
     paths = expand(images, modality=explainer.model.info.modality)
     masks = match_masks(paths, expand_masks(lesions or []))
     population = find_population(explainer.folder, explainer.grid)

@@ -16,6 +16,15 @@ Workers = Annotated[
 Epsilon = Annotated[float | None, typer.Option(help="The stabiliser of lrp-epsilon; 0.001 if not given.")]
 
 
+OwnNetwork = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODULE:NAME",
+        help="For a model of a network of your own: where its class is. A model file alone never runs code.",
+    ),
+]
+
+
 def worker_count(workers: int | None, option: str = "--workers") -> int:
     """Return how many processes to use: as asked, or as many as this process may use cores."""
     if workers is not None and workers < 1:

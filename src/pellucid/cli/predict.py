@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import batch, console
+from pellucid.cli.options import OwnNetwork
 
 if TYPE_CHECKING:
-    from pellucid.network.volume_network import VolumeNetwork
+    from pellucid.network.architectures import Network
 
 EXAMPLE = "Example: pellucid predict demo/models/finetuned scans/ --out predictions"
 
@@ -31,6 +32,7 @@ def predict(
     images: Images,
     *,
     out: Annotated[Path, typer.Option(help="Where predictions.tsv and .json go.")] = Path("predictions"),
+    network: OwnNetwork = None,
 ) -> None:
     """Predict scans: logit and probability of each, as TSV and JSON. Not for clinical use."""
     from pellucid.cli.inputs import expand, find_model
@@ -38,21 +40,21 @@ def predict(
     from pellucid.study.apply import open_scan, predict_scan
 
     folder = find_model(model)
-    network = load_model(folder)
-    paths = expand(images, modality=network.info.modality)
+    opened = load_model(folder, network=network)
+    paths = expand(images, modality=opened.info.modality)
     rows: dict[Path, dict[str, Any]] = {}
 
     def work(path: Path) -> None:
-        scan = open_scan(path, network)
-        rows[path] = row(path, network, logit=predict_scan(network, scan), problems=scan.remark)
+        scan = open_scan(path, opened)
+        rows[path] = row(path, opened, logit=predict_scan(opened, scan), problems=scan.remark)
 
     failed = batch.each(paths, work, label=f"predicting {console.count(len(paths), 'scan')}")
-    rows |= {path: row(path, network, logit=None, problems=error) for path, error in failed.items()}
-    write_predictions([rows[path] for path in paths], folder, network, out)
+    rows |= {path: row(path, opened, logit=None, problems=error) for path, error in failed.items()}
+    write_predictions([rows[path] for path in paths], folder, opened, out)
     batch.finish(failed, len(paths))
 
 
-def row(path: Path, network: VolumeNetwork, *, logit: float | None, problems: str | None) -> dict[str, Any]:
+def row(path: Path, network: Network, *, logit: float | None, problems: str | None) -> dict[str, Any]:
     """Return one row of predictions."""
     from pellucid.cli.inputs import participant
     from pellucid.study.apply import prediction_row
@@ -60,7 +62,7 @@ def row(path: Path, network: VolumeNetwork, *, logit: float | None, problems: st
     return prediction_row(path, participant(path), model=network, logit=logit, problems=problems)
 
 
-def write_predictions(rows: list[dict[str, Any]], folder: Path, network: VolumeNetwork, out: Path) -> None:
+def write_predictions(rows: list[dict[str, Any]], folder: Path, network: Network, out: Path) -> None:
     """Write predictions.tsv and predictions.json, and print them."""
     import pandas as pd
 

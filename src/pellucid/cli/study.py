@@ -146,7 +146,9 @@ def run(
     if open_tasks:
         console.warn(f"{len(open_tasks)} of {len(results)} tasks are not done; the same command goes on with them")
     elif spec.explain:
-        console.say(f"explain a scan of your own: pellucid explain {folder / 'models' / spec.explain.arms[0]} IMAGE")
+        own = spec.training[spec.explain.arms[0]].own_network
+        words = f"{folder / 'models' / spec.explain.arms[0]} IMAGE{f' --network {own}' if own else ''}"
+        console.say(f"explain a scan of your own: pellucid explain {words}")
     if open_tasks or left_out:
         raise typer.Exit(1)
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from pellucid.errors import PellucidError
 from pellucid.network.field_of_view import AVERAGE_POOL, BATCH_NORM, CONVOLUTION, ELEMENTWISE, MAX_POOL
+from pellucid.network.foreign import one_logit, whole_input
 from pellucid.network.volume_network import fit_input
 
 
@@ -61,7 +62,7 @@ _FUNCTIONS: dict[Callable[..., Any], Way] = {
     **dict.fromkeys(
         (
             *_MAX_POOL_FUNCTIONS, torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, torch.permute,
-            torch.transpose, torch.cat, operator.getitem, fit_input,
+            torch.transpose, torch.cat, operator.getitem, fit_input, whole_input, one_logit,
         ),
         Way.ROUTE,
     ),

@@ -18,6 +18,7 @@ from torch import nn
 
 from pellucid.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
+from pellucid.network.fused import FusedSequential
 
 ELEMENTWISE = (
     nn.ELU, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus,
@@ -78,11 +79,14 @@ class FieldOfView:
         The spatial shape of the input.
     seen
         Per axis, the indices that can move the output. A voxel is seen if its index is on every axis.
+    known
+        False for a network of the user's own whose layers do not tell: then everything counts as seen.
     """
 
     stops: tuple[int, ...]
     shape: tuple[int, ...]
     seen: tuple[tuple[int, ...], ...]
+    known: bool = True
 
     def mask(self) -> npt.NDArray[np.bool_]:
         """Return a boolean array of `shape`: True where a voxel can move the output."""
@@ -94,6 +98,16 @@ class FieldOfView:
     def share(self) -> float:
         """The seen voxels as a share of all, 0 to 1."""
         return math.prod(len(axis) for axis in self.seen) / math.prod(self.shape)
+
+
+class Wrapper(nn.Module):
+    """A module that hands its input as it is to `network`, which is not Pellucid's."""
+
+    network: nn.Module
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
 
 
 def crop(x: torch.Tensor, view: FieldOfView) -> torch.Tensor:
@@ -110,7 +124,10 @@ def field_of_view(model: nn.Module, shape: tuple[int, ...] | None = None) -> Fie
     ----------
     model
         A layer or an `nn.Sequential` (nested ones too) of convolutions, pools and elementwise layers in 1D to 3D, up to
-        its flatten or adaptive pool; what follows that sees everything it is given.
+        its flatten or adaptive pool; what follows that sees everything it is given. Of a network of the user's own
+        (`ForeignNetwork`) it is derived only where that is such a sequence of PyTorch's own layers. Else it is not
+        known: everything counts as seen, for no voxel is called unseen without a proof. It is not measured: max-pools
+        and ReLUs give zero gradients to voxels that other images make count.
     shape
         The spatial shape of the input; may be left out if the model has a `grid`.
 
@@ -119,12 +136,14 @@ def field_of_view(model: nn.Module, shape: tuple[int, ...] | None = None) -> Fie
     InputError
         If `shape` is missing, has another number of axes than the layers, or is too small for them.
     PellucidError
-        If a layer's geometry is not known.
+        If a layer's geometry is not known, but for a `ForeignNetwork`.
     """
     if shape is None:
         if not hasattr(model, "grid"):
             raise InputError("shape", f"is missing and {type(model).__name__} has no grid", "Give the input's shape")
         shape = cast("Grid", model.grid).shape
+    if isinstance(model, Wrapper):
+        return _view_of_wrapped(model.network, tuple(shape))
     layers = windows(model)
     _check_axes(layers, shape)
     axes = [tuple(layer[axis] for layer in layers) for axis in range(len(shape))]
@@ -135,6 +154,29 @@ def field_of_view(model: nn.Module, shape: tuple[int, ...] | None = None) -> Fie
         shape=tuple(shape),
         seen=tuple(tuple(sorted(_seen(axis, n))) for axis, n in zip(axes, shape, strict=True)),
     )
+
+
+def _view_of_wrapped(network: nn.Module, shape: tuple[int, ...]) -> FieldOfView:
+    """Return what can be derived of a network that is not Pellucid's, or that everything counts as seen."""
+    try:
+        if _is_plain(network):
+            return field_of_view(network, shape)
+    except PellucidError:  # a layer that is not known, or that leaves nothing to read
+        pass
+    return FieldOfView(stops=shape, shape=shape, seen=tuple(tuple(range(n)) for n in shape), known=False)
+
+
+def _is_plain(network: nn.Module) -> bool:
+    """Tell whether a network is an `nn.Sequential` that does what its name says, of PyTorch's own layers, unwatched."""
+    if not isinstance(network, nn.Sequential):
+        return False
+    chains = (nn.Sequential.forward, FusedSequential.forward)
+    for module in network.modules():
+        own = type(module).forward in chains or type(module).__module__.startswith("torch.nn.modules.")
+        # Hooks may change what a layer is given or gives.
+        if not own or module._forward_hooks or module._forward_pre_hooks:
+            return False
+    return True
 
 
 def output_shape(model: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:

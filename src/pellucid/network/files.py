@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import torch
 from safetensors import SafetensorError
@@ -14,8 +15,10 @@ import pellucid
 from pellucid.errors import InputError
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
-from pellucid.network.architectures import NETWORKS
+from pellucid.network.architectures import NETWORKS, Network, architecture_of
+from pellucid.network.foreign import ForeignNetwork, Maker, name_of, unfit
 from pellucid.network.info import ModelInfo
+from pellucid.network.naming import is_import_path
 from pellucid.network.volume_network import VolumeNetwork
 
 WEIGHTS = "model.safetensors"
@@ -24,10 +27,12 @@ _KINDS = {kind.__name__: kind for kind in NETWORKS.values()}
 _RETRAIN = "Restore the model's folder or train the model again"
 
 
-def save_model(folder: Path | str, model: VolumeNetwork, info: ModelInfo) -> None:
+def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
     """Write `model.safetensors` and then `model.json` into `folder`, each atomically.
 
-    The description holds the SHA-256 of the weights, so a folder is whole only if both belong together.
+    The description holds the SHA-256 of the weights, so a folder is whole only if both belong together. Of a
+    `ForeignNetwork` it says where the class is and its options; the weights have the names that the class gives them,
+    its buffers among them.
 
     Raises
     ------
@@ -35,16 +40,21 @@ def save_model(folder: Path | str, model: VolumeNetwork, info: ModelInfo) -> Non
         If a weight is not float32 or not finite, or `load_model` would not know the model's class.
     """
     folder = Path(folder)
-    architecture = type(model).__name__
-    if architecture not in _KINDS:
+    architecture = architecture_of(model)
+    foreign = isinstance(model, ForeignNetwork)
+    if not foreign and architecture not in _KINDS:
         raise InputError(folder, f"the architecture {architecture!r} is not known", f"Known are {', '.join(_KINDS)}")
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    state = model.network.state_dict() if isinstance(model, ForeignNetwork) else model.state_dict()
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     for name, tensor in tensors.items():
-        _check_numbers(folder, name, tensor)
+        _check_numbers(folder, name, tensor, foreign=foreign)
+    if foreign:  # who shares a weight between two layers gets it twice: a file holds no tensor under two names
+        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
     description = {
         "architecture": architecture,
+        **({"options": model.options} if isinstance(model, ForeignNetwork) else {}),
         "channels": model.channels,
         "grid": model.grid.to_json(),
         "modality": info.modality,
@@ -57,27 +67,52 @@ def save_model(folder: Path | str, model: VolumeNetwork, info: ModelInfo) -> Non
     write_json(folder / DESCRIPTION, description)
 
 
-def load_model(path: Path | str) -> VolumeNetwork:
+@overload
+def load_model(path: Path | str, *, network: None = None) -> VolumeNetwork: ...
+
+
+@overload
+def load_model(path: Path | str, *, network: str | Maker) -> ForeignNetwork: ...
+
+
+@overload
+def load_model(path: Path | str, *, network: str | Maker | None) -> Network: ...
+
+
+def load_model(path: Path | str, *, network: str | Maker | None = None) -> Network:
     """Read a model from its folder, or from its `model.safetensors` or `model.json`; return it ready for prediction.
 
     The model is in evaluation mode and has its description as `.info`.
 
+    Parameters
+    ----------
+    path
+        The model.
+    network
+        For a network that is not Pellucid's, its class or where that is, `package.module:Name`. A model file never has
+        anything imported: whose code runs is said here. The class gets the options of `model.json`, plain values all.
+
     Raises
     ------
     InputError
-        If a file is missing, is not what it should be, or the two do not belong together.
+        If a file is missing, is not what it should be, or the two do not belong together; if `network` is missing, or
+        is not what the model is of.
     """
     folder = _folder(Path(path))
-    description_file, weights_file = folder / DESCRIPTION, folder / WEIGHTS
-    description = read_json(description_file)
-    kind, channels, grid, info, digest = _read_description(description_file, description)
+    weights_file = folder / WEIGHTS
+    described = _read_description(folder / DESCRIPTION, read_json(folder / DESCRIPTION))
+    _check_class(folder, described.architecture, network)
     tensors = _read_weights(weights_file)
-    if sha256(weights_file) != digest:
+    if sha256(weights_file) != described.digest:
         raise InputError(weights_file, f"the weights are not those that {DESCRIPTION} describes (SHA-256)", _RETRAIN)
-    _check_fit(weights_file, tensors, kind, channels, grid)
-    model = kind(channels, grid, seed=0)
-    model.load_state_dict(tensors)
-    model.info = info
+    if network is not None:
+        model: Network = _fill_foreign(weights_file, tensors, network, described)
+    else:
+        kind = _KINDS[described.architecture]
+        _check_fit(weights_file, tensors, kind, described.channels, described.grid)
+        model = kind(described.channels, described.grid, seed=0)
+        model.load_state_dict(tensors)
+    model.info = described.info
     return model.eval()
 
 
@@ -99,11 +134,23 @@ def _folder(path: Path) -> Path:
     return _folder(path.parent)
 
 
-def _read_description(file: Path, content: Any) -> tuple[type[VolumeNetwork], int, Grid, ModelInfo, str]:
-    """Return kind, channels, grid, info and the SHA-256 of the weights from the content of `model.json`."""
+class _Description(NamedTuple):
+    """What `model.json` says: the options of a network that is not Pellucid's, the channels of one that is."""
+
+    architecture: str
+    options: Mapping[str, Any]
+    channels: int
+    grid: Grid
+    info: ModelInfo
+    digest: str
+
+
+def _read_description(file: Path, content: Any) -> _Description:
+    """Return the content of `model.json`, checked."""
     try:
-        kind = _KINDS.get(str(content["architecture"]))
-        if kind is None:
+        architecture = str(content["architecture"])
+        foreign = is_import_path(architecture)
+        if not foreign and architecture not in _KINDS:
             raise InputError(
                 file, f"the architecture {content['architecture']!r} is not known", f"Known are {', '.join(_KINDS)}"
             )
@@ -113,11 +160,60 @@ def _read_description(file: Path, content: Any) -> tuple[type[VolumeNetwork], in
             classes={int(label): str(name) for label, name in content["classes"].items()},
             trained=dict(content["trained"]),
         )
-        return kind, int(content["channels"]), Grid.from_json(content["grid"]), info, str(content["sha256"])
+        return _Description(
+            architecture,
+            dict(content["options"]) if foreign else {},
+            0 if foreign else int(content["channels"]),
+            Grid.from_json(content["grid"]),
+            info,
+            str(content["sha256"]),
+        )
     except KeyError as error:
         raise InputError(file, f"the key {error} is missing", _RETRAIN) from None
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(file, f"it does not describe a model ({error})", _RETRAIN) from None
+
+
+def _check_class(folder: Path, architecture: str, network: str | Maker | None) -> None:
+    """Refuse a model whose class is not given, and one that is given another class than it is of."""
+    name = architecture.rpartition(":")[2]
+    if not is_import_path(architecture):
+        if network is not None:
+            raise InputError("network", f"is given, but {folder} holds a {architecture}", "Leave it out")
+    elif network is None:
+        raise InputError(
+            folder,
+            f"the model is of {architecture}, whose code is not in its files and is never imported on their word",
+            f"If you trust that code, hand it over: load_model(folder, network={name}), or on the command line "
+            f"--network {architecture}",
+        )
+    elif isinstance(network, str | type) and name_of(network).rpartition(":")[2] != name:
+        raise InputError(
+            "network", f"is {name_of(network)}, but the model in {folder} is of {architecture}", f"Give {name}"
+        )
+
+
+def _fill_foreign(
+    file: Path, tensors: dict[str, torch.Tensor], network: str | Maker, described: _Description
+) -> ForeignNetwork:
+    """Make a network that is not Pellucid's and give it its weights."""
+    try:
+        model = ForeignNetwork(network, described.grid, options=described.options, seed=0)
+    except InputError as error:
+        if error.where != "options":
+            raise
+        raise InputError(file.with_name(DESCRIPTION), f"its options do not fit: {error.what}", error.fix) from error
+    expected = model.network.state_dict()
+    if set(tensors) != set(expected):
+        wrong = ", ".join(sorted(set(tensors) ^ set(expected)))
+        raise InputError(file, f"missing or unknown tensors: {wrong}", f"Give the {model.name} that was trained")
+    for name, tensor in tensors.items():
+        _check_numbers(file, name, tensor, foreign=True)
+        found, needed = (f"{tuple(one.shape)} of {one.dtype}" for one in (tensor, expected[name]))
+        if found != needed:
+            raise InputError(file, f"{name} is {found}, not {needed}", f"Give the {model.name} that was trained")
+    model.network.load_state_dict(tensors)
+    return model
 
 
 def _read_weights(file: Path) -> dict[str, torch.Tensor]:
@@ -156,9 +252,9 @@ def _check_fit(
             )
 
 
-def _check_numbers(where: Path, name: str, tensor: torch.Tensor) -> None:
-    """Refuse a tensor that is not float32 or not finite."""
-    if tensor.dtype != torch.float32:
+def _check_numbers(where: Path, name: str, tensor: torch.Tensor, *, foreign: bool = False) -> None:
+    """Refuse a tensor that is not float32 or not finite; a foreign network may have whole numbers too."""
+    if tensor.dtype != torch.float32 and not (foreign and unfit(tensor) is None):
         raise InputError(where, f"{name} is {tensor.dtype}, not float32", "Convert the model with model.float()")
     if not bool(torch.isfinite(tensor).all()):
         raise InputError(where, f"{name} holds NaN or infinity", "Train the model again")

@@ -12,7 +12,7 @@ from torch import nn
 from pellucid.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.kernels.arrays import Size
-from pellucid.network.field_of_view import output_shape
+from pellucid.network.field_of_view import Wrapper, output_shape
 from pellucid.network.fused import FusedSequential
 from pellucid.network.info import ModelInfo
 
@@ -111,7 +111,7 @@ class VolumeNetwork(FusedSequential):
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            raise PellucidError(_too_large(len(input))) from error
+            raise PellucidError(too_large(len(input))) from error
 
     @property
     def info(self) -> ModelInfo:
@@ -128,6 +128,20 @@ class VolumeNetwork(FusedSequential):
 @torch.fx.wrap
 def fit_input(x: torch.Tensor, shortest: tuple[int, ...], longest: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     """Check x: (B, 1, X, Y, Z) and crop it to its first `shortest` voxels, which are all that the network sees.
+
+    Raises
+    ------
+    InputError
+        As `check_input`.
+    """
+    check_input(x, shortest, longest, dtype)
+    x = x[:, :, : shortest[0], : shortest[1], : shortest[2]]
+    # With one channel, `contiguous` takes either layout for the other; only a clone makes the convolutions follow it.
+    return x.clone(memory_format=torch.channels_last_3d) if x.device.type == "cpu" else x.contiguous()
+
+
+def check_input(x: torch.Tensor, shortest: tuple[int, ...], longest: tuple[int, ...], dtype: torch.dtype) -> None:
+    """Check x: (B, 1, X, Y, Z).
 
     Raises
     ------
@@ -149,14 +163,18 @@ def fit_input(x: torch.Tensor, shortest: tuple[int, ...], longest: tuple[int, ..
         )
     _check_type(x, dtype)
     _check_values(x)
-    x = x[:, :, : shortest[0], : shortest[1], : shortest[2]]
-    # With one channel, `contiguous` takes either layout for the other; only a clone makes the convolutions follow it.
-    return x.clone(memory_format=torch.channels_last_3d) if x.device.type == "cpu" else x.contiguous()
 
 
-def kernels_penalty(model: VolumeNetwork) -> torch.Tensor:
-    """Return the sum of squares of the kernels of convolutions 3 and 4, the paper's L2 term before its factor 0.01."""
-    return model.conv3.weight.square().sum() + model.conv4.weight.square().sum()
+def kernels_penalty(model: VolumeNetwork | Wrapper) -> torch.Tensor:
+    """Return the sum of squares of the kernels of convolutions 3 and 4, the paper's L2 term before its factor 0.01.
+
+    Of a network that is not Pellucid's, the kernels of every `nn.Conv3d`; 0 if it has none.
+    """
+    if not isinstance(model, Wrapper):
+        return model.conv3.weight.square().sum() + model.conv4.weight.square().sum()
+    kernels = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv3d)]
+    # The start has a gradient, so that the sum of none can go backward too.
+    return sum((kernel.square().sum() for kernel in kernels), start=torch.zeros((), requires_grad=True))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -166,7 +184,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
 
 
-def _too_large(volumes: int) -> str:
+def too_large(volumes: int) -> str:
     """Say that a batch is too large for the memory, and what to do."""
     if volumes < 2:
         return (

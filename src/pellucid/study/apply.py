@@ -18,13 +18,14 @@ from pellucid.files import read_json, sha256
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume, sidecar_path
 from pellucid.image.prepare import Prepared, prepare
+from pellucid.network.architectures import Network
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import WEIGHTS
-from pellucid.network.volume_network import VolumeNetwork
 from pellucid.study.evidence import Bools, Floats, find_population, lesion_evidence, read_lesions
 from pellucid.study.maps import (
     Explained,
     Explainer,
+    describe_view,
     map_name,
     probability,
     seen_by,
@@ -50,7 +51,7 @@ class Scan:
     remark: str | None
 
 
-def open_scan(path: Path, model: VolumeNetwork) -> Scan:
+def open_scan(path: Path, model: Network) -> Scan:
     """Read a scan and prepare it as the model's description says.
 
     Raises
@@ -69,14 +70,14 @@ def open_scan(path: Path, model: VolumeNetwork) -> Scan:
     return Scan(path=path, prepared=prepared, native=volume.grid, remark="; ".join(remarks) or None)
 
 
-def predict_scan(model: VolumeNetwork, scan: Scan) -> float:
+def predict_scan(model: Network, scan: Scan) -> float:
     """Return the logit of one scan."""
     with torch.inference_mode():
         return float(model(torch.from_numpy(scan.prepared.image)[None, None])[0])
 
 
 def prediction_row(
-    path: Path, participant_id: str | None, *, model: VolumeNetwork, logit: float | None, problems: str | None
+    path: Path, participant_id: str | None, *, model: Network, logit: float | None, problems: str | None
 ) -> dict[str, Any]:
     """Return one row of `PREDICTION_COLUMNS`; a scan that failed has its problem and no numbers."""
     return {
@@ -89,17 +90,16 @@ def prediction_row(
     }
 
 
-def describe_predictions(folder: Path, model: VolumeNetwork, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def describe_predictions(folder: Path, model: Network, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Say, as JSON types, what model gave the predictions, what they mean, and the predictions themselves."""
     classes = model.info.classes
-    view = field_of_view(model)
     return {
         "Model": str(folder),
         "ModelSha256": sha256(folder / WEIGHTS),
         "Modality": model.info.modality,
         "Scaling": model.info.scaling,
         "Grid": model.grid.to_json(),
-        "FieldOfView": {"Stops": list(view.stops), "SeenShare": view.share},
+        **describe_view(field_of_view(model), model.grid),
         "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
         "logit": {"Description": f"Output before the sigmoid; above 0 means {classes[1]}"},
         "probability": {"Description": f"1 / (1 + exp(-logit)), of {classes[1]}; not calibrated. Research only."},

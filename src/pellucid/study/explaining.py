@@ -96,7 +96,12 @@ def held_out_scans(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> l
     for fold in _folds(how, asked):
         store, rows = cohort_rows(arm, spec, folder, fold=fold)
         for trial in explained_trials(spec, asked, arm, folder, fold):
-            opened[trial] = open_explainer(folder.arm(arm) / trial, method=asked.method, epsilon=asked.epsilon)
+            opened[trial] = open_explainer(
+                folder.arm(arm) / trial,
+                method=asked.method,
+                epsilon=asked.epsilon,
+                network=spec.training[arm].own_network,
+            )
         models = tuple(opened[trial] for trial in explained_trials(spec, asked, arm, folder, fold))
         for n in map(int, rows["holdout"]):
             before = scans[n].explainers if n in scans else ()

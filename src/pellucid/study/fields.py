@@ -148,6 +148,8 @@ def _convert(hint: Any, value: Any, *, file: Path, key: str) -> Any:
     elif origin is tuple:
         if isinstance(value, list):
             return tuple(_convert(inner[0], item, file=file, key=key) for item in value)
+    elif origin is dict:
+        return require_table(value, file=file, key=key)
     elif dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return read_fields(hint, require_table(value, file=file, key=key), file=file, key=key)
     elif hint is Path:
@@ -205,4 +207,6 @@ def _literal(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list):
         return f"[{', '.join(_literal(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_bare(name)} = {_literal(item)}' for name, item in value.items())}}}"
     return repr(value)

@@ -23,9 +23,10 @@ from pellucid.image.nifti import sidecar_path, write_volume
 from pellucid.image.prepare import to_native
 from pellucid.image.resample import resample_mask
 from pellucid.network.allocator import keep_freed_memory
+from pellucid.network.architectures import Network
 from pellucid.network.field_of_view import FieldOfView, field_of_view
 from pellucid.network.files import WEIGHTS, load_model
-from pellucid.network.volume_network import VolumeNetwork
+from pellucid.network.foreign import Maker
 
 SPACE = "MNI152NLin6Asym"
 LEDGER_COLUMNS = ("layer", "relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
@@ -50,7 +51,7 @@ class Explainer:
     """
 
     folder: Path
-    model: VolumeNetwork
+    model: Network
     digest: str
     view: FieldOfView
     method: Method
@@ -71,8 +72,10 @@ class Explained:
     ledger: list[dict[str, Any]]
 
 
-def open_explainer(folder: Path, *, method: str, epsilon: float | None = None) -> Explainer:
-    """Load a model and settle how it is explained; `epsilon` is the method's own if None.
+def open_explainer(
+    folder: Path, *, method: str, epsilon: float | None = None, network: str | Maker | None = None
+) -> Explainer:
+    """Load a model and settle how it is explained; `epsilon` is the method's own if None, `network` for `load_model`.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def open_explainer(folder: Path, *, method: str, epsilon: float | None = None) -
             raise InputError("epsilon", f"is {epsilon}", "Give a positive number; the paper's is 0.001")
         parameters["epsilon"] = epsilon
     keep_freed_memory()
-    model = load_model(folder)
+    model = load_model(folder, network=network)
     return Explainer(
         folder=folder,
         model=model,
@@ -236,13 +239,23 @@ def describe_map(explainers: Sequence[Explainer], folder: Path) -> dict[str, Any
         "Scaling": info.scaling,
         "Space": SPACE,
         "Grid": explainer.grid.to_json(),
-        "FieldOfView": {
-            "Stops": list(explainer.view.stops),
-            "SeenShare": explainer.view.share,
-            "Grid": explainer.grid.to_json(),
-            "Description": "Voxels (i, j, k) of Grid below Stops can move the logit; elsewhere a map is 0 and silent.",
-        },
+        **describe_view(explainer.view, explainer.grid),
         "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
+    }
+
+
+def describe_view(view: FieldOfView, grid: Grid) -> dict[str, Any]:
+    """Say what a model sees of its grid, or, under another name, that nobody knows: nothing then states a share."""
+    if not view.known:
+        why = "unknown: the layers do not tell what the network cannot see. Every voxel counts as seen."
+        return {"FieldOfViewUnknown": why}
+    return {
+        "FieldOfView": {
+            "Stops": list(view.stops),
+            "SeenShare": view.share,
+            "Grid": grid.to_json(),
+            "Description": "Voxels (i, j, k) of Grid below Stops can move the logit; elsewhere a map is 0 and silent.",
+        }
     }
 
 

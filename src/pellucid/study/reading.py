@@ -217,7 +217,7 @@ def _check_start(name: str, spec: Spec, *, file: Path) -> None:
             raise InputError(
                 file, f"`training.{name}.start_from` leads in a circle ({' > '.join([*seen, start])})", "Break it"
             )
-        for key in ("network", "channels"):
+        for key in ("network", "channels", "options"):
             mine, theirs = (getattr(spec.training[arm], key) for arm in (name, start))
             if mine != theirs:
                 what = f"`training.{name}.{key}` is {mine}, but it starts from `{start}` with {theirs}"

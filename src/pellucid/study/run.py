@@ -18,6 +18,7 @@ from pellucid.study.folder import RunFolder
 from pellucid.study.lock import NAME as LOCK
 from pellucid.study.lock import locked
 from pellucid.study.map_tables import map_table_tasks
+from pellucid.study.networks import check_networks
 from pellucid.study.reading import read_spec
 from pellucid.study.record import Record
 from pellucid.study.spec import Spec
@@ -48,7 +49,7 @@ def check_study(spec: Spec) -> dict[str, int]:
     Raises
     ------
     InputError
-        If a dataset, the atlas or the method cannot be used.
+        If a dataset, the atlas, the method or a network of the user's own cannot be used.
     LeakageError
         If two datasets share participants.
     """
@@ -56,6 +57,7 @@ def check_study(spec: Spec) -> dict[str, int]:
         raise InputError("explain.method", f"is {spec.explain.method!r}", f"Give one of {', '.join(names)}")
     for atlas in spec.analysis.atlases if spec.explain else ():
         find_atlas(atlas, merge=spec.analysis.merge)
+    check_networks(spec)
     return {name: len(rows) for name, rows in check_cohorts(spec).items()}
 
 

@@ -12,7 +12,7 @@ from pellucid.cohort.splits import STRATA
 from pellucid.errors import InputError
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
-from pellucid.network.info import Architecture
+from pellucid.network.naming import check_network, check_options, is_import_path
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.study.cluster import ClusterSettings
 from pellucid.study.fields import flatten, to_table, to_toml
@@ -32,6 +32,8 @@ Images = Literal["prepared", "lesion-filled", "lesion-mask", "brain-mask"]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 """What studies, cohorts and arms may be called, for they name folders."""
+
+_CHANNELS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,9 +165,12 @@ class Arm:
     fit
         False leaves the network as it starts: untrained, or pre-trained only.
     network
-        `paper`, the paper's network, or `whole-brain`, which sees every voxel.
+        `paper`, the paper's network; `whole-brain`, which sees every voxel; or where a class of the user's is,
+        `package.module:Name`.
+    options
+        Keyword arguments of the user's class.
     channels
-        Width of the network; the paper's is 64.
+        Width of one of the two networks; the paper's is 64.
     trials
         How many times it is trained on each division of its cohort: one, or each fold of a cross-validation. Trial k
         of every arm has the same seed.
@@ -182,8 +187,9 @@ class Arm:
     cohort: str
     images: Images = "prepared"
     fit: bool = True
-    network: Architecture = "paper"
-    channels: int = 64
+    network: str = "paper"
+    options: dict[str, Any] = field(default_factory=dict)
+    channels: int = _CHANNELS
     trials: int = 1
     start_from: str | None = None
     scaling: Scaling | None = None
@@ -191,10 +197,21 @@ class Arm:
     settings: TrialSettings = field(default_factory=TrialSettings)
 
     def __post_init__(self) -> None:
+        check_network(self.network)
+        check_options(self.options)
+        if self.options and not self.own_network:
+            raise InputError("options", f"belong to no network {self.network!r}", "Set `channels`, or leave them out")
+        if self.own_network and self.channels != _CHANNELS:
+            raise InputError("channels", f"is {self.channels}, which {self.network} has not", "Set `options` instead")
         _least("channels", self.channels, 1)
         _least("trials", self.trials, 1)
         if self.subjects is not None:
             _least("subjects", self.subjects, 2)
+
+    @property
+    def own_network(self) -> str | None:
+        """Where the user's class is, which `load_model` must be told; None for one of Pellucid's networks."""
+        return self.network if is_import_path(self.network) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,6 +363,9 @@ def _cohort_table(cohort: Cohort) -> dict[str, Any]:
 def _arm_table(arm: Arm | Baseline) -> dict[str, Any]:
     table: dict[str, Any] = to_table(arm)
     settings = table.pop("settings")
+    if isinstance(arm, Arm):  # only what the network takes
+        for name in ["channels"] * (arm.own_network is not None) + ["options"] * (not arm.options):
+            del table[name]
     return table | {name: value for name, value in settings.items() if name != "seed"}
 
 

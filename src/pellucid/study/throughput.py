@@ -18,8 +18,7 @@ import torch
 
 from pellucid.cohort.store import build_store
 from pellucid.image.grid import Grid
-from pellucid.network.architectures import NETWORKS
-from pellucid.network.field_of_view import field_of_view
+from pellucid.network.architectures import Network, build_network, corner_read
 from pellucid.network.files import WEIGHTS, save_model
 from pellucid.network.info import ModelInfo
 from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
@@ -30,14 +29,13 @@ from pellucid.study.cohorts import GRIDS, cohort_index
 from pellucid.study.maps import explain_image, map_name, open_explainer, write_map
 from pellucid.study.spec import Arm, Explain, Simulation, Spec
 from pellucid.study.stores import Prepared
-from pellucid.training.fit import Scans, fit, logits
+from pellucid.training.fit import Scans, fit, logits, scans_at_once
 
 KINDS = ("simulate", "store", "train", "baseline", "explain", "tables")
 """The kinds of work; every task that is none of the others counts among the tables."""
 
 _STEPS, _CALLS = 4, 3  # repeats after one warm-up
 _FUSED, _LAYERWISE = 36, 760  # bytes a voxel that 64 channels see, in a training step (docs/performance.md)
-_AT_ONCE = 4  # scans that `fit` takes through the network together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +82,8 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
     for name in spec.training:
         if name in wanted:
             arm = spec.training[name]
-            alike = (arm.network, arm.channels, arm.settings.batch_size, arm.settings.precision, arm.settings.augment)
+            words = (arm.network, arm.channels, repr(arm.options))
+            alike = (*words, arm.settings.batch_size, arm.settings.precision, arm.settings.augment)
             known[alike] = known.get(alike) or _measure_arm(arm, grid)
             arms[name] = known[alike]
     cohorts: dict[str, CohortSpeed] = {}
@@ -99,9 +98,9 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
 
 def _measure_arm(arm: Arm, grid: Grid) -> ArmSpeed:
     """Time training steps as `fit` makes them, and validation as it validates."""
-    model = NETWORKS[arm.network](arm.channels, grid, seed=0)
-    view, batch = field_of_view(model), arm.settings.batch_size
-    scans = Scans(_image(grid)[None], np.ones(1, dtype=np.int64), view.stops)
+    model = build_network(arm.network, grid, channels=arm.channels, options=arm.options, seed=0)
+    corner, batch = corner_read(model), arm.settings.batch_size
+    scans = Scans(_image(grid)[None], np.ones(1, dtype=np.int64), corner)
     ticks: list[float] = []
     fit(
         model,
@@ -113,24 +112,44 @@ def _measure_arm(arm: Arm, grid: Grid) -> ArmSpeed:
     )  # a tick after each step but the last, and one at the end of the epoch
     rows = np.zeros(batch, dtype=np.intp)
     seconds = _seconds(lambda: logits(model, scans, rows, batch_size=batch))
-    x = torch.from_numpy(scans.images[:, None])[..., : view.stops[0], : view.stops[1], : view.stops[2]]
-    bytes_a_voxel = (_FUSED if model.paths(x)["conv1"] == "fused" else _LAYERWISE) * arm.channels / 64
+    wide, deep, high = corner or grid.shape
+    x = torch.from_numpy(scans.images[:, None])[..., :wide, :deep, :high]
     return ArmSpeed(
         step=median(np.diff(ticks[:-1]).tolist()),
         scan=seconds / batch,
         model_bytes=sum(4 * weight.numel() for weight in model.parameters()),
-        memory_bytes=int(min(batch, _AT_ONCE) * math.prod(view.stops) * bytes_a_voxel),
+        memory_bytes=scans_at_once(model, batch) * _step_bytes(model, x),
     )
+
+
+def _step_bytes(model: Network, x: torch.Tensor) -> int:
+    """Return the bytes of a scan in a training step: known of Pellucid's networks; of others, twice what is kept.
+
+    As much again as is kept for the way back goes into gradients on it, at most.
+    """
+    if isinstance(model, VolumeNetwork):
+        bytes_a_voxel = (_FUSED if model.paths(x)["conv1"] == "fused" else _LAYERWISE) * model.channels / 64
+        return int(math.prod(x.shape) * bytes_a_voxel)
+    kept: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        model.eval()(x)  # a single scan is enough for batch norm then
+    return 2 * sum(kept.values())
 
 
 def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
     """Return the seconds that it takes to make and write a map, and its bytes."""
     arm = spec.training[asked.arms[0]]
-    model: VolumeNetwork = NETWORKS[arm.network](arm.channels, grid, seed=0)
+    model = build_network(arm.network, grid, channels=arm.channels, options=arm.options, seed=0)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         save_model(folder, model, ModelInfo(modality="FLAIR", scaling=spec.preparation.scaling))
-        explainer = open_explainer(folder, method=asked.method, epsilon=asked.epsilon)
+        explainer = open_explainer(folder, method=asked.method, epsilon=asked.epsilon, network=arm.own_network)
         image, path = _image(grid), folder / "maps" / map_name("sub-01", asked.method)
 
         def make() -> None:

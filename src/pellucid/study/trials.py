@@ -126,7 +126,9 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
         if arm.start_from:
             # The best start of all would have seen, in another fold, who is held out in this one.
             same = fold if spec.training[arm.start_from].cohort == arm.cohort else None
-            initial = load_model(folder.arm(arm.start_from) / read_selected(arm.start_from, folder, fold=same))
+            initial = load_model(
+                folder.arm(arm.start_from) / read_selected(arm.start_from, folder, fold=same), network=arm.own_network
+            )
         seed = derive_seed(spec.study.seed, "trial", number)
         settings = dataclasses.replace(arm.settings, seed=seed)
         run_trial(
@@ -137,6 +139,7 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
             initial=initial,
             architecture=arm.network,
             channels=arm.channels,
+            options=arm.options,
             images=arm.images,
             untrained=not arm.fit,
             progress=progress,

@@ -169,14 +169,15 @@ def _accumulate(
     """Add the gradient of a batch's loss to the model's; return the loss and how many scans were right.
 
     The batch goes through the network a few scans at a time, which changes nothing (no layer looks across scans) and
-    keeps the memory at that of a few.
+    keeps the memory at that of a few; a network with batch norm, which does look, gets the batch whole.
     """
+    at_once = scans_at_once(model, settings.batch_size)
     flip, shift = moved
     loss = settings.l2 * penalty(model)
     loss.backward()  # type: ignore[no-untyped-call]
     total, correct = loss.item(), 0
-    for first in range(0, len(batch), _AT_ONCE):
-        part = slice(first, first + _AT_ONCE)
+    for first in range(0, len(batch), at_once):
+        part = slice(first, first + at_once)
         x = _input(model, scans, batch[part], (flip[part], shift[part]))
         with bfloat16_convolutions() if settings.precision == "bfloat16" else nullcontext():
             logit = model(x)
@@ -186,6 +187,12 @@ def _accumulate(
         total += share.item()
         correct += int(((logit.detach() > 0) == (target > 0.5)).sum())
     return total, correct
+
+
+def scans_at_once(model: nn.Module, batch_size: int) -> int:
+    """Return how many scans of a batch go through a network together in training: 4, or all if it has batch norm."""
+    across = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
+    return batch_size if across else min(batch_size, _AT_ONCE)
 
 
 def best_epoch(history: History, checkpoint: Checkpoint) -> int:

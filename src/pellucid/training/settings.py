@@ -25,7 +25,8 @@ class TrialSettings:
     max_epochs, patience
         Stop after `max_epochs`, or when the validation loss has not fallen below its lowest for `patience` epochs.
     l2
-        Weight of the sum of squares of the kernels of convolutions 3 and 4, in the training and the validation loss.
+        Weight of the sum of squares of the kernels of convolutions 3 and 4, in the training and the validation loss. Of
+        a network that is not Pellucid's, the kernels of all its convolutions (`nn.Conv3d`) count.
     augment
         Flip and shift the training scans.
     checkpoint

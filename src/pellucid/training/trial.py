@@ -19,11 +19,11 @@ from pellucid.cohort.splits import ROLES
 from pellucid.cohort.store import Store
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv, write_tsv
-from pellucid.network.architectures import NETWORKS
-from pellucid.network.field_of_view import field_of_view
+from pellucid.network.architectures import Network, architecture_of, build_network, corner_read
 from pellucid.network.files import load_model, save_model
-from pellucid.network.info import Architecture, ModelInfo
-from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
+from pellucid.network.foreign import ForeignNetwork, Maker
+from pellucid.network.info import ModelInfo
+from pellucid.network.volume_network import kernels_penalty
 from pellucid.training.fit import Rows, Scans, as_it_starts, fit, logits
 from pellucid.training.settings import TrialSettings
 
@@ -57,9 +57,9 @@ class TrialResult:
         """The validation loss of the model that was kept."""
         return float(self.trained["val_loss"])
 
-    def model(self) -> VolumeNetwork:
-        """Load the model that was kept."""
-        return load_model(self.folder)
+    def model(self, *, network: str | Maker | None = None) -> Network:
+        """Load the model that was kept; of a network that is not Pellucid's the class must be given."""
+        return load_model(self.folder, network=network)
 
 
 def run_trial(
@@ -68,9 +68,10 @@ def run_trial(
     settings: TrialSettings,
     folder: Path,
     *,
-    initial: VolumeNetwork | None = None,
-    architecture: Architecture = "paper",
+    initial: Network | None = None,
+    architecture: str = "paper",
     channels: int = 64,
+    options: Mapping[str, Any] | None = None,
     images: str = "prepared",
     untrained: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
@@ -93,8 +94,8 @@ def run_trial(
     initial
         A network to start from, taken whole with its head, nothing frozen, with a fresh optimiser (Eitel 2019's
         transfer); it is left as it is. None starts from random weights drawn by `settings.seed`.
-    architecture, channels
-        Which network, and the filters of each of its convolutions, without `initial`.
+    architecture, channels, options
+        Which network, as `pellucid.network.architectures.build_network` takes them; without `initial`.
     images
         What the store's images are, for the model's description.
     untrained
@@ -105,7 +106,8 @@ def run_trial(
     Raises
     ------
     InputError
-        A role that is unknown, empty or of one class, a model of another grid, or another trial in the folder.
+        A role that is unknown, empty or of one class, a model of another grid, a network that cannot be made, or
+        another trial in the folder.
     LeakageError
         A participant in two roles.
     PellucidError
@@ -117,25 +119,29 @@ def run_trial(
         raise InputError(
             "initial", f"the model is for {initial.grid}, the store has {store.grid}", "Prepare both alike"
         )
-    kind = NETWORKS[architecture] if initial is None else type(initial)
+    if initial is None:
+        model = build_network(architecture, store.grid, channels=channels, options=options, seed=_seed(settings))
+    else:
+        model = copy.deepcopy(initial)
     asked = {
         "settings": settings.to_json(),
         "images": images,
         "untrained": untrained,
-        "channels": channels if initial is None else initial.channels,
+        "channels": model.channels,
         "initial": None if initial is None else _digest(initial),
         "scans": {role: len(rows[role]) for role in ROLES if role in rows},
         "scans_sha256": _digest_scans(store, rows),
     }
     if all((folder / name).exists() for name in _FILES):
         result = read_trial(folder)
-        other = read_json(folder / "model.json")["architecture"] != kind.__name__
+        described = read_json(folder / "model.json")
+        other = described["architecture"] != architecture_of(model)
+        other = other or (isinstance(model, ForeignNetwork) and described["options"] != model.options)
         if other or any(result.trained.get(key) != value for key, value in asked.items()):
             raise InputError(folder, "holds a trial with other settings, scans or start", "Name another folder")
         return result
     (folder / "model.json").unlink(missing_ok=True)
-    model = copy.deepcopy(initial) if initial is not None else kind(channels, store.grid, seed=_seed(settings))
-    scans = Scans(store.images, store.table["label"].to_numpy(), field_of_view(model).stops)
+    scans = Scans(store.images, store.table["label"].to_numpy(), corner_read(model))
     if untrained:
         history = as_it_starts(model, scans, rows, settings, penalty=kernels_penalty)
     else:
@@ -203,9 +209,7 @@ def _seed(settings: TrialSettings) -> int:
     return int(np.random.SeedSequence(settings.seed).generate_state(4)[3])
 
 
-def _predict(
-    model: VolumeNetwork, store: Store, scans: Scans, rows: Mapping[str, Rows], batch_size: int
-) -> pd.DataFrame:
+def _predict(model: Network, store: Store, scans: Scans, rows: Mapping[str, Rows], batch_size: int) -> pd.DataFrame:
     """Return the predictions of all roles."""
     parts = []
     for role in ROLES:
@@ -222,7 +226,7 @@ def _digest_scans(store: Store, rows: Mapping[str, Rows]) -> str:
     return hashlib.sha256(pd.concat(parts).to_csv(index=False).encode()).hexdigest()
 
 
-def _digest(model: VolumeNetwork) -> str:
+def _digest(model: Network) -> str:
     """Return the SHA-256 of a network's weights."""
     content = hashlib.sha256()
     for name, value in model.state_dict().items():
