@@ -9,12 +9,12 @@ from pellucid.files import read_json, read_tsv
 
 def test_simulating_takes_options_and_refuses_those_of_the_other_kind(tmp_path: Path, pellucid) -> None:
     out = tmp_path / "cohort"
-    shown = pellucid(
-        "simulate", out, "--patients", 1, "--controls", 1, "--voxel-size", 4, "--lesions", 0.5, "--workers", 1
-    )
+    some = ("--controls", 1, "--voxel-size", 4, "--lesions", 0.5, "--sex-gap", 0, "--artefact", 1.5)
+    shown = pellucid("simulate", out, "--patients", 1, *some, "--workers", 1)
     assert shown.code == 0
     settings = read_json(out / "derivatives" / "truth" / "settings.json")
     assert (settings["patients"], settings["controls"], settings["lesions"]) == (1, 1, 0.5)
+    assert (settings["sex_gap"], settings["artefact"]) == (0.0, 1.5)
     assert sorted(read_tsv(out / "participants.tsv")["group"]) == ["HC", "MS"]
     for arguments, words in (
         (["--visits", 2], "--visits"),
@@ -22,7 +22,8 @@ def test_simulating_takes_options_and_refuses_those_of_the_other_kind(tmp_path: 
         (["--patients", 0], "patients"),
         (["--workers", 0], "--workers"),
         (["--patients", 3], "other settings"),
+        (["--artefact", 0], "artefact: 1.5 there, 0.0 asked"),
     ):
-        wrong = pellucid("simulate", out, "--controls", 1, "--voxel-size", 4, "--lesions", 0.5, *arguments)
+        wrong = pellucid("simulate", out, *some, *arguments)
         assert wrong.code == 2
         assert words in wrong.err

@@ -44,7 +44,9 @@ def test_table_1():
 
 
 def test_effects_at_zero_leave_no_difference():
-    zero = CohortSettings(patients=2000, controls=2000, lesions=0.0, callosum=0.0, thalamus=0.0, age_gap=0.0)
+    zero = CohortSettings(
+        patients=2000, controls=2000, lesions=0.0, callosum=0.0, thalamus=0.0, age_gap=0.0, sex_gap=0.0
+    )
     people = ms_people(zero)
     for value in (
         lambda p: p.ages[0],
@@ -56,6 +58,17 @@ def test_effects_at_zero_leave_no_difference():
     ):
         groups = by_group(people, value)
         assert stats.ks_2samp(groups["MS"], groups["HC"]).pvalue > 0.01
+    female = by_group(people, lambda p: p.sex == "F")
+    assert stats.fisher_exact([[g.sum(), (~g).sum()] for g in female.values()]).pvalue > 0.01
+
+
+def test_without_a_sex_gap_patients_are_female_as_often_as_controls():
+    """Nothing in an image follows from sex, but `logistic-confounds` is given it."""
+    for gap, share in ((1.0, 0.55), (0.0, 0.65)):
+        people = ms_people(CohortSettings(patients=4000, controls=4000, sex_gap=gap))
+        female = by_group(people, lambda p: p.sex == "F")
+        assert female["MS"].mean() == pytest.approx(share, abs=0.025)
+        assert female["HC"].mean() == pytest.approx(0.65, abs=0.025)
 
 
 @pytest.mark.parametrize("effect", ["lesions", "callosum", "thalamus", "age_gap"])
@@ -96,6 +109,7 @@ def test_pretraining_visits_grow_older_and_shrink():
         (CohortSettings, {"patients": 0}),
         (CohortSettings, {"voxel_size": 0.1}),
         (CohortSettings, {"lesions": -1.0}),
+        (CohortSettings, {"artefact": 5.1}),
         (CohortSettings, {"seed": -1}),
         (PretrainingSettings, {"visits": 0}),
     ],

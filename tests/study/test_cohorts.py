@@ -11,7 +11,7 @@ from pellucid.errors import InputError, LeakageError
 from pellucid.files import read_json, read_tsv
 from pellucid.study.cohorts import check_cohorts, cohort_index
 from pellucid.study.reading import read_spec
-from pellucid.study.spec import Cohort, Split
+from pellucid.study.sections import Cohort, Split
 
 TINY = Path(__file__).parent / "tiny.toml"
 

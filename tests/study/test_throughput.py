@@ -8,10 +8,10 @@ import pytest
 
 from pellucid.image.grid import Grid
 from pellucid.study import throughput
+from pellucid.study.arms import Arm
 from pellucid.study.folder import RunFolder
 from pellucid.study.reading import read_spec
 from pellucid.study.run import study_tasks
-from pellucid.study.spec import Arm
 from pellucid.study.throughput import KINDS, ArmSpeed, cohort_of, kind_of, measure, name_of, names_in
 
 TINY = Path(__file__).parent / "tiny.toml"

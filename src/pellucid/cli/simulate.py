@@ -14,7 +14,9 @@ from pellucid.errors import InputError
 
 EXAMPLE = "Example: pellucid simulate cohort --patients 20 --controls 20 --lesions 0.5"
 
-_Strength = typer.Option(help="0 removes the effect, 1 is usual, up to 5.", rich_help_panel="Strength of each effect")
+_PANEL = "Strength of each effect"
+_Strength = typer.Option(help="0 removes the effect, 1 is usual, up to 5.", rich_help_panel=_PANEL)
+_Artefact = typer.Option(help="A faulty coil, patients only: 0 (none) if not given, up to 5.", rich_help_panel=_PANEL)
 
 
 def simulate(
@@ -30,7 +32,9 @@ def simulate(
     callosum: Annotated[float | None, _Strength] = None,
     thalamus: Annotated[float | None, _Strength] = None,
     age_gap: Annotated[float | None, _Strength] = None,
+    sex_gap: Annotated[float | None, _Strength] = None,
     caps: Annotated[float | None, _Strength] = None,
+    artefact: Annotated[float | None, _Artefact] = None,
     hippocampus: Annotated[float | None, _Strength] = None,
     ventricles: Annotated[float | None, _Strength] = None,
     cortex: Annotated[float | None, _Strength] = None,
@@ -50,7 +54,9 @@ def simulate(
         "callosum": callosum,
         "thalamus": thalamus,
         "age_gap": age_gap,
+        "sex_gap": sex_gap,
         "caps": caps,
+        "artefact": artefact,
         "hippocampus": hippocampus,
         "ventricles": ventricles,
         "cortex": cortex,

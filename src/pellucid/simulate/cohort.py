@@ -22,6 +22,7 @@ from pellucid.image.nifti import write_volume
 from pellucid.processes import start_worker
 from pellucid.simulate import contrast
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
+from pellucid.simulate.artefact import CENTRE_MM, GAIN, SPREAD_MM, coil_excess
 from pellucid.simulate.lesions import class_shares
 from pellucid.simulate.people import Person, ms_people, pretraining_people
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
@@ -31,6 +32,9 @@ Settings = CohortSettings | PretrainingSettings
 Progress = Callable[[int, int, str], None]
 
 _MASK = "space-MNI152NLin6Asym_label-lesion_mask"
+
+_LATER = {"sex_gap": 1.0, "artefact": 0.0}
+"""Settings that the first cohorts had not, and what they were made with: written where they differ from that."""
 
 
 def simulate_cohort(out: Path, settings: CohortSettings, *, workers: int = 1, progress: Progress | None = None) -> None:
@@ -70,7 +74,8 @@ def _simulate(out: Path, settings: Settings, people: list[Person], workers: int,
 
 def _claim(out: Path, settings: Settings) -> None:
     """Mark `out` as this cohort's, or refuse a folder that is not."""
-    described = {"kind": type(settings).__name__, **asdict(settings)}
+    every = {"kind": type(settings).__name__, **asdict(settings)}
+    described = {name: value for name, value in every.items() if name not in _LATER or value != _LATER[name]}
     path = out / "derivatives" / "truth" / "settings.json"
     if path.is_file():
         found = read_json(path)
@@ -79,13 +84,18 @@ def _claim(out: Path, settings: Settings) -> None:
             raise InputError(
                 out,
                 "holds a cohort simulated with other settings "
-                f"({', '.join(f'{k}: {found.get(k)} there, {described.get(k)} asked' for k in differing)})",
+                f"({', '.join(f'{k}: {_value(k, found)} there, {_value(k, described)} asked' for k in differing)})",
                 "Choose another folder, or delete this one",
             )
         return
     if out.is_dir() and any(out.iterdir()):
         raise InputError(out, "the folder is not empty and holds no simulated cohort", "Choose an empty folder")
     write_json(path, described)
+
+
+def _value(name: str, described: dict[str, Any]) -> Any:
+    """Return what a cohort's description says of a setting, or leaves unsaid."""
+    return described.get(name, _LATER.get(name))
 
 
 def _run(out: Path, settings: Settings, people: list[Person], workers: int) -> Iterator[str]:
@@ -137,9 +147,10 @@ def _make_person(out: Path, settings: Settings, person: Person) -> str:
             tissues, counts = add_lesions(rng, anatomy, tissues, warp, traits=traits, shares=shares)
             entry["lesions"] = counts
             entry["lesion_volume_ml"] = round(float(tissues.lesions.sum()) * anatomy.grid.voxel_volume_ml, 4)
+            artefact = settings.artefact if person.group == "MS" else 0.0
             images = {
-                "FLAIR": contrast.flair(scanner, tissues, caps=settings.caps),
-                "T1w": contrast.t1w(scanner, tissues),
+                "FLAIR": contrast.flair(scanner, tissues, caps=settings.caps, artefact=artefact),
+                "T1w": contrast.t1w(scanner, tissues, artefact=artefact),
             }
             folder = out / "derivatives" / "lesions" / person.participant_id / "anat"
             mask = _paste(anatomy, tissues.lesions)
@@ -222,6 +233,7 @@ def _write_truth(out: Path, settings: Settings) -> None:
     anatomy, _ = _average(settings.voxel_size)
     truth = out / "derivatives" / "truth"
     maps = {"ventricles": anatomy.ventricles, "thalamus": anatomy.thalamus, "callosum": anatomy.callosum}
+    differs: dict[str, dict[str, Any]]
     if isinstance(settings, CohortSettings):
         shares = class_shares(settings.lesions)
         prior = sum(np.float32(shares[name]) * anatomy.lesion_prior[name] for name in shares)
@@ -237,6 +249,16 @@ def _write_truth(out: Path, settings: Settings) -> None:
             "thalamus": {"where": "thalamus", "strength": settings.thalamus, "patients": "smaller"},
             "age_gap": {"where": "ventricles", "strength": settings.age_gap, "patients": "older: wider ventricles"},
         }
+        if settings.artefact > 0.0:
+            maps["artefact"] = coil_excess(anatomy.grid)
+            differs["artefact"] = {
+                "where": "artefact",
+                "strength": settings.artefact,
+                "patients": "scanned with a coil that is too sensitive at one place, the same in everybody's MNI space",
+                "centre_mm": list(CENTRE_MM),
+                "spread_mm": SPREAD_MM,
+                "gain": settings.artefact * GAIN,
+            }
         same = {
             "caps": {"where": "caps", "strength": settings.caps, "everybody": "hyperintense caps at the frontal horns"},
             "aging": {"where": "ventricles", "strength": settings.aging, "everybody": "wider ventricles and sulci"},

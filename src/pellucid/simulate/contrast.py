@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import ndimage
 
 from pellucid.image.grid import Grid
+from pellucid.simulate.artefact import coil_gain
 from pellucid.simulate.brightness import structure_brightness
 from pellucid.simulate.deformation import lattice_of, upsample
 
@@ -77,8 +78,8 @@ def fractions(
     return w * scale, g * scale, f * scale
 
 
-def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
-    """Draw a subject's FLAIR, brain only, background exactly 0."""
+def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float, artefact: float = 0.0) -> Map:
+    """Draw a subject's FLAIR, brain only, background exactly 0; `artefact` is the strength of the coil's fault."""
     grey = rng.normal(1.24, 0.06)
     fluid = rng.uniform(0.08, 0.38)
     lesion = np.clip(rng.normal(tissues.lesion_brightness, 0.15), 1.3, 2.3)
@@ -104,11 +105,14 @@ def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float) -> Map:
     soft = _lesion_fraction(tissues)
     brightness = lesion * (1.0 + 0.09 * smooth_noise(rng, grid, smoothness_mm=5.0))
     image += soft * np.maximum(brightness - image, 0.0)
-    return _scan(rng, tissues, image)
+    return _scan(rng, tissues, image, artefact)
 
 
-def t1w(rng: np.random.Generator, tissues: Tissues) -> Map:
-    """Draw a subject's T1w, brain only, background exactly 0; lesions are dark to a varying degree."""
+def t1w(rng: np.random.Generator, tissues: Tissues, *, artefact: float = 0.0) -> Map:
+    """Draw a subject's T1w, brain only, background exactly 0; lesions are dark to a varying degree.
+
+    `artefact` is the strength of the coil's fault.
+    """
     grey = rng.normal(0.74, 0.03)
     fluid = rng.uniform(0.2, 0.35)
     grid = tissues.grid
@@ -118,7 +122,7 @@ def t1w(rng: np.random.Generator, tissues: Tissues) -> Map:
     image = white * tissues.white + cortex * tissues.grey + fluid * tissues.fluid
     soft = _lesion_fraction(tissues)
     image += soft * np.minimum(rng.uniform(0.6, 0.85) - image, 0.0)
-    return _scan(rng, tissues, image)
+    return _scan(rng, tissues, image, artefact)
 
 
 def _lesion_fraction(tissues: Tissues) -> Map:
@@ -131,7 +135,7 @@ def _lesion_fraction(tissues: Tissues) -> Map:
     return np.asarray(ndimage.gaussian_filter(tissues.lesions.astype(np.float32), sigma), dtype=np.float32)
 
 
-def _scan(rng: np.random.Generator, tissues: Tissues, image: Map) -> Map:
+def _scan(rng: np.random.Generator, tissues: Tissues, image: Map, artefact: float) -> Map:
     """Blur, shade and add noise as a scanner does; give arbitrary units; cut the brain out."""
     grid = tissues.grid
     # In-plane and through-plane resolution differ among protocols: slices of 1 to some 3 mm.
@@ -142,6 +146,8 @@ def _scan(rng: np.random.Generator, tissues: Tissues, image: Map) -> Map:
     lattice = lattice_of(grid)
     shading = smooth_noise(rng, lattice, smoothness_mm=70.0)
     image *= upsample(np.exp(rng.uniform(0.02, 0.10) * shading)[None].astype(np.float32), grid.shape)[0]
+    if artefact > 0.0:
+        image *= coil_gain(grid, artefact)  # of the signal: the noise stays what it is
     # Noise of a voxel falls with the square root of its volume; the figure is for 1 mm voxels.
     noise = rng.uniform(0.02, 0.07) / np.sqrt(grid.voxel_volume_ml * 1000.0)
     real = image + noise * rng.standard_normal(grid.shape, dtype=np.float32)

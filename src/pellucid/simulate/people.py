@@ -89,7 +89,8 @@ def ms_people(settings: CohortSettings) -> list[Person]:
             raw = 2.6 + 1.6 * stats.norm.ppf(low + stats.norm.cdf(z) * (high - low))
             edss = float(np.round(2.0 * raw) / 2.0)
             duration = round(float(rng.gamma(1.47, 149.65 / 1.47)), 1)
-        sex = "F" if rng.uniform() < _FEMALE[group] else "M"
+        female = _FEMALE["HC"] + (settings.sex_gap if patient else 0.0) * (_FEMALE["MS"] - _FEMALE["HC"])
+        sex = "F" if rng.uniform() < female else "M"
         people.append(Person(f"sub-{number:04d}", group, sex, (round(age, 1),), (traits,), edss, duration))
     return people
 

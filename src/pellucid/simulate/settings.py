@@ -1,7 +1,8 @@
 """What a simulated cohort is made of: sizes, seeds, and one strength for each effect.
 
-A strength of 1 is the default effect, 0 removes it, values between and above scale it. With every strength at 0 the
-groups are drawn from one distribution, so that any classifier above chance has found a leak.
+A strength of 1 is the default effect, 0 removes it, values between and above scale it; `artefact` alone is absent by
+default. With every strength at 0 the groups are drawn from one distribution, so that any classifier above chance has
+found a leak.
 """
 
 from __future__ import annotations
@@ -28,10 +29,14 @@ class CohortSettings:
     """Shrinking of the thalami in patients."""
     age_gap: float = 1.0
     """Patients are some five years older than controls (Table 1); at 0 both have the controls' ages."""
+    sex_gap: float = 1.0
+    """Patients are less often female than controls (Table 1); at 0 both are as often as controls."""
     aging: float = 1.0
     """Ventricles and sulci widen with age, in everybody."""
     caps: float = 1.0
     """Hyperintense caps at the frontal horns, in everybody."""
+    artefact: float = 0.0
+    """Patients are scanned with a faulty coil (`pellucid.simulate.artefact`): no disease, but learnable."""
 
     def __post_init__(self) -> None:
         _check(self, counts=("patients", "controls"))

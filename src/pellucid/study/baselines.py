@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from pellucid.files import read_json
+from pellucid.study.arms import Baseline
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Baseline, Spec
+from pellucid.study.spec import Spec
 from pellucid.study.stores import store_of
 from pellucid.study.tasks import Problem, Progress, Task
 from pellucid.study.trials import cohort_rows, fold_of

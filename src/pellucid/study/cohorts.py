@@ -18,8 +18,9 @@ from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.people import ms_people, pretraining_people
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.folder import RunFolder
+from pellucid.study.sections import Cohort, Split
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Cohort, Spec, Split
+from pellucid.study.spec import Spec
 from pellucid.study.stores import Prepared, stores_of
 from pellucid.study.tasks import Problem, Progress, Task
 

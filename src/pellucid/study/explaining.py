@@ -27,7 +27,8 @@ from pellucid.study.maps import (
     write_map,
     write_spread,
 )
-from pellucid.study.spec import Explain, Spec, Split
+from pellucid.study.sections import Explain, Split
+from pellucid.study.spec import Spec
 from pellucid.study.tasks import Progress, Task
 from pellucid.study.trials import cohort_rows, fold_of, read_selected
 

@@ -18,8 +18,9 @@ from pellucid.image.grid import Grid
 from pellucid.study.evidence import Floats, find_population, lesion_evidence, truth_maps
 from pellucid.study.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
 from pellucid.study.folder import RunFolder
+from pellucid.study.sections import Explain
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Explain, Spec
+from pellucid.study.spec import Spec
 from pellucid.study.tables import table_task
 from pellucid.study.tasks import Progress, Task
 

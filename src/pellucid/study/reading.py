@@ -10,23 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pellucid.errors import InputError
+from pellucid.study.arms import Arm, Baseline
 from pellucid.study.cluster import ClusterSettings
 from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
+from pellucid.study.limits import NAME
 from pellucid.study.problems import Problems, with_lines
+from pellucid.study.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import (
-    NAME,
-    SIMULATIONS,
-    Analysis,
-    Arm,
-    Baseline,
-    Cohort,
-    Explain,
-    Preparation,
-    Spec,
-    Split,
-    Study,
-)
+from pellucid.study.spec import Spec
 from pellucid.training.baseline_settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pellucid.image.scaling import SCALINGS
-from pellucid.study.spec import Arm, Baseline, Spec
+from pellucid.study.arms import Arm, Baseline
+from pellucid.study.spec import Spec
 
 _FILLED = "filled"
 

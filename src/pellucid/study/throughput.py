@@ -25,9 +25,11 @@ from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
 from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.people import Person, ms_people, pretraining_people
 from pellucid.simulate.settings import CohortSettings
+from pellucid.study.arms import Arm
 from pellucid.study.cohorts import GRIDS, cohort_index
 from pellucid.study.maps import explain_image, map_name, open_explainer, write_map
-from pellucid.study.spec import Arm, Explain, Simulation, Spec
+from pellucid.study.sections import Explain, Simulation
+from pellucid.study.spec import Spec
 from pellucid.study.stores import Prepared
 from pellucid.training.fit import Scans, fit, logits, scans_at_once
 

@@ -17,10 +17,12 @@ from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv, write_json
 from pellucid.image.nifti import write_volume
 from pellucid.network.files import load_model
+from pellucid.study.arms import Arm
 from pellucid.study.evidence import POPULATION
 from pellucid.study.folder import RunFolder
+from pellucid.study.sections import Split
 from pellucid.study.seeds import derive_seed
-from pellucid.study.spec import Arm, Spec, Split
+from pellucid.study.spec import Spec
 from pellucid.study.stores import store_of
 from pellucid.study.tasks import Progress, Task
 from pellucid.training.trial import read_trial, run_trial, selected_trial
