@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pellucid.analysis.classification import over_trials
+from pellucid.analysis.comparison import permutation_p
 from pellucid.files import read_tsv
 from pellucid.study.folder import RunFolder
 from pellucid.study.map_tables import regions
@@ -54,6 +55,10 @@ def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:
     expected = over_trials(held_out, resamples=100, seed=derive_seed(3, "bootstrap"))
     rows = table[table["arm"] == "finetuned"].reset_index(drop=True)
     pd.testing.assert_frame_equal(rows[list(expected.columns)], expected)
+    chance = rows.set_index("metric")["p_chance"]
+    for metric in ("auc", "balanced_accuracy"):
+        assert chance[metric] == permutation_p(held_out, metric, seed=derive_seed(3, "permutation"))
+    assert chance[["sensitivity", "specificity"]].isna().all()
     assert set(rows["n_trials"]) == {2}
     assert set(rows["n_subjects"]) == {4}
     assert set(rows["pretraining"]) == {"pretraining"}

@@ -149,13 +149,20 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         start = first.get("pretraining")
         cells = [_score(by_metric[metric]) if metric in by_metric else DASH for metric in METRICS]
         counts = [f"{first[key]:.0f}" if key in one else DASH for key in ("n_trials", "n_subjects")]
-        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, ", ".join(counts)])
+        p = [_chance(by_metric)] if "p_chance" in one else []
+        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, *p, ", ".join(counts)])
     return Table(
-        header=["Arm", "Pre-training", *METRICS.values(), "Trials, subjects"],
+        header=[
+            *("Arm", "Pre-training"),
+            *METRICS.values(),
+            *(["p of AUC"] if "p_chance" in table else []),
+            "Trials, subjects",
+        ],
         rows=rows,
         caption="Mean over trials ± SD over trials [95 % interval over subjects]. The interval is a percentile "
         "bootstrap that draws subjects within their group, the same for all trials; it does not cover the choice of "
         "the training subjects."
+        + (" p: how often an AUC as high comes of permuted labels." * ("p_chance" in table))
         + (
             " In a cross-validation everyone also trains the models of the other folds, so such an interval is too "
             "narrow: of simulated data without any effect it missed 50 % in 12 to 15 % of cases, not in 5 %." * crossed
@@ -168,6 +175,11 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
 def _score(row: dict[str, Any]) -> Markup:
     spread = "" if pd.isna(row["sd"]) else f" ± {100 * row['sd']:.1f}"
     return twofold(f"{100 * row['mean']:.1f}{spread} %", f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]")
+
+
+def _chance(by_metric: dict[str, dict[str, Any]]) -> str:
+    p = by_metric.get("auc", {}).get("p_chance")
+    return DASH if p is None or pd.isna(p) else f"{p:.2g}" if p >= 0.001 else "< 0.001"
 
 
 def _interval(row: dict[str, Any], key: str) -> str:

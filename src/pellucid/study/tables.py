@@ -11,7 +11,7 @@ import pandas as pd
 from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
 from pellucid.analysis.classification import over_trials, roc
-from pellucid.analysis.comparison import paired
+from pellucid.analysis.comparison import paired, permutation_p
 from pellucid.analysis.subgroups import subgroups
 from pellucid.cohort.store import open_store
 from pellucid.errors import InputError
@@ -104,11 +104,16 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
 
 
 def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Score every arm on its holdout: mean and SD over trials, and a subject-level bootstrap interval of the mean."""
-    tables = []
+    """Score every arm on its holdout: mean and SD over trials, and a subject-level bootstrap interval of the mean.
+
+    `p_chance` of AUC and balanced accuracy: how often permuted labels score as high; missing for the others.
+    """
+    tables, seed = [], derive_seed(spec.study.seed, "permutation")
     for name in judged_arms(spec):
         held_out = holdout_predictions(name, spec, folder)
         table = over_trials(held_out, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap"))
+        tested = {metric: permutation_p(held_out, metric, seed=seed) for metric in ("auc", "balanced_accuracy")}
+        table["p_chance"] = table["metric"].map(tested)
         table.insert(0, "arm", name)
         table.insert(1, "pretraining", spec.training[name].start_from if name in spec.training else None)
         tables.append(
