@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pellucid.files import write_tsv
+from pellucid.report.blocks import Table
 from pellucid.report.run import open_run
 from pellucid.report.section_ledger import COLUMNS, ledger, ledger_means
 
@@ -34,3 +36,20 @@ def test_the_ledger_is_laid_from_the_output_to_the_input() -> None:
         assert one["layer"].tolist() == ["fc", "conv2", "conv1"]
         assert one["relevance_out"].tolist() == pytest.approx([first, first - 0.5, first - 1.0])
         np.testing.assert_allclose(one["relevance_in"][:-1], one["relevance_out"][1:])
+
+
+def test_the_sums_of_whole_maps_are_shown_for_every_arm(copy: Path, look: Any) -> None:
+    rows = [
+        {"arm": arm, "group": group, "logit": logit, "sum": 2 * logit, "positive": 9.0, "negative": -5.0}
+        for arm in ("finetuned", "scratch")
+        for group, logit in (("MS", 1.0), ("MS", 2.0), ("HC", -1.0))
+    ]
+    write_tsv(copy / "tables" / "sums.tsv", pd.DataFrame(rows).assign(voxel_mean=1e-6))
+    table = look.of(ledger(open_run(copy), copy / "figures"), Table)[-1]
+    assert [row[:4] for row in table.rows] == [
+        ["finetuned", "MS", "2", "1.50"],
+        ["finetuned", "HC", "1", "−1.00"],
+        ["scratch", "MS", "2", "1.50"],
+        ["scratch", "HC", "1", "−1.00"],
+    ]
+    assert table.rows[0][4:] == ["3.00", "9.00", "−5.00", "1.00e-6".replace("-", "−")]

@@ -13,6 +13,7 @@ from pellucid.report.run import Run
 from pellucid.report.style import group_colours, save
 
 SUMMARY = "tables/ledger_summary.tsv"
+SUMS = ("logit", "sum", "positive", "negative", "voxel_mean")
 COLUMNS = ("relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
 
 
@@ -58,7 +59,36 @@ def ledger(run: Run, figures: Path) -> Section:
             words=2,
         ),
     )
+    totals = run.table("sums")
+    if totals is not None and not totals.empty:
+        section.add(_sums(totals))
     return section
+
+
+def _sums(table: pd.DataFrame) -> Table:
+    """Show the sums of every explained arm's maps, a row an arm and group."""
+    means = table.groupby(["arm", "group"], sort=False)[list(SUMS)].mean().reset_index()
+    scans = table.groupby(["arm", "group"], sort=False).size().to_numpy()
+    return Table(
+        header=[
+            "Arm",
+            "Group",
+            "Scans",
+            "Logit",
+            "Sum of the map",
+            "Its positive part",
+            "Its negative part",
+            "A voxel",
+        ],
+        rows=[
+            [str(row["arm"]), str(row["group"]), str(count), *(number(row[column]) for column in SUMS)]
+            for row, count in zip(records(means), scans, strict=True)
+        ],
+        caption="Relevance of whole maps, mean over the held-out scans of each group (logit units). Last: the mean over "
+        "all voxels, which is what the paper calls the sum of a group.",
+        sources=["tables/sums.tsv"],
+        words=2,
+    )
 
 
 def ledger_means(table: pd.DataFrame) -> pd.DataFrame:
