@@ -84,7 +84,7 @@ def _sums(table: pd.DataFrame) -> Table:
             [str(row["arm"]), str(row["group"]), str(count), *(number(row[column]) for column in SUMS)]
             for row, count in zip(records(means), scans, strict=True)
         ],
-        caption="Relevance of whole maps, mean over the held-out scans of each group (logit units). Last: the mean over "
+        caption="Relevance of whole maps, mean over the held-out scans of a group (logit units). Last: the mean over "
         "all voxels, which is what the paper calls the sum of a group.",
         sources=["tables/sums.tsv"],
         words=2,

@@ -11,8 +11,9 @@ from pellucid.errors import InputError
 from pellucid.explain.api import methods
 from pellucid.files import write_text
 from pellucid.study.baselines import baseline_tasks
-from pellucid.study.cluster import ClusterSettings, check_cluster, execute_on, open_pool
+from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
+from pellucid.study.dispatch import execute_on
 from pellucid.study.explaining import explain_tasks
 from pellucid.study.folder import RunFolder
 from pellucid.study.lock import NAME as LOCK
