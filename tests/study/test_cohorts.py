@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pellucid.errors import InputError, LeakageError
 from pellucid.files import read_json, read_tsv
+from pellucid.study.arms import Arm, Baseline
 from pellucid.study.cohorts import check_cohorts, cohort_index
 from pellucid.study.reading import read_spec
 from pellucid.study.sections import Cohort, Split
+from pellucid.training.baseline_settings import BaselineSettings
 
 TINY = Path(__file__).parent / "tiny.toml"
 
@@ -74,6 +77,25 @@ def test_a_dataset_too_small_for_its_roles_is_refused_before_anything_runs(datas
     )
     with pytest.raises(InputError, match=r"\[splits.one\]: `holdout`: 1 of 2 participants leave none"):
         check_cohorts(alone)
+
+
+@pytest.mark.parametrize(("section", "images"), [("training", "lesion-mask"), ("baselines", "lesion-filled")])
+def test_an_arm_that_needs_lesions_is_refused_where_nobody_drew_any(
+    one_without_mask: tuple[Path, str], tmp_path: Path, section: str, images: str
+) -> None:
+    root = tmp_path / "ms"
+    shutil.copytree(one_without_mask[0], root)
+    spec = read_spec(TINY)
+    spec = dataclasses.replace(spec, cohorts={"ms": cohort(root)}, splits={"ms": spec.splits["ms"]})
+    baselines = {"all": Baseline(cohort="ms", images="lesion-filled", settings=BaselineSettings(kind="svm-image"))}
+    arms = {"arm": Arm(cohort="ms", images="lesion-mask")}
+    asking = dataclasses.replace(
+        spec, training=arms if section == "training" else {}, baselines=baselines if section == "baselines" else {}
+    )
+    assert len(check_cohorts(asking)["ms"]) == 16  # one without a mask is left out, not a reason to refuse
+    shutil.rmtree(root / "derivatives" / "lesions")
+    with pytest.raises(InputError, match=f"`images` is '{images}', but no scan of cohort 'ms' has a lesion mask"):
+        check_cohorts(asking)
 
 
 @pytest.mark.parametrize(

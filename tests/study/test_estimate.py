@@ -6,19 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from pellucid.cohort.splits import ROLES
 from pellucid.files import read_tsv, write_json
 from pellucid.study import estimate as module
-from pellucid.study.estimate import Estimate, cohort_sizes, estimate, expected_epochs, free_bytes
+from pellucid.study.estimate import Estimate, estimate, free_bytes
 from pellucid.study.folder import RunFolder
 from pellucid.study.reading import parse_spec, read_spec
 from pellucid.study.run import study_tasks
 from pellucid.study.spec import Spec
 from pellucid.study.throughput import ArmSpeed, CohortSpeed, Throughput, measure
-from pellucid.training.settings import TrialSettings
 
 TINY = Path(__file__).parent / "tiny.toml"
 
@@ -178,29 +175,9 @@ def test_an_arm_that_resumes_knows_its_seconds(tmp_path: Path) -> None:
 
 def test_each_fold_trains_and_everyone_gets_a_map() -> None:
     spec = paper("holdout = 23", 'scheme = "cross-validation"\nfolds = 5')
-    assert cohort_sizes(spec, "ms", {"ms": 100}) == (100, 68, 12, 20, 68)
     found = estimate(spec, {"ms": 100}, complete=nothing, measure=given)
     assert of(found, "train")["tasks"] == 50
     assert of(found, "explain")["seconds"] == 100 * 0.25
-
-
-def test_the_epochs_expected_are_what_the_papers_trials_needed() -> None:
-    stopped = {  # the last epochs that the paper's notebooks print: max_epochs, patience, trials 0 to 9
-        "scratch": (200, 15, (96, 43, 100, 82, 113, 59, 74, 85, 76, 65)),
-        "fine-tuned": (200, 15, (56, 62, 55, 47, 52, 49, 67, 67, 58, 70)),
-        "lesions filled": (200, 15, (119, 88, 110, 92, 102, 130, 78, 136, 109, 125)),
-        "pre-training": (45, 10, (18, 23, 19, 21, 21, 20, 25, 26, 29, 18)),
-    }
-    shares = [(np.mean(epochs) - wait) / (most - wait) for most, wait, epochs in stopped.values()]
-    assert np.mean(shares) == pytest.approx(module._BEST_SHARE, abs=0.005)
-    for most, wait, epochs in stopped.values():
-        rule = expected_epochs(TrialSettings(max_epochs=most, patience=wait))
-        assert np.mean(epochs) / 1.5 < rule < np.mean(epochs) * 1.5
-
-
-@pytest.mark.parametrize(("most", "wait"), [(1, 15), (15, 15), (16, 15), (18, 8), (500, 1)])
-def test_the_epochs_expected_are_possible(most: int, wait: int) -> None:
-    assert min(most, wait) <= expected_epochs(TrialSettings(max_epochs=most, patience=wait)) <= most
 
 
 def test_memory_is_that_of_the_hungriest_work() -> None:
@@ -228,19 +205,6 @@ def test_the_free_disk_of_a_folder_that_is_not_there_is_its_parents(tmp_path: Pa
 def measured(undisturbed: Path) -> Estimate:
     """The estimate of the tiny study as if nothing of it were there, really measured."""
     return estimate(read_spec(TINY), {}, complete=nothing)
-
-
-def test_the_sizes_are_those_of_the_study_that_ran(undisturbed: Path) -> None:
-    spec, splits = read_spec(TINY), read_tsv(undisturbed / "splits.tsv")
-    for name in spec.cohorts:
-        table = read_tsv(undisturbed / "stores" / name / "table.tsv")
-        roles = splits[splits["cohort"] == name].set_index("participant_id")["role"]
-        counts = table["participant_id"].map(roles).value_counts()
-        found = cohort_sizes(spec, name, {})
-        assert found.scans == len(table)
-        assert [found.train, found.validation, found.holdout] == pytest.approx(
-            [counts.get(role, 0) for role in ROLES], abs=1
-        )
 
 
 def test_stores_take_the_bytes_that_were_foretold(undisturbed: Path, measured: Estimate) -> None:

@@ -164,8 +164,8 @@ def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
     Raises
     ------
     InputError
-        As `cohort_index`, for a folder that is not there, and for a cohort that cannot be divided as it should be: too
-        few participants for its folds, or a role without one of the groups.
+        As `cohort_index`; for a folder that is not there; for a cohort that cannot be divided as it should be (too few
+        participants for its folds, a role without one of the groups); for an arm that needs lesions where none are.
     LeakageError
         If two datasets share participants: the guard would refuse them later.
     """
@@ -179,7 +179,19 @@ def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
     check_leakage({name: rows[["participant_id"]].assign(role="all scans") for name, rows in found.items()})
     for name, cohort in spec.cohorts.items():
         _check_split(name, found[name] if name in found else _people(cohort), spec)
+        if name in found and found[name]["lesion_mask"].isna().all():
+            _refuse_masks(name, spec)
     return found
+
+
+def _refuse_masks(name: str, spec: Spec) -> None:
+    """Refuse arms that have to know where lesions are, for a dataset in which nobody drew any."""
+    for section, users in (("training", spec.training), ("baselines", spec.baselines)):
+        for label, user in users.items():
+            if user.cohort == name and user.images in ("lesion-filled", "lesion-mask"):
+                what = f"`images` is {user.images!r}, but no scan of cohort {name!r} has a lesion mask"
+                fix = f"Say where they are with `cohorts.{name}.lesions`, or take the arm out"
+                raise InputError(f"[{section}.{label}]", what, fix)
 
 
 def _people(cohort: Cohort) -> pd.DataFrame:

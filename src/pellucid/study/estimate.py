@@ -20,12 +20,11 @@ from pellucid.network.files import DESCRIPTION
 from pellucid.study.cohorts import GRIDS
 from pellucid.study.folder import RunFolder
 from pellucid.study.run import study_tasks
+from pellucid.study.sizes import Sizes, cohort_sizes, expected_epochs
 from pellucid.study.spec import Spec
 from pellucid.study.tasks import Task
-from pellucid.study.throughput import KINDS, Throughput, cohort_of, kind_of, measure, name_of, people_of
-from pellucid.training.settings import TrialSettings
+from pellucid.study.throughput import KINDS, Throughput, cohort_of, kind_of, measure, name_of
 
-_BEST_SHARE = 0.36
 _TABLE_SECONDS = {"lesions": 0.2, "regions": 0.1}  # a map
 _BASELINE_SECONDS = {"svm-image": 0.2}  # a scan: 16 to 26 s for 124 of them on one thread
 _SMALL_SECONDS = 1.0  # any other table, the splits, a selection, or work that is not known here
@@ -140,48 +139,6 @@ def estimate(
         disk_bytes=int(table["disk_bytes"].sum()) + max((cost.twice for _, cost in costs), default=0),
         memory_bytes=max((_memory(task.name, spec, speed, workers) for task in left), default=0),
     )
-
-
-def expected_epochs(settings: TrialSettings) -> float:
-    """Return how many epochs a trial is expected to train for: `patience + 0.36 * (max_epochs - patience)`.
-
-    A trial stops `patience` epochs after its lowest validation loss. In the 40 trials whose epochs the paper's
-    notebooks print, that came after 35 (from scratch), 23 (fine-tuned), 51 (lesions filled) and 34 % (pre-training) of
-    the epochs that `max_epochs` leaves when `patience` is taken off: 36 % on average. A share of `max_epochs` alone
-    (29 to 54 % there) could be fewer epochs than patience allows.
-
-    >>> expected_epochs(TrialSettings(max_epochs=200, patience=15))
-    81.6
-    >>> expected_epochs(TrialSettings(max_epochs=2, patience=15))
-    2.0
-    """
-    patience = min(settings.patience, settings.max_epochs)
-    return patience + _BEST_SHARE * (settings.max_epochs - patience)
-
-
-class Sizes(NamedTuple):
-    """Scans of a cohort: all, and those of each role in one division; and how many people the training scans show."""
-
-    scans: int
-    train: int
-    validation: int
-    holdout: int
-    learners: int
-
-
-def cohort_sizes(spec: Spec, name: str, scans: Mapping[str, int]) -> Sizes:
-    """Return how many scans a cohort has, and about how many have each role."""
-    simulate, how = spec.cohorts[name].simulate, spec.splits[name]
-    drawn = people_of(simulate) if simulate else []
-    total = sum(len(person.ages) for person in drawn) if simulate else scans[name]
-    people = len(drawn) if simulate else total
-    crossed = how.scheme == "cross-validation"
-    held = round(people / how.folds) if crossed else _number(how.holdout, people)
-    validation = _number(how.validation, people - held)
-    each = total / max(people, 1)
-    holdout, validating = round(held * each), round(validation * each)
-    learners = max(people - held - validation, 1)
-    return Sizes(total, max(total - holdout - validating, 0), validating, holdout, learners)
 
 
 def free_bytes(path: Path) -> int:
@@ -301,11 +258,6 @@ def _array_bytes(number: int, grid: Grid) -> dict[str, int]:
     """Return the bytes of a store's arrays of `number` scans."""
     voxels = number * math.prod(grid.shape)
     return {name: voxels * np.dtype(kind).itemsize + _NPY_HEADER for name, kind in ARRAYS.items()}
-
-
-def _number(size: float, people: int) -> int:
-    """Return what a share or a whole number of people means, as `pellucid.cohort.splits.split` takes it."""
-    return size if isinstance(size, int) else math.floor(size * people + 0.5)
 
 
 def _count(number: int) -> str:
