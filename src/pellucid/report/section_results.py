@@ -149,15 +149,9 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         start = first.get("pretraining")
         cells = [_score(by_metric[metric]) if metric in by_metric else DASH for metric in METRICS]
         counts = [f"{first[key]:.0f}" if key in one else DASH for key in ("n_trials", "n_subjects")]
-        p = [_chance(by_metric)] if "p_chance" in one else []
-        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, *p, ", ".join(counts)])
+        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, ", ".join(counts)])
     return Table(
-        header=[
-            *("Arm", "Pre-training"),
-            *METRICS.values(),
-            *(["p of AUC"] if "p_chance" in table else []),
-            "Trials, subjects",
-        ],
+        header=["Arm", "Pre-training", *METRICS.values(), "Trials, subjects"],
         rows=rows,
         caption="Mean over trials ± SD over trials [95 % interval over subjects]. The interval is a percentile "
         "bootstrap that draws subjects within their group, the same for all trials; it does not cover the choice of "
@@ -174,12 +168,13 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
 
 def _score(row: dict[str, Any]) -> Markup:
     spread = "" if pd.isna(row["sd"]) else f" ± {100 * row['sd']:.1f}"
-    return twofold(f"{100 * row['mean']:.1f}{spread} %", f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]")
+    shown = twofold(f"{100 * row['mean']:.1f}{spread} %", f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]")
+    p = row.get("p_chance") if row["metric"] == "auc" else None
+    return shown if p is None or pd.isna(p) else Markup("{}<br>p {}").format(shown, _chance(float(p)))
 
 
-def _chance(by_metric: dict[str, dict[str, Any]]) -> str:
-    p = by_metric.get("auc", {}).get("p_chance")
-    return DASH if p is None or pd.isna(p) else f"{p:.2g}" if p >= 0.001 else "< 0.001"
+def _chance(p: float) -> str:
+    return f"= {p:.2g}" if p >= 0.001 else "< 0.001"
 
 
 def _interval(row: dict[str, Any], key: str) -> str:
