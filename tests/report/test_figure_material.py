@@ -12,15 +12,12 @@ import pytest
 from tests.report.figure_run import SPEC, WRONG, material, shared_run
 
 from pellucid.files import read_tsv, write_text, write_tsv
-from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume
 from pellucid.report.figure_material import (
     GREY,
     WHITE,
     MissingError,
     arms_by_part,
-    field_of_view,
-    main_arm,
     one_atlas,
 )
 
@@ -33,13 +30,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(root: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(root, tmp_path / "run"))
-
-
-def test_the_main_arm_is_the_first_of_several_or_the_only_one() -> None:
-    assert main_arm({"explain": {"arms": ["b", "a"]}}) == "b"
-    assert main_arm({"explain": {"arm": "a"}}) == "a"
-    assert main_arm({"explain": {"arms": []}}) is None
-    assert main_arm({}) is None
 
 
 def _spec(**arms: Any) -> dict[str, Any]:
@@ -94,15 +84,6 @@ def test_atlases_are_told_apart_by_name() -> None:
     assert one_atlas(table, GREY) == "neuromorphometrics"
     assert one_atlas(table[:1], GREY) == "harvard-oxford"
     assert one_atlas(table[:1], WHITE) is None
-
-
-def test_the_field_of_view_is_what_the_sidecar_says() -> None:
-    grid = Grid.of((4, 4, 4), np.eye(4))
-    mask = field_of_view({"FieldOfView": {"Stops": [1, 2, 4]}}, grid)
-    assert mask.sum() == 8
-    assert mask[0, 1, 3]
-    assert not mask[1, 0, 0]
-    assert field_of_view({}, grid).all()
 
 
 def test_maps_are_judged_by_the_logit_that_they_explain(root: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.report.figure_run import shared_run
 
-from pellucid.files import read_tsv, write_json, write_text, write_tsv
+from pellucid.files import read_tsv, write_json, write_tsv
 from pellucid.report import paper_figures
 from pellucid.report.paper_figures import FIGURES, SUFFIXES, write_figures
 from pellucid.report.run import open_run
@@ -71,12 +71,3 @@ def test_what_can_no_longer_be_drawn_is_removed(copy: Path, monkeypatch: pytest.
     drawn = write_figures(open_run(copy), figures)
     assert {one.reason for one in drawn} == {"tables/lesion_regions.tsv has no row of a white-matter atlas (jhu)"}
     assert not [path for path in figures.rglob("*") if path.suffix in SUFFIXES]
-
-
-def test_older_runs_name_one_arm(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _only(monkeypatch, "figureS1")
-    text = (copy / "study.toml").read_text(encoding="utf-8")
-    old = "\n".join('arm = "scratch"' if line.startswith("arms = ") else line for line in text.splitlines())
-    write_text(copy / "study.toml", old)
-    drawn = write_figures(open_run(copy), copy / "figures")
-    assert all("arm scratch" in one.caption for one in drawn)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pellucid.errors import InputError
-from pellucid.report.run import open_run, sidecar_sources
+from pellucid.image.grid import Grid
+from pellucid.report.run import open_run, scan_name, seen_on, sidecar_sources
 
 
 def test_everything_is_found(finished_run: Path) -> None:
@@ -108,3 +109,24 @@ def test_a_damaged_directory_is_refused(tmp_path: Path, name: str, text: str, wo
 def test_a_folder_without_a_record_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run directory"):
         open_run(tmp_path)
+
+
+def test_the_main_arm_is_the_first_that_is_explained(empty_run: Path) -> None:
+    for text, arm in (('arms = ["b", "a"]', "b"), ("arms = []", None), ("", None)):
+        (empty_run / "study.toml").write_text(f"[explain]\n{text}\n", encoding="utf-8")
+        assert open_run(empty_run).main_arm == arm
+
+
+def test_scans_are_named_as_in_bids() -> None:
+    assert scan_name({"participant_id": "sub-01", "session_id": float("nan")}) == "sub-01"
+    assert scan_name({"participant_id": "sub-01", "session_id": "ses-2"}) == "sub-01_ses-2"
+    assert scan_name({"participant_id": "sub-01"}) == "sub-01"
+
+
+def test_the_field_of_view_is_what_the_sidecar_says() -> None:
+    grid = Grid.of((4, 4, 4), np.eye(4))
+    mask = seen_on(grid, {"FieldOfView": {"Stops": [1, 2, 4]}})
+    assert mask.sum() == 8
+    assert mask[0, 1, 3]
+    assert not mask[1, 0, 0]
+    assert seen_on(grid, {}).all()

@@ -59,7 +59,6 @@ def test_the_chance_of_permuted_labels_is_shown(copy: Path, look: Any, p: float,
     [
         ('arms = ["c", "b"]', "c"),
         ('arms = ["absent", "b"]', "b"),
-        ('arm = "b"', "b"),
         ("", "a"),
     ],
 )

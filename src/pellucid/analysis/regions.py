@@ -9,9 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import false_discovery_control, permutation_test
 
+from pellucid.analysis.comparison import PERMUTATIONS
 from pellucid.errors import InputError
-
-PERMUTATIONS = 9999
 
 Areas = npt.NDArray[np.int64]
 

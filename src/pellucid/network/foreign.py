@@ -15,7 +15,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from pellucid.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.network.field_of_view import Wrapper
-from pellucid.network.info import ModelInfo
+from pellucid.network.info import Described
 from pellucid.network.naming import check_options, is_import_path
 from pellucid.network.volume_network import check_input, is_out_of_memory, too_large
 
@@ -26,7 +26,7 @@ _ONE_SCAN = "Expected more than 1 value per channel"  # how PyTorch says that ba
 _CONTRACT = "A network takes x: (B, 1, X, Y, Z) and gives one logit a scan, of shape (B,) or (B, 1)"
 
 
-class ForeignNetwork(Wrapper):
+class ForeignNetwork(Wrapper, Described):
     """A network that is not Pellucid's: `logit = network(x)`, of shape (B,), before the sigmoid.
 
     Parameters
@@ -74,7 +74,6 @@ class ForeignNetwork(Wrapper):
         self.name = name_of(network)
         self.options = given
         self.grid = grid
-        self._info: ModelInfo | None = None
         check_tensors(self.name, self.network)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -117,17 +116,6 @@ class ForeignNetwork(Wrapper):
         if logit.shape != (1,) or not bool(torch.isfinite(logit).all()):
             what = "NaN or infinity" if logit.shape == (1,) else f"{tuple(logit.shape)}"
             raise InputError("network", f"{self.name} gives {what} for one image of zeros", _CONTRACT)
-
-    @property
-    def info(self) -> ModelInfo:
-        """What `model.json` says of a loaded model; PellucidError for one that was not loaded."""
-        if self._info is None:
-            raise PellucidError("This network was not loaded from a file, so it has no info. Use pellucid.load_model.")
-        return self._info
-
-    @info.setter
-    def info(self, info: ModelInfo) -> None:
-        self._info = info
 
 
 @torch.fx.wrap

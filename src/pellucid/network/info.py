@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pellucid.errors import PellucidError
+
 Architecture = Literal["paper", "whole-brain"]
 """What studies call the two networks, `pellucid.PaperNetwork` and `pellucid.WholeBrainNetwork`."""
 
@@ -30,3 +32,20 @@ class ModelInfo:
     scaling: str
     classes: Mapping[int, str] = field(default_factory=lambda: {0: "HC", 1: "MS"})
     trained: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Described:
+    """What a network has that may come from a file: its info, once it was loaded."""
+
+    _info: ModelInfo | None = None
+
+    @property
+    def info(self) -> ModelInfo:
+        """What `model.json` says of a loaded model; PellucidError for one that was not loaded."""
+        if self._info is None:
+            raise PellucidError("This network was not loaded from a file, so it has no info. Use pellucid.load_model.")
+        return self._info
+
+    @info.setter
+    def info(self, info: ModelInfo) -> None:
+        self._info = info

@@ -14,7 +14,7 @@ from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.kernels.arrays import Size
 from pellucid.network.field_of_view import Wrapper, output_shape
 from pellucid.network.fused import FusedSequential
-from pellucid.network.info import ModelInfo
+from pellucid.network.info import Described
 
 _HALF = (torch.float16, torch.bfloat16)
 _NO_MEMORY = ("can't allocate memory", "DefaultCPUAllocator", "out of memory")  # how PyTorch's RuntimeErrors say it
@@ -32,7 +32,7 @@ class Geometry(NamedTuple):
     pool4: Size = (3, 3, 3)
 
 
-class VolumeNetwork(FusedSequential):
+class VolumeNetwork(FusedSequential, Described):
     """Four 3x3x3 convolutions with ELU, three max-pools, dropout 0.3 and one dense unit: the base of two networks.
 
     A subclass says by `_geometry` where zeros are added and how the pools are sized, and by `LEAST` on what grids.
@@ -72,7 +72,6 @@ class VolumeNetwork(FusedSequential):
         self.channels = channels
         self.grid = grid
         self._shortest = self._longest = tuple(grid.shape)
-        self._info: ModelInfo | None = None
         _initialise(self, seed)
         # The state dict stays ordinary: memory format is only the order in which the same numbers lie.
         for convolution in (self.conv1, self.conv2, self.conv3, self.conv4):
@@ -112,17 +111,6 @@ class VolumeNetwork(FusedSequential):
             if not is_out_of_memory(error):
                 raise
             raise PellucidError(too_large(len(input))) from error
-
-    @property
-    def info(self) -> ModelInfo:
-        """What `model.json` says of a loaded model; PellucidError for one that was not loaded."""
-        if self._info is None:
-            raise PellucidError("This network was not loaded from a file, so it has no info. Use pellucid.load_model.")
-        return self._info
-
-    @info.setter
-    def info(self, info: ModelInfo) -> None:
-        self._info = info
 
 
 @torch.fx.wrap

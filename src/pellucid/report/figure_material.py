@@ -16,10 +16,9 @@ from matplotlib.figure import Figure
 from pellucid.analysis.bootstrap import RESAMPLES
 from pellucid.cohort.store import Store
 from pellucid.files import read_json
-from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume, sidecar_path
 from pellucid.report.blocks import records
-from pellucid.report.run import Maps, Run
+from pellucid.report.run import Maps, Run, scan_name, seen_on
 
 Version = Literal["paper", "revised"]
 VERSIONS: tuple[Version, ...] = ("paper", "revised")
@@ -66,7 +65,7 @@ class Relevance:
     @property
     def seen(self) -> Bools:
         """The field of view on the store's grid; everything, if the sidecars do not tell."""
-        return field_of_view(self.maps.sidecar, self.store.grid)
+        return seen_on(self.store.grid, self.maps.sidecar)
 
     def mean(self, group: str, *, correct: bool) -> tuple[Floats, int]:
         """Return the mean map of a group and the number of maps behind it; `correct` leaves the wrong verdicts out.
@@ -106,7 +105,7 @@ class Material:
     @cached_property
     def main(self) -> str:
         """The arm that the figures are about: the first that the study explains."""
-        found = main_arm(self.run.spec)
+        found = self.run.main_arm
         if found is None:
             raise MissingError("study.toml names no arm to explain")
         return found
@@ -198,13 +197,6 @@ class Material:
 _ATLAS_WORDS = {WHITE: f"a white-matter atlas ({WHITE})", GREY: f"a grey-matter atlas ({GREY})"}
 
 
-def main_arm(spec: Mapping[str, Any]) -> str | None:
-    """Return the arm that a study is about: the first of [explain] `arms`, or, in older runs, `arm`."""
-    asked = spec.get("explain", {})
-    names = [*asked.get("arms", []), *([asked["arm"]] if "arm" in asked else [])]
-    return str(names[0]) if names else None
-
-
 def arms_by_part(spec: Mapping[str, Any]) -> dict[str, str]:
     """Return which arm plays which part in the paper's Figures 5 and 6, as far as there is one.
 
@@ -213,12 +205,13 @@ def arms_by_part(spec: Mapping[str, Any]) -> dict[str, str]:
     another; `lesion-filled` is fitted to lesion-filled scans. Of several, the first explained one
     or else the first.
 
-    >>> arms_by_part({"explain": {"arm": "a"}, "training": {"a": {"start_from": "b"}, "c": {"fit": False}}})
+    >>> arms_by_part({"explain": {"arms": ["a"]}, "training": {"a": {"start_from": "b"}, "c": {"fit": False}}})
     {'untrained': 'c', 'finetuned': 'a'}
     """
-    arms, main = spec.get("training", {}), main_arm(spec)
-    if main not in arms:
+    arms, explained = spec.get("training", {}), spec.get("explain", {}).get("arms", [])
+    if not explained or explained[0] not in arms:
         return {}
+    main = explained[0]
     tests: dict[str, Callable[[str, Mapping[str, Any]], bool]] = {
         "untrained": lambda name, arm: not arm.get("fit", True) and not arm.get("start_from"),
         "pretrained-only": lambda name, arm: not arm.get("fit", True) and bool(arm.get("start_from")),
@@ -226,7 +219,6 @@ def arms_by_part(spec: Mapping[str, Any]) -> dict[str, str]:
         "finetuned": lambda name, arm: name == main and bool(arm.get("start_from")),
         "lesion-filled": lambda name, arm: arm.get("fit", True),
     }
-    explained = spec["explain"].get("arms", [])
     ordered = sorted(arms.items(), key=lambda item: item[0] not in explained)
     found = {}
     for part, fits in tests.items():
@@ -247,14 +239,6 @@ def one_atlas(table: pd.DataFrame, kind: str) -> str | None:
     return next(iter(white if kind == WHITE else grey), None)
 
 
-def field_of_view(sidecar: Mapping[str, Any], grid: Grid) -> Bools:
-    """Return the field of view that a map's sidecar states, on the map's grid; everything, if it states none."""
-    mask = np.zeros(grid.shape, dtype=np.bool_)
-    stops = sidecar.get("FieldOfView", {}).get("Stops", grid.shape)
-    mask[tuple(slice(int(stop)) for stop in stops)] = True
-    return mask
-
-
 def _open(run: Run, arm: str) -> Relevance:
     method = run.spec.get("explain", {}).get("method", "*")
     folder = next(iter(sorted((run.folder / "maps" / arm).glob(str(method)))), None)
@@ -271,10 +255,7 @@ def _open(run: Run, arm: str) -> Relevance:
 def _table(maps: Maps, store: Store) -> pd.DataFrame:
     found = []
     for n, row in enumerate(records(store.table)):
-        session = row.get("session_id")
-        name = (
-            str(row["participant_id"]) if session is None or pd.isna(session) else f"{row['participant_id']}_{session}"
-        )
+        name = scan_name(row)
         path = maps.of(name)
         logit = None if path is None else _logit(path)
         if logit is not None:

@@ -77,6 +77,5 @@ def references(run: Run) -> list[str]:
 
 
 def atlases(run: Run) -> list[str]:
-    """Return the names of the atlases; older specifications name one."""
-    analysis = run.spec.get("analysis", {})
-    return [str(name) for name in analysis.get("atlases", [analysis["atlas"]] if "atlas" in analysis else [])]
+    """Return the names of the atlases."""
+    return [str(name) for name in run.spec.get("analysis", {}).get("atlases", [])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,10 +141,9 @@ class Run:
     def maps(self) -> Maps | None:
         """The maps of the first arm that the specification wants explained; without it, the first that lie there."""
         asked = self.spec.get("explain", {})
-        arm = next(iter(asked.get("arms", [])), None)
         found = sorted(path for path in (self.folder / "maps").glob("*/*") if any(path.glob("*_relevance.nii.gz")))
         for path in found:
-            if asked and (path.parent.name, path.name) != (arm, asked.get("method", path.name)):
+            if asked and (path.parent.name, path.name) != (self.main_arm, asked.get("method", path.name)):
                 continue
             trial = self.selected(path.parent.name)
             return Maps(path.parent.name, path.name, path, trial)
@@ -167,13 +166,14 @@ class Run:
         """`Stops` and `SeenShare` of the explained model, from its maps' sidecars."""
         return self.maps.sidecar.get("FieldOfView") if self.maps else None
 
+    @property
+    def main_arm(self) -> str | None:
+        """The arm that the study is about: the first that is explained; None if it explains nothing."""
+        return next((str(arm) for arm in self.spec.get("explain", {}).get("arms", [])), None)
+
     def seen(self, grid: Grid) -> npt.NDArray[np.bool_]:
         """Return the field of view as a mask on a grid; everything, if the sidecars do not tell."""
-        mask = np.ones(grid.shape, dtype=bool)
-        if self.field_of_view is not None:
-            mask[:] = False
-            mask[tuple(slice(int(stop)) for stop in self.field_of_view["Stops"])] = True
-        return mask
+        return seen_on(grid, self.maps.sidecar if self.maps else {})
 
     def store(self, participants: set[str]) -> Store | None:
         """Return the store that holds the most of these participants, or None if none holds any."""
@@ -209,6 +209,19 @@ def open_run(folder: Path) -> Run:
         raise InputError(folder, f"holds no {RECORD}, so it is no run directory", "Give the folder that a study wrote")
     _ = run.record, run.spec
     return run
+
+
+def seen_on(grid: Grid, sidecar: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Return the field of view that a map's sidecar states, as a mask on its grid; everything, if it states none."""
+    mask = np.zeros(grid.shape, dtype=np.bool_)
+    mask[tuple(slice(int(stop)) for stop in sidecar.get("FieldOfView", {}).get("Stops", grid.shape))] = True
+    return mask
+
+
+def scan_name(row: Mapping[Any, Any]) -> str:
+    """Return the BIDS name of a row of predictions or of a store's table: `sub-01` or `sub-01_ses-02`."""
+    session = row.get("session_id")
+    return str(row["participant_id"]) if session is None or pd.isna(session) else f"{row['participant_id']}_{session}"
 
 
 def sidecar_sources(run: Run) -> list[str]:

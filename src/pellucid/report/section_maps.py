@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from pellucid.cohort.store import Store
 from pellucid.image.nifti import read_volume
 from pellucid.report.blocks import Picture, Section, Text, missing, number, records
 from pellucid.report.overlay import draw_map, strongest_voxel, symmetric_limit
-from pellucid.report.run import Maps, Run
+from pellucid.report.run import Maps, Run, scan_name
 
 PATIENTS_SHOWN = 3
 
@@ -143,7 +142,7 @@ def choose(maps: Maps, store: Store) -> list[Shown]:
         return []
     rows = _rows(store)
     table = predictions[predictions["role"] == "holdout"]
-    table = table.assign(name=[_name(row) for row in records(table)])
+    table = table.assign(name=[scan_name(row) for row in records(table)])
     paths = {name: path for name in table["name"] if name in rows and (path := maps.of(name)) is not None}
     table = table[table["name"].isin(list(paths))]
     called, patient = table["logit"] > 0, table["label"] == 1
@@ -190,10 +189,4 @@ def _store(run: Run) -> Store | None:
 
 
 def _rows(store: Store) -> dict[str, int]:
-    return {_name(row): n for n, row in enumerate(records(store.table))}
-
-
-def _name(row: dict[Any, Any]) -> str:
-    """Return the BIDS name of a scan: `sub-01` or `sub-01_ses-02`."""
-    session = row.get("session_id")
-    return str(row["participant_id"]) if session is None or pd.isna(session) else f"{row['participant_id']}_{session}"
+    return {scan_name(row): n for n, row in enumerate(records(store.table))}

@@ -24,8 +24,7 @@ METRICS = {
 
 def main_arm(run: Run, arms: Sequence[str]) -> str:
     """Return the arm that the page is about: of `arms`, the first to be explained, or the first of all if none was."""
-    asked = run.spec.get("explain", {})
-    named = [*asked.get("arms", []), asked.get("arm"), run.maps.arm if run.maps else None]
+    named = [*run.spec.get("explain", {}).get("arms", []), run.maps.arm if run.maps else None]
     return next((str(arm) for arm in named if arm in arms), arms[0])
 
 

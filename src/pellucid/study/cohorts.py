@@ -15,10 +15,10 @@ from pellucid.errors import InputError
 from pellucid.files import write_json, write_tsv
 from pellucid.image.grid import PAPER_GRID
 from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
-from pellucid.simulate.people import ms_people, pretraining_people
+from pellucid.simulate.people import people_of
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.folder import RunFolder
-from pellucid.study.sections import Cohort, Split
+from pellucid.study.sections import Cohort, Simulation, Split
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Spec
 from pellucid.study.stores import Prepared, stores_of
@@ -178,7 +178,7 @@ def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
         found[name] = cohort_index(name, cohort, cohort.bids)
     check_leakage({name: rows[["participant_id"]].assign(role="all scans") for name, rows in found.items()})
     for name, cohort in spec.cohorts.items():
-        _check_split(name, found[name] if name in found else _people(cohort), spec)
+        _check_split(name, _people(cohort.simulate) if cohort.simulate else found[name], spec)
         if name in found and found[name]["lesion_mask"].isna().all():
             _refuse_masks(name, spec)
     return found
@@ -194,15 +194,9 @@ def _refuse_masks(name: str, spec: Spec) -> None:
                 raise InputError(f"[{section}.{label}]", what, fix)
 
 
-def _people(cohort: Cohort) -> pd.DataFrame:
+def _people(simulation: Simulation) -> pd.DataFrame:
     """Return who will be in a simulated cohort."""
-    if isinstance(cohort.simulate, CohortSettings):
-        drawn = ms_people(cohort.simulate)
-    else:
-        assert cohort.simulate is not None  # a cohort without a dataset is simulated
-        drawn = pretraining_people(cohort.simulate)
-    rows = [person.row() for person in drawn]
-    return pd.DataFrame(rows).assign(problem=None)
+    return pd.DataFrame([person.row() for person in people_of(simulation)]).assign(problem=None)
 
 
 def _check_split(name: str, rows: pd.DataFrame, spec: Spec) -> None:

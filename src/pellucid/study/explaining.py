@@ -92,18 +92,19 @@ class HeldOut(NamedTuple):
 def held_out_scans(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> list[HeldOut]:
     """Return every scan that gets a map, with the models that explain it: none of them saw it in training."""
     how = spec.split_of(arm)
-    out, opened = folder.maps(arm, asked.method), {}
+    out = folder.maps(arm, asked.method)
     scans: dict[int, HeldOut] = {}
     for fold in _folds(how, asked):
         store, rows = cohort_rows(arm, spec, folder, fold=fold)
-        for trial in explained_trials(spec, asked, arm, folder, fold):
-            opened[trial] = open_explainer(
+        models = tuple(
+            open_explainer(
                 folder.arm(arm) / trial,
                 method=asked.method,
                 epsilon=asked.epsilon,
                 network=spec.training[arm].own_network,
             )
-        models = tuple(opened[trial] for trial in explained_trials(spec, asked, arm, folder, fold))
+            for trial in explained_trials(spec, asked, arm, folder, fold)
+        )
         for n in map(int, rows["holdout"]):
             before = scans[n].explainers if n in scans else ()
             path = out / map_name(scan_name(store.table.iloc[n]), asked.method)

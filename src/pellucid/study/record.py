@@ -65,7 +65,6 @@ class Record:
 
     def begin(self, command: list[str]) -> None:
         """Note that a run starts: when, by what command, with what versions, on what machine."""
-        self._energy = Energy()
         self._content["runs"].append({"started": now(), "command": command, "environment": environment()})
         self._write()
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pellucid.simulate.people import people_of
 from pellucid.study.spec import Spec
-from pellucid.study.throughput import people_of
 from pellucid.training.settings import TrialSettings
 
 BEST_SHARE = 0.36

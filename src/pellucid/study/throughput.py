@@ -23,7 +23,7 @@ from pellucid.network.files import WEIGHTS, save_model
 from pellucid.network.info import ModelInfo
 from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
 from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
-from pellucid.simulate.people import Person, ms_people, pretraining_people
+from pellucid.simulate.people import people_of
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.arms import Arm
 from pellucid.study.cohorts import GRIDS, cohort_index
@@ -235,11 +235,6 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def people_of(settings: Simulation) -> list[Person]:
-    """Return everybody whom a simulation will draw."""
-    return ms_people(settings) if isinstance(settings, CohortSettings) else pretraining_people(settings)
 
 
 def kind_of(task: str) -> str:
