@@ -158,7 +158,7 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         + (" p: how often an AUC as high comes of permuted labels." * ("p_chance" in table))
         + (
             " In a cross-validation everyone also trains the models of the other folds, so such an interval is too "
-            "narrow: of simulated data without any effect it missed 50 % in 12 to 15 % of cases, not in 5 %." * crossed
+            "narrow: of simulated data without any effect it missed 50 % in 14 to 15 % of cases, not in 5 %." * crossed
         ),
         sources=["tables/table2.tsv"],
         words=2,
