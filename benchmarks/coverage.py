@@ -1,9 +1,10 @@
-"""How often the 95 % interval of an AUC misses 50 % where there is no effect: one holdout, and pooled over folds.
+"""How often the 95 % interval of an AUC misses what is true: of one holdout, and pooled over folds, also corrected.
 
     python benchmarks/coverage.py --data 600
 
-Each set of data is noise of 300 features in two groups of equal size; the classifier is the difference of the groups'
-means. Nothing depends on how good it is: there is nothing to be found.
+Each set of data is noise of 300 features in two groups of equal size, the classifier the difference of the groups'
+means. Without an effect the truth is 0.5, however good the classifier. With one, the first ten features differ between
+the groups, and the truth is the mean AUC over all sets of data of a design.
 """
 
 from __future__ import annotations
@@ -15,37 +16,54 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from pellucid.analysis.classification import over_trials
+from pellucid.analysis.crossed import correction, widened
 
 DESIGNS = {  # people, folds, how many of the folds are judged
     "one holdout of 40 of 80": (80, 2, 1),
     "2 folds, 40 people": (40, 2, 2),
     "5 folds, 60 people": (60, 5, 5),
+    "10 folds, 60 people": (60, 10, 10),
 }
+EFFECTS = (0.0, 0.5)  # difference of the groups in the first ten features, in standard deviations
 
 
-def misses(people: int, folds: int, judged: int, seed: int) -> bool:
-    """Tell whether the interval over the judged people misses 0.5 for one set of data."""
+def auc(people: int, folds: int, judged: int, *, effect: float, seed: int) -> pd.DataFrame:
+    """Return the AUC over the judged people of one set of data with its interval: one row."""
     rng = np.random.default_rng([7, seed])
     label = np.repeat([0, 1], people // 2)
-    x = rng.normal(size=(people, 300)) / np.sqrt(np.arange(1, 301))
+    x = rng.normal(size=(people, 300))
+    x[label == 1, :10] += effect
+    x /= np.sqrt(np.arange(1, 301))
     parts = []
     for train, test in list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, label))[:judged]:
         direction = x[train][label[train] == 1].mean(axis=0) - x[train][label[train] == 0].mean(axis=0)
         parts.append(
             pd.DataFrame({"trial": 0, "participant_id": test, "label": label[test], "logit": x[test] @ direction})
         )
-    row = over_trials(pd.concat(parts), resamples=1000, seed=1).set_index("metric").loc["auc"]
-    return not row["low"] <= 0.5 <= row["high"]
+    table = over_trials(pd.concat(parts), resamples=1000, seed=1)
+    return table[table["metric"] == "auc"]
+
+
+def misses(table: pd.DataFrame, truth: float) -> float:
+    """Return the share of intervals, in per cent, that do not hold the truth."""
+    return 100.0 * float(((table["low"] > truth) | (table["high"] < truth)).mean())
 
 
 def main() -> None:
-    """Print a line a design."""
+    """Print a line an effect and design."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=int, default=600, help="how many sets of data")
     number = parser.parse_args().data
-    for name, design in DESIGNS.items():
-        share = np.mean([misses(*design, seed) for seed in range(number)])
-        print(f"{name}: missed in {100 * share:.1f} % of {number}", flush=True)
+    for effect in EFFECTS:
+        for name, design in DESIGNS.items():
+            table = pd.concat([auc(*design, effect=effect, seed=seed) for seed in range(number)])
+            truth = float(table["mean"].mean()) if effect else 0.5
+            words = f"effect {effect}, {name}: AUC {truth:.3f}, missed in {misses(table, truth):.1f} % of {number}"
+            if design[2] > 1:
+                factor = correction(design[1])
+                mended = widened(table, factor, value="mean", low="low", high="high", within=(0.0, 1.0))
+                words += f"; corrected, {factor:.2f} times as wide, in {misses(mended, truth):.1f} %"
+            print(words, flush=True)
 
 
 if __name__ == "__main__":

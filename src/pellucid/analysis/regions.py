@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import false_discovery_control, permutation_test
 
 from pellucid.analysis.comparison import PERMUTATIONS
+from pellucid.analysis.crossed import weakened
 from pellucid.errors import InputError
 
 Areas = npt.NDArray[np.int64]
@@ -94,7 +95,9 @@ def regional_lesions(lesions: npt.ArrayLike, labels: npt.ArrayLike, regions: pd.
     )
 
 
-def compare_groups(table: pd.DataFrame, positive: str, *, resamples: int = PERMUTATIONS, seed: int) -> pd.DataFrame:
+def compare_groups(
+    table: pd.DataFrame, positive: str, *, resamples: int = PERMUTATIONS, correction: float = 1.0, seed: int
+) -> pd.DataFrame:
     """Test of every area whether relevance differs between two groups, by permutation of who belongs to which.
 
     difference = mean over patients - mean over controls of the area's sum, one value a participant (the mean of its
@@ -109,6 +112,8 @@ def compare_groups(table: pd.DataFrame, positive: str, *, resamples: int = PERMU
         The patients' group.
     resamples, seed
         Number and seed of the permutations; few participants are permuted in every way there is.
+    correction
+        By how much p is `weakened`, where maps come of models that the others' participants trained.
 
     Returns
     -------
@@ -133,8 +138,9 @@ def compare_groups(table: pd.DataFrame, positive: str, *, resamples: int = PERMU
         rng=np.random.default_rng(seed),
     )
     result.loc[tested, "difference"] = found.statistic
-    result.loc[tested, "p"] = found.pvalue
-    result.loc[tested, "q"] = false_discovery_control(found.pvalue)
+    p = weakened(pd.Series(found.pvalue), correction, sides=2).to_numpy()
+    result.loc[tested, "p"] = p
+    result.loc[tested, "q"] = false_discovery_control(p)
     return result
 
 

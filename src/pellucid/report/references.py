@@ -46,6 +46,7 @@ BENJAMINI = (
     "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful approach to multiple "
     "testing. Journal of the Royal Statistical Society B 57 (1995) 289-300."
 )
+NADEAU = "Nadeau C, Bengio Y. Inference for the generalization error. Machine Learning 52 (2003) 239-281."
 SCIKIT = (
     "Pedregosa F, Varoquaux G, Gramfort A, et al. Scikit-learn: machine learning in Python. Journal of Machine "
     "Learning Research 12 (2011) 2825-2830."
@@ -69,6 +70,8 @@ def references(run: Run) -> list[str]:
         cited.append(PLATT)
     if run.table("region_tests") is not None:
         cited.append(BENJAMINI)
+    if run.is_cross_validated():
+        cited.append(NADEAU)
     if run.trials:
         cited.append(PYTORCH)
     if run.spec.get("baselines"):

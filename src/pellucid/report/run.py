@@ -122,10 +122,12 @@ class Run:
         text = read_json(path).get("Guard") if path.exists() else None
         return None if text is None else str(text)
 
-    def is_cross_validated(self, arm: str) -> bool:
-        """Tell whether each model of an arm had a fold of its own."""
-        cohort = self.spec.get("training", {}).get(arm, {}).get("cohort")
-        return bool(self.spec.get("splits", {}).get(cohort, {}).get("scheme") == "cross-validation")
+    def is_cross_validated(self, arm: str | None = None) -> bool:
+        """Tell whether each model of an arm, or of any arm or baseline, had a fold of its own."""
+        users = self.spec.get("training", {}) | self.spec.get("baselines", {})
+        cohorts = {user.get("cohort") for name, user in users.items() if arm in (None, name)}
+        splits = self.spec.get("splits", {})
+        return any(splits.get(cohort, {}).get("scheme") == "cross-validation" for cohort in cohorts)
 
     @cached_property
     def trials(self) -> list[Trial]:

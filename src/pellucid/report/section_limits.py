@@ -79,7 +79,8 @@ def _sample(run: Run) -> Markup:
     """Say what the intervals cover."""
     if any(run.is_cross_validated(trial.arm) for trial in run.trials):
         return Markup(
-            "<strong>One sample, few subjects.</strong> Intervals cover the choice of subjects. The SD over trials "
+            "<strong>One sample, few subjects.</strong> Intervals cover the choice of subjects, widened for what the "
+            "folds share. The SD over trials "
             "is that between repeats of the cross-validation, whose training sets overlap. Neither covers another "
             "population or another scanner."
         )

@@ -102,7 +102,8 @@ def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
     found = read_tsv(folder.table("regions"))
     for (arm, atlas), table in found.groupby(["arm", "atlas"], sort=False):
         positive = spec.cohorts[spec.training[str(arm)].cohort].positive
-        tested = compare_groups(table, positive, seed=derive_seed(spec.study.seed, "permutation"))
+        factor, seed = spec.split_of(str(arm)).correction, derive_seed(spec.study.seed, "permutation")
+        tested = compare_groups(table, positive, correction=factor, seed=seed)
         tables.append(_with_subject(tested, {"arm": arm, "atlas": atlas}))
     return pd.concat(tables, ignore_index=True)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pellucid.analysis.crossed import correction
 from pellucid.cohort.splits import STRATA
 from pellucid.errors import InputError
 from pellucid.image.prepare import Resampling
@@ -130,6 +131,11 @@ class Split:
     def numbers(self) -> int:
         """How many divisions there are: 1, or folds times repeats."""
         return self.folds * self.repeats if self.scheme == "cross-validation" else 1
+
+    @property
+    def correction(self) -> float:
+        """By how much intervals over subjects are widened: 1, or of a cross-validation as `crossed.correction` says."""
+        return correction(self.folds) if self.scheme == "cross-validation" else 1.0
 
     @property
     def judges(self) -> bool:

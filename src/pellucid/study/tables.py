@@ -10,8 +10,9 @@ import pandas as pd
 
 from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
-from pellucid.analysis.classification import over_trials, roc
+from pellucid.analysis.classification import METRICS, over_trials, roc
 from pellucid.analysis.comparison import paired, permutation_p
+from pellucid.analysis.crossed import weakened, widened
 from pellucid.analysis.subgroups import subgroups
 from pellucid.cohort.store import open_store
 from pellucid.errors import InputError
@@ -106,14 +107,17 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
 def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Score every arm on its holdout: mean and SD over trials, and a subject-level bootstrap interval of the mean.
 
-    `p_chance` of AUC and balanced accuracy: how often permuted labels score as high; missing for the others.
+    `p_chance` of AUC and balanced accuracy: how often permuted labels score as high; missing for the others. Of a
+    cross-validation both are corrected (`analysis.crossed`).
     """
     tables, seed = [], derive_seed(spec.study.seed, "permutation")
     for name in judged_arms(spec):
         held_out = holdout_predictions(name, spec, folder)
         table = over_trials(held_out, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap"))
         tested = {metric: permutation_p(held_out, metric, seed=seed) for metric in ("auc", "balanced_accuracy")}
-        table["p_chance"] = table["metric"].map(tested)
+        factor = spec.split_of(name).correction
+        table = widened(table, factor, value="mean", low="low", high="high", within=(0.0, 1.0))
+        table["p_chance"] = weakened(table["metric"].map(tested), factor, sides=1)
         table.insert(0, "arm", name)
         table.insert(1, "pretraining", spec.training[name].start_from if name in spec.training else None)
         tables.append(
@@ -150,7 +154,8 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
 def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Compare every two arms that are judged on one cohort, paired by participant.
 
-    Two that share too few participants have one row, whose `problem` says so.
+    Of a cross-validation intervals and p are corrected (`analysis.crossed`). Two that share too few participants have
+    one row, whose `problem` says so.
     """
     tables = []
     pairs = [
@@ -161,6 +166,9 @@ def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
         seed = derive_seed(spec.study.seed, "comparison")
         try:
             table = paired(*predicted, resamples=spec.analysis.bootstrap, seed=seed).assign(problem="")
+            factor = spec.split_of(one).correction
+            table = widened(table, factor, value="difference", low="low", high="high", within=(-1.0, 1.0))
+            table["p"] = weakened(table["p"], factor, sides=2)
         except InputError as error:  # too few subjects that both have judged
             table = pd.DataFrame({"problem": [str(error)]})
         table.insert(0, "arm_one", one)
@@ -194,7 +202,7 @@ def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
 
 
 def by_subgroup(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Score every arm on its holdout by sex, age, EDSS and lesion volume."""
+    """Score every arm on its holdout by sex, age, EDSS and lesion volume, intervals as in `performance`."""
     tables = []
     for name in judged_arms(spec):
         people = open_store(folder.store(spec.arm(name).cohort)).table.drop_duplicates("participant_id")
@@ -204,6 +212,9 @@ def by_subgroup(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
             resamples=spec.analysis.bootstrap,
             seed=derive_seed(spec.study.seed, "bootstrap"),
         )
+        for metric in METRICS:
+            ends = {"low": f"{metric}_low", "high": f"{metric}_high"}
+            table = widened(table, spec.split_of(name).correction, value=metric, **ends, within=(0.0, 1.0))
         table.insert(0, "arm", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,50 @@
+"""What cross-validation does to intervals and tests: who is judged in one fold trains the models of the others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+
+def correction(folds: int) -> float:
+    """Return by how much the standard error of a score pooled over k folds exceeds that of independent subjects.
+
+    With n/k judged and n - n/k trained on in each of k folds, Nadeau and Bengio's variance of the mean of k scores,
+    (1/k + test/train) s^2, is 1 + k / (k - 1) times s^2 / k. Its root is returned.
+
+    >>> round(correction(5), 3), round(correction(2), 3)
+    (1.5, 1.732)
+
+    Source: Nadeau and Bengio 2003, section 3, the corrected resampled t-test.
+    """
+    return float(np.sqrt(1.0 + folds / (folds - 1.0)))
+
+
+def widened(
+    table: pd.DataFrame, factor: float, *, value: str, low: str, high: str, within: tuple[float, float]
+) -> pd.DataFrame:
+    """Return the table with each interval's ends `factor` times as far from its value, but not outside `within`."""
+    least, most = within
+    ends = {end: (table[value] + factor * (table[end] - table[value])).clip(least, most) for end in (low, high)}
+    return table.assign(**ends)
+
+
+def weakened(p: pd.Series, factor: float, *, sides: int) -> pd.Series:
+    """Return the p of a normal statistic `factor` times smaller: sides (1 - Phi(Phi^-1(1 - p / sides) / factor)).
+
+    One-sided a p above a half, which speaks for less than chance, moves towards a half too. Missing p stay missing.
+
+    Parameters
+    ----------
+    p
+        Chances in 0-1.
+    factor
+        At least 1; 1 changes nothing.
+    sides
+        1 or 2.
+    """
+    if factor == 1.0:
+        return p
+    tail = p.to_numpy(dtype=np.float64) / sides
+    return pd.Series(sides * norm.sf(norm.isf(tail) / factor), index=p.index, name=p.name)
