@@ -40,6 +40,16 @@ def test_a_field_of_view_that_is_not_known_is_not_stated(copy: Path, look: Any) 
     assert "The network sees all" not in look.words(section)
 
 
+def test_code_that_changed_while_a_run_was_half_done_is_named(copy: Path, look: Any) -> None:
+    record = read_json(copy / "record.json")
+    (go,) = record["runs"]
+    first, same, other = ({"networks": {"nets:Small": digest, "nets:Same": "b"}} for digest in "aac")
+    for goes, said in (([first, same], []), ([first, same, other], ["nets:Small"])):
+        write_json(copy / "record.json", record | {"runs": [go, *(go | one for one in goes)]})
+        words = look.words(limits(open_run(copy), copy / "figures"))
+        assert [name for name in ("nets:Small", "nets:Same") if f"The code of {name} changed" in words] == said
+
+
 def test_files_lists_every_table(finished_run: Path, look: Any) -> None:
     said = look.words(files(open_run(finished_run)))
     for name in ("table1", "table2", "roc", "lesions", "regions", "ledger", "brightness"):

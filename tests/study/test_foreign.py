@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv, write_json
+from pellucid.files import read_json, read_tsv, sha256, write_json
 from pellucid.image.nifti import read_volume
 from pellucid.network.files import load_model
+from pellucid.network.foreign import source_digest
 from pellucid.network.paper import PaperNetwork
 from pellucid.study.folder import RunFolder
 from pellucid.study.maps import open_explainer, seen_by
@@ -67,6 +68,13 @@ def test_models_say_what_they_are_and_predict_what_was_written(finished: Path) -
             with torch.no_grad():
                 found = model(torch.from_numpy(np.array(store.images))[:, None]).numpy()
             np.testing.assert_allclose(found, logits, atol=1e-5)
+
+
+def test_the_record_says_which_code_ran(finished: Path) -> None:
+    (go,) = read_json(finished / "record.json")["runs"]
+    assert go["networks"][SMALL] == sha256(OWN / "smallnets.py")
+    assert set(go["networks"]) == {arm.own_network for arm in spec().training.values() if arm.own_network}
+    assert source_digest("torch:relu") is None  # no file of Python's
 
 
 def test_an_arm_starts_from_the_weights_of_another(finished: Path) -> None:

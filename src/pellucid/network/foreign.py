@@ -6,6 +6,7 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from pellucid.errors import InputError, PellucidError
+from pellucid.files import sha256
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.network.field_of_view import Wrapper
 from pellucid.network.info import Described
@@ -177,6 +179,23 @@ def import_network(path: str) -> Maker:
         raise InputError("network", what, f"{guess}Give a class, or a function that returns a network")
     maker: Maker = found
     return maker
+
+
+def source_digest(path: str) -> str | None:
+    """Return the SHA-256 of the file that defines the network at `package.module:Name`; None if it has no such file.
+
+    What that file imports is not in it.
+
+    Raises
+    ------
+    InputError
+        As `import_network`.
+    """
+    maker = import_network(path)
+    try:
+        return sha256(Path(inspect.getfile(maker)))
+    except (TypeError, OSError):  # built in, an object that is called, or typed in
+        return None
 
 
 def check_tensors(name: str, network: nn.Module) -> None:

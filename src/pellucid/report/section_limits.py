@@ -47,6 +47,12 @@ def limits(run: Run, figures: Path) -> Section:
             "threshold is 0.5; the section on calibration shows how far they can be taken at their word."
         ),
     ]
+    for name in _changed_networks(run):
+        text = Markup(
+            "<strong>The code of {} changed</strong> between two goes of this run: the file with its class was another "
+            "when the run went on. Its trials may be of two networks; run the study anew."
+        )
+        caveats.append(text.format(name))
     if run.maps and run.spec.get("explain", {}).get("trials") == "all":
         text = Markup(
             "<strong>Maps are means</strong> over all models of arm {} that were trained without the subject. What one "
@@ -73,6 +79,15 @@ def limits(run: Run, figures: Path) -> Section:
     )
     section.add(Text(paragraphs=caveats))
     return section
+
+
+def _changed_networks(run: Run) -> list[str]:
+    """Return the networks of the user's own whose file was not the same in every go of the run."""
+    found: dict[str, set[str | None]] = {}
+    for go in run.record.get("runs", []):
+        for name, digest in go.get("networks", {}).items():
+            found.setdefault(name, set()).add(digest)
+    return [name for name, digests in found.items() if len(digests) > 1]
 
 
 def _sample(run: Run) -> Markup:

@@ -10,7 +10,7 @@ import torch
 from pellucid.errors import InputError, PellucidError
 from pellucid.explain.api import explain
 from pellucid.explain.trace import trace
-from pellucid.network.foreign import ForeignNetwork
+from pellucid.network.foreign import ForeignNetwork, source_digest
 from pellucid.study.cohorts import GRIDS
 from pellucid.study.spec import Spec
 
@@ -40,6 +40,12 @@ def check_networks(spec: Spec) -> None:
             if explained and spec.explain is not None:
                 image = torch.zeros((1, 1, *grid.shape))
                 explain(model, image, method=spec.explain.method, epsilon=spec.explain.epsilon)
+
+
+def network_sources(spec: Spec) -> dict[str, str | None]:
+    """Return the SHA-256 of the file of each network that is not Pellucid's, for the record."""
+    own = dict.fromkeys(arm.own_network for arm in spec.training.values())
+    return {name: source_digest(name) for name in own if name is not None}
 
 
 @contextmanager

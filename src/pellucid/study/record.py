@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -63,9 +64,13 @@ class Record:
             "tasks": known["tasks"] if known else {},
         }
 
-    def begin(self, command: list[str]) -> None:
-        """Note that a run starts: when, by what command, with what versions, on what machine."""
-        self._content["runs"].append({"started": now(), "command": command, "environment": environment()})
+    def begin(self, command: list[str], *, networks: Mapping[str, str | None]) -> None:
+        """Note that a run starts: when, by what command, with what versions, on what machine.
+
+        `networks` are the SHA-256 of the files of networks that are not Pellucid's, by where their class is.
+        """
+        code = {"networks": dict(networks)} if networks else {}
+        self._content["runs"].append({"started": now(), "command": command, "environment": environment()} | code)
         self._write()
 
     def note(self, event: Task | Result) -> None:

@@ -19,7 +19,7 @@ from pellucid.study.folder import RunFolder
 from pellucid.study.lock import NAME as LOCK
 from pellucid.study.lock import locked
 from pellucid.study.map_tables import map_table_tasks
-from pellucid.study.networks import check_networks
+from pellucid.study.networks import check_networks, network_sources
 from pellucid.study.reading import read_spec
 from pellucid.study.record import Record
 from pellucid.study.spec import Spec
@@ -111,7 +111,7 @@ def run_study(
             write_text(folder.spec, spec.to_toml())
         _sweep(folder.root)
         record = Record(folder.record, study=spec.study.name, seed=spec.study.seed)
-        record.begin(list(command))
+        record.begin(list(command), networks=network_sources(spec))
         try:
             # Dask's workers may have no processes of their own.
             tasks = study_tasks(spec, folder, workers=workers if cluster is None else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,19 @@ TRIAL_FILES = ("history.tsv", "predictions.tsv", "model.safetensors", "model.jso
 
 
 def trial_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return a task for each trial of each arm, and one an arm that selects the trial of lowest validation loss."""
-    tasks = []
-    for name, arm in spec.training.items():
-        trials = [_trial_task(name, arm, number, spec, folder) for number in range(spec.trial_count(name))]
-        tasks += [*trials, _select_task(name, spec, folder, needs=tuple(task.name for task in trials))]
-    return tasks
+    """Return a task for each trial of each arm, and one an arm that selects the trial of lowest validation loss.
+
+    The first trial of every arm comes before the second of any, so that a run that is stopped can compare arms.
+    """
+    trials = {
+        name: [_trial_task(name, arm, number, spec, folder) for number in range(spec.trial_count(name))]
+        for name, arm in spec.training.items()
+    }
+    by_number = [task for some in zip_longest(*trials.values()) for task in some if task is not None]
+    selections = [
+        _select_task(name, spec, folder, needs=tuple(task.name for task in some)) for name, some in trials.items()
+    ]
+    return [*by_number, *selections]
 
 
 def cohort_rows(
