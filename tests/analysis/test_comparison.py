@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import kstest, norm
+from scipy.stats import kstest, norm, ttest_rel
 from sklearn.metrics import roc_auc_score
 
 from pellucid.analysis.bootstrap import resample
 from pellucid.analysis.classification import scores
-from pellucid.analysis.comparison import delong, mcnemar, paired, permutation_p
+from pellucid.analysis.comparison import delong, mcnemar, paired, paired_trials, permutation_p
 from pellucid.errors import InputError
 
 COLUMNS = [
@@ -237,3 +237,29 @@ def test_what_cannot_be_compared_is_refused() -> None:
         paired(arm, _table(1 - label, two), seed=0)
     with pytest.raises(InputError, match="no participant in common"):
         paired(arm, _table(label, two, start=50), seed=0)
+
+
+def trial_scores(**arms: list[float]) -> pd.DataFrame:
+    rows = [(arm, n, auc) for arm, aucs in arms.items() for n, auc in enumerate(aucs)]
+    return pd.DataFrame(rows, columns=["arm", "trial", "auc"])
+
+
+def test_trials_are_paired_by_number_as_in_the_paired_t_test() -> None:
+    rng = np.random.default_rng(5)
+    a, b, c = (rng.uniform(0.5, 1.0, size=n).tolist() for n in (6, 6, 4))
+    table = paired_trials(trial_scores(a=a, b=b, c=c)).set_index(["arm_one", "arm_two"])
+    assert table.index.tolist() == [("a", "b"), ("a", "c"), ("b", "c")]
+    for (one, two), (x, y) in {("a", "b"): (a, b), ("b", "c"): (b[:4], c)}.items():
+        row, found = table.loc[(one, two)], ttest_rel(x, y)
+        assert row["n_trials"] == len(x)
+        assert row["difference"] == pytest.approx(np.mean(x) - np.mean(y))
+        assert row["sd"] == pytest.approx(np.std(np.subtract(x, y), ddof=1))
+        assert row["p"] == pytest.approx(found.pvalue)
+        assert (row["low"], row["high"]) == pytest.approx(tuple(found.confidence_interval(0.95)))
+
+
+def test_one_trial_cannot_be_paired_and_trials_without_spread_have_no_interval() -> None:
+    assert paired_trials(trial_scores(a=[0.7], b=[0.8])).empty
+    row = paired_trials(trial_scores(a=[0.75, 0.5], b=[0.5, 0.25])).iloc[0]
+    assert (row["difference"], row["sd"]) == (0.25, 0.0)
+    assert row[["low", "high", "p"]].isna().all()

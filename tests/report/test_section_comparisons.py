@@ -106,3 +106,17 @@ def test_where_no_two_could_be_compared_nothing_is_drawn(copy: Path, look: Any) 
     assert "Not compared: a and b. Why: few." in look.words(section)
     assert not look.of(section, Picture)
     assert not (copy / "figures").exists()
+
+
+def test_networks_are_compared_trial_by_trial(finished_run: Path, copy: Path, look: Any, tmp_path: Path) -> None:
+    assert len(look.of(comparisons(open_run(finished_run), tmp_path), Table)) == 1  # no table of trials
+    rows = [("scratch", n, auc) for n, auc in enumerate((0.5, 0.6))] + [("svm", 0, 0.9), ("svm", 1, 0.8)]
+    rows += [("finetuned", n, auc) for n, auc in enumerate((0.6, 0.9, 0.7))]
+    write_tsv(copy / "tables" / "trials.tsv", pd.DataFrame(rows, columns=["arm", "trial", "auc"]))
+    _, table = look.of(comparisons(open_run(copy), tmp_path), Table)
+    ((pair, difference, ends, p, trials),) = table.rows  # no baseline
+    assert "scratch<br>less finetuned" in str(pair)
+    assert (difference, trials) == ("−20.0 ± 14.1", "2")
+    assert ends == "[−147.1, +107.1]"
+    assert p == "p = 0.30"
+    assert len(read_tsv(copy / "tables" / "trials_paired.tsv")) == 1

@@ -26,7 +26,7 @@ from pellucid.study.run import run_study
 TINY = Path(__file__).parent / "tiny.toml"
 
 
-TASKS = 27
+TASKS = 28
 
 
 RUN = """

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.comparison import permutation_p
@@ -62,6 +63,11 @@ def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:
     assert set(rows["n_trials"]) == {2}
     assert set(rows["n_subjects"]) == {4}
     assert set(rows["pretraining"]) == {"pretraining"}
+    trials = read_tsv(undisturbed / "tables" / "trials.tsv")
+    assert trials[["arm", "trial"]].to_numpy().tolist() == [["finetuned", 0], ["finetuned", 1], ["scratch", 0]]
+    for metric, row in rows.set_index("metric").iterrows():
+        of_arm = trials[trials["arm"] == "finetuned"][metric]
+        assert (of_arm.mean(), of_arm.std()) == pytest.approx((row["mean"], row["sd"]), nan_ok=True)
 
 
 def test_regions_may_be_merged_as_in_the_paper(undisturbed: Path) -> None:

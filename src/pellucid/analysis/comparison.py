@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import binomtest, norm, permutation_test, rankdata
+from scipy.stats import binomtest, norm, permutation_test, rankdata, ttest_1samp
 from sklearn.metrics import roc_auc_score
 
 from pellucid.analysis.bootstrap import RESAMPLES, counts, interval, resample
@@ -228,6 +229,39 @@ def paired(
         n_only_one=len(one) - len(both),
         n_only_two=len(two) - len(both),
     )
+
+
+def paired_trials(trials: pd.DataFrame, metric: str = "auc") -> pd.DataFrame:
+    """Compare every two arms trial by trial, trials of one number with each other.
+
+    With d the differences of a metric in n trials, the interval is mean(d) -+ t(n - 1) sd(d) / sqrt(n), p that of the
+    paired t-test, two-sided. It speaks of other seeds (first weights, order, dropout; training subjects, where an arm
+    draws its own), on these held-out subjects. Trials without any spread have no interval and no p.
+
+    Parameters
+    ----------
+    trials
+        One row a trial: arm, trial and the metric.
+    metric
+        A column of it.
+
+    Returns
+    -------
+    One row a pair of arms that share at least two trials, in the table's order: arm_one, arm_two, n_trials, difference
+    (one - two), sd (n - 1), low, high, p.
+    """
+    wide = trials.pivot(index="trial", columns="arm", values=metric)  # noqa: PD010 (a pivot without aggregation)
+    rows = []
+    for one, two in combinations(pd.unique(trials["arm"]), 2):
+        d = (wide[one] - wide[two]).dropna().to_numpy()
+        if d.size < 2:
+            continue
+        low = high = p = float("nan")
+        if np.ptp(d) > 0:
+            found = ttest_1samp(d, 0.0)
+            (low, high), p = found.confidence_interval(0.95), found.pvalue
+        rows.append((one, two, d.size, d.mean(), d.std(ddof=1), low, high, p))
+    return pd.DataFrame(rows, columns=["arm_one", "arm_two", "n_trials", "difference", "sd", "low", "high", "p"])
 
 
 def _placements(truth: npt.NDArray[np.int_], value: Floats) -> tuple[Floats, Floats]:

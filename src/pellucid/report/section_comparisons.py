@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from pellucid.analysis.comparison import paired_trials
+from pellucid.files import write_tsv
 from pellucid.report.blocks import DASH, Note, Picture, Section, Table, Text, missing, percent, records, whole
 from pellucid.report.charts_comparisons import forest_figure, p_value
 from pellucid.report.run import Run
@@ -16,6 +18,7 @@ from pellucid.report.section_results import main_arm
 from pellucid.report.style import save
 
 SOURCE = "tables/comparisons.tsv"
+BY_TRIAL = "tables/trials_paired.tsv"
 METRICS = {"auc": "AUC", "balanced_accuracy": "Balanced accuracy", "accuracy": "Accuracy"}
 
 
@@ -50,6 +53,7 @@ def comparisons(run: Run, figures: Path) -> Section:
         ),
         _all_pairs(good),
     )
+    section.add(*_by_trial(run))
     return section
 
 
@@ -124,6 +128,40 @@ def _all_pairs(good: pd.DataFrame) -> Table:
         closed=True,
         words=1,
     )
+
+
+def _by_trial(run: Run) -> list[Table]:
+    """Compare networks that were trained several times, trial by trial."""
+    trials, trained = run.table("trials"), run.spec.get("training", {})
+    if trials is None:
+        return []
+    cohorts = {name: arm["cohort"] for name, arm in trained.items() if arm.get("fit", True)}
+    pairs = paired_trials(trials[trials["arm"].isin(cohorts)])
+    pairs = pairs[[cohorts[row["arm_one"]] == cohorts[row["arm_two"]] for row in records(pairs)]]
+    if pairs.empty:
+        return []
+    write_tsv(run.folder / BY_TRIAL, pairs)
+    rows: list[list[str | Markup]] = [
+        [
+            Markup('<span class="name">{}<br>less {}</span>').format(row["arm_one"], row["arm_two"]),
+            f"{points(row['difference'])} ± {100 * row['sd']:.1f}",
+            DASH if math.isnan(row["low"]) else f"[{points(row['low'])}, {points(row['high'])}]",
+            DASH if math.isnan(row["p"]) else p_value(row["p"]),
+            whole(row["n_trials"]),
+        ]
+        for row in records(pairs)
+    ]
+    table = Table(
+        header=["Pair", "AUC", "95 % interval", "p", "Trials"],
+        rows=rows,
+        caption="Networks trial by trial, trials of one seed with each other: mean difference of the AUC in percentage "
+        "points ± SD over trials, the interval and p of the paired t-test. It speaks of other seeds on these held-out "
+        "participants, the table above of other participants for these networks.",
+        sources=["tables/trials.tsv", BY_TRIAL],
+        closed=True,
+        words=1,
+    )
+    return [table]
 
 
 def _difference(row: dict[str, Any]) -> Markup:

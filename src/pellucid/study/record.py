@@ -64,7 +64,7 @@ class Record:
             "tasks": known["tasks"] if known else {},
         }
 
-    def begin(self, command: list[str], *, networks: Mapping[str, str | None]) -> None:
+    def begin(self, command: list[str], *, networks: Mapping[str, str | None] | None = None) -> None:
         """Note that a run starts: when, by what command, with what versions, on what machine.
 
         `networks` are the SHA-256 of the files of networks that are not Pellucid's, by where their class is.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
-from pellucid.analysis.classification import METRICS, over_trials, roc
+from pellucid.analysis.classification import METRICS, over_trials, roc, scores
 from pellucid.analysis.comparison import paired, permutation_p
 from pellucid.analysis.crossed import weakened, widened
 from pellucid.analysis.subgroups import subgroups
@@ -34,6 +34,7 @@ def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     if judged:
         tasks += [
             table_task("table2", trials, spec, folder, performance),
+            table_task("trials", trials, spec, folder, by_trial),
             table_task("roc", trials, spec, folder, curves),
             table_task("brightness", ("splits",), spec, folder, brightness),
             table_task("comparisons", trials, spec, folder, comparisons),
@@ -126,6 +127,19 @@ def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     return pd.concat(tables, ignore_index=True)
 
 
+def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Score every trial of every arm on its holdout: arm, trial, and a column a metric.
+
+    Of a cross-validation a trial is a repeat. Trials of one number have one seed in all arms, so that arms
+    can be compared trial by trial.
+    """
+    rows = []
+    for name in judged_arms(spec):
+        for trial, some in holdout_predictions(name, spec, folder).groupby("trial"):
+            rows.append({"arm": name, "trial": trial, **scores(some["label"], some["logit"])})
+    return pd.DataFrame(rows)
+
+
 def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Return the ROC curve of every trial of every arm on its holdout: arm, trial, fpr, tpr."""
     tables = []
@@ -194,8 +208,8 @@ def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
         for kind, probability in kinds.items():
             label = raw["label"].to_numpy()
             table = reliability(label, probability)
-            scores = {"brier": brier(label, probability), "ece": expected_calibration_error(label, probability)}
-            said = pd.DataFrame({"arm": name, "kind": kind, **scores}, index=table.index)
+            errors = {"brier": brier(label, probability), "ece": expected_calibration_error(label, probability)}
+            said = pd.DataFrame({"arm": name, "kind": kind, **errors}, index=table.index)
             table = pd.concat([said, table], axis=1)
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
