@@ -72,7 +72,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
 
     status = pellucid("study", "status", spec, "--out", out)
     assert status.code == 0
-    assert "18 of 18 tasks are complete" in status.out
+    assert "19 of 19 tasks are complete" in status.out
     assert f"left out: {who}" in status.out
 
     judged = pellucid(
@@ -95,7 +95,7 @@ def test_a_check_says_what_would_run(spec: Path, pellucid) -> None:
     shown = pellucid("study", "check", spec)
     assert shown.code == 0
     assert "cohort ms: FLAIR, MS against HC, 10 scans" in shown.out
-    assert "18 tasks, 0 of them complete" in shown.out
+    assert "19 tasks, 0 of them complete" in shown.out
     assert not (spec.parent / "runs").exists()
 
 
