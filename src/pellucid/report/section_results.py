@@ -157,8 +157,8 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         "the training subjects."
         + (" p: how often an AUC as high comes of permuted labels." * ("p_chance" in table))
         + (
-            " In a cross-validation everyone also trains the models of the other folds: intervals and p of this "
-            "report's scores, differences and areas are corrected for that (Nadeau and Bengio 2003)." * crossed
+            " In a cross-validation everyone also trains the models of the other folds: intervals and p over "
+            "subjects, of scores, differences and areas, are corrected for that (Nadeau and Bengio 2003)." * crossed
         ),
         sources=["tables/table2.tsv"],
         words=2,
