@@ -288,6 +288,7 @@ def _machine(run: Run) -> Block:
         "Python": environment.get("python"),
         **packages,
         "Processor": environment.get("processor"),
+        "Vector instructions": environment.get("vectors"),
         "Cores, threads used": f"{plain(environment.get('cores'))}, {plain(environment.get('threads'))}",
         "Memory (GB)": environment.get("memory_gb"),
         "GPU": ", ".join(environment.get("gpus", [])) or "none",

@@ -128,6 +128,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "processor": _processor(),
+        "vectors": torch.backends.cpu.get_cpu_capability(),  # results of training differ with them
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory_gb": memory_gb(),

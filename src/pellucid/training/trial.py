@@ -78,7 +78,7 @@ def run_trial(
 ) -> TrialResult:
     """Fit a network once and write model, history and predictions; or read them, if that was done before.
 
-    With one seed and one number of threads, two runs give the same bits.
+    With one seed and one number of threads, two runs on one kind of processor give the same bits.
 
     Parameters
     ----------
