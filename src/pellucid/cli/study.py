@@ -34,6 +34,14 @@ ClusterOption = Annotated[
         "address, tcp://host:port. In this process if not given.",
     ),
 ]
+ExtendOption = Annotated[
+    bool,
+    typer.Option(
+        "--extend",
+        help="Add to the run in --out: more trials, arms or baselines than it was begun with, or other explanations "
+        "and analyses. What was fitted stays; maps and tables are made again.",
+    ),
+]
 
 
 @app.command("run", epilog="Example: pellucid study run mystudy.toml --out runs/mystudy")
@@ -44,9 +52,10 @@ def run_command(
     trials: TrialsOption = None,
     workers: Workers = None,
     cluster: ClusterOption = None,
+    extend: ExtendOption = False,
 ) -> None:
     """Run a study; what is complete already is not run again, and a stopped run goes on."""
-    run(study, out=out, trials=trials, workers=workers, cluster=cluster)
+    run(study, out=out, trials=trials, workers=workers, cluster=cluster, extend=extend)
 
 
 @app.command("check", epilog="Example: pellucid study check mystudy.toml")
@@ -106,7 +115,13 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
 
 
 def run(
-    study: str, *, out: Path | None, workers: int | None, trials: int | None = None, cluster: str | None = None
+    study: str,
+    *,
+    out: Path | None,
+    workers: int | None,
+    trials: int | None = None,
+    cluster: str | None = None,
+    extend: bool = False,
 ) -> None:
     """Run a study and its report; exit 1 if a task failed or a subject was left out."""
     from pellucid.cli.report import write_report
@@ -128,6 +143,7 @@ def run(
                 command=command,
                 cluster=cluster,
                 settings=spec.cluster,
+                extend=extend,
             )
     except KeyboardInterrupt:
         console.warn("stopped; the same command goes on from here")

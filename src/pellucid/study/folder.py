@@ -47,10 +47,25 @@ class RunFolder:
         """Return the folder of one fit of a baseline."""
         return self.root / "baselines" / name / f"trial-{number:02d}"
 
+    @property
+    def all_maps(self) -> Path:
+        """The folder of the maps of every arm."""
+        return self.root / "maps"
+
     def maps(self, arm: str, method: str) -> Path:
         """Return the folder of an arm's maps."""
-        return self.root / "maps" / arm / method
+        return self.all_maps / arm / method
+
+    @property
+    def tables(self) -> Path:
+        """The folder of all tables."""
+        return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the report's pictures."""
+        return self.root / "figures"
 
     def table(self, name: str) -> Path:
         """Return the path of a table."""
-        return self.root / "tables" / f"{name}.tsv"
+        return self.tables / f"{name}.tsv"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -64,13 +64,34 @@ class Record:
             "tasks": known["tasks"] if known else {},
         }
 
-    def begin(self, command: list[str], *, networks: Mapping[str, str | None] | None = None) -> None:
+    def begin(
+        self,
+        command: list[str],
+        *,
+        networks: Mapping[str, str | None] | None = None,
+        tasks: Sequence[str] | None = None,
+        extended: Sequence[str] = (),
+    ) -> None:
         """Note that a run starts: when, by what command, with what versions, on what machine.
 
-        `networks` are the SHA-256 of the files of networks that are not Pellucid's, by where their class is.
+        Parameters
+        ----------
+        command
+            What the user typed.
+        networks
+            The SHA-256 of the files of networks that are not Pellucid's, by where their class is.
+        tasks
+            Names of the study's tasks: what is known of others, of an earlier specification, is dropped.
+        extended
+            In which keys the specification differs from the one that went on until now.
         """
-        code = {"networks": dict(networks)} if networks else {}
-        self._content["runs"].append({"started": now(), "command": command, "environment": environment()} | code)
+        entry: dict[str, Any] = {"started": now(), "command": command, "environment": environment()}
+        entry |= {"networks": dict(networks)} if networks else {}
+        entry |= {"extended": list(extended)} if extended else {}
+        self._content["runs"].append(entry)
+        if tasks is not None:
+            known = self._content["tasks"]
+            self._content["tasks"] = {name: known[name] for name in tasks if name in known}
         self._write()
 
     def note(self, event: Task | Result) -> None:

@@ -15,6 +15,7 @@ from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
 from pellucid.study.dispatch import execute_on
 from pellucid.study.explaining import explain_tasks
+from pellucid.study.extension import beyond_extension, extend_run
 from pellucid.study.folder import RunFolder
 from pellucid.study.lock import NAME as LOCK
 from pellucid.study.lock import locked
@@ -71,6 +72,7 @@ def run_study(
     workers: int = 1,
     cluster: str | None = None,
     settings: ClusterSettings | None = None,
+    extend: bool = False,
 ) -> list[Result]:
     """Run what is not complete of a study in the directory `out`; return what became of each task.
 
@@ -93,28 +95,34 @@ def run_study(
         Where tasks run: in this process if not given, or as in `cluster.open_pool`.
     settings
         What to ask Slurm for.
+    extend
+        Go on with a run of a smaller specification: of fewer trials, arms or baselines, or of another explanation or
+        analysis. What was fitted stays; what speaks of all trials is made again (`extension`).
 
     Raises
     ------
     InputError
-        If the directory holds something else or a run of another specification, another process runs there, or the
-        cluster cannot be used.
+        If the directory holds something else or a run of another specification (with `extend`, of one that this does
+        not merely add to), another process runs there, or the cluster cannot be used.
     """
     check_study(spec)
     if cluster is not None:
         check_cluster(cluster, settings)
     folder = RunFolder(out.resolve())
-    claimed(spec, folder)  # before anything is written there
+    claimed(spec, folder, extend=extend)  # before anything is written there
     folder.root.mkdir(parents=True, exist_ok=True)
+    # Dask's workers may have no processes of their own.
+    tasks = study_tasks(spec, folder, workers=workers if cluster is None else 1)
     with locked(folder.root):
-        if not claimed(spec, folder):  # again, now that nobody else can be at it
+        added: list[str] = []
+        if not claimed(spec, folder, extend=extend):  # again, now that nobody else can be at it
             write_text(folder.spec, spec.to_toml())
+        elif added := spec.differences(begun := read_spec(folder.spec)):
+            extend_run(spec, begun, folder)
         _sweep(folder.root)
         record = Record(folder.record, study=spec.study.name, seed=spec.study.seed)
-        record.begin(list(command), networks=network_sources(spec))
+        record.begin(list(command), networks=network_sources(spec), tasks=[task.name for task in tasks], extended=added)
         try:
-            # Dask's workers may have no processes of their own.
-            tasks = study_tasks(spec, folder, workers=workers if cluster is None else 1)
             if cluster is None or all(task.complete for task in tasks):
                 results = execute(tasks, watcher=watcher, note=record.note)
             else:
@@ -128,8 +136,8 @@ def run_study(
     return results
 
 
-def claimed(spec: Spec, folder: RunFolder) -> bool:
-    """Tell whether a directory holds a run of this study; False if it is new or empty.
+def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
+    """Tell whether a directory holds a run of this study, or of one that it may extend; False if it is new or empty.
 
     Raises
     ------
@@ -137,12 +145,15 @@ def claimed(spec: Spec, folder: RunFolder) -> bool:
         If it holds something else, or a run of another specification; says which keys differ.
     """
     if folder.spec.is_file():
-        differing = spec.differences(read_spec(folder.spec))
+        begun = read_spec(folder.spec)
+        beyond = beyond_extension(spec, begun)
+        differing = beyond if extend else spec.differences(begun)
         if differing:
             raise InputError(
                 folder.root,
                 f"it holds a run of another specification ({'; '.join(differing)})",
-                "Use another --out, or put the old values back",
+                "Use another --out, or put the old values back"
+                + ("" if beyond else ", or add to this run: `pellucid study run ... --extend`"),
             )
         return True
     there = [path.name for path in folder.root.iterdir()] if folder.root.is_dir() else []
