@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("pellucid", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "pellucid", max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 settings.load_profile("pellucid")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"

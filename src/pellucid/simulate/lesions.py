@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, stats
+from scipy import ndimage
+from scipy.special import ndtr, ndtri
 
 from pellucid.image.grid import Grid
 from pellucid.simulate.anatomy import LESION_CLASSES, Anatomy
@@ -52,8 +53,8 @@ def _truncated_lognormal(
     u: npt.NDArray[np.float64], parameters: tuple[float, float, float, float]
 ) -> npt.NDArray[np.float64]:
     mu, sigma, low, high = parameters
-    below, above = stats.norm.cdf([(np.log(low) - mu) / sigma, (np.log(high) - mu) / sigma])
-    return np.asarray(np.exp(mu + sigma * stats.norm.ppf(below + u * (above - below))), dtype=np.float64)
+    below, above = ndtr([(np.log(low) - mu) / sigma, (np.log(high) - mu) / sigma])
+    return np.asarray(np.exp(mu + sigma * ndtri(below + u * (above - below))), dtype=np.float64)
 
 
 def class_shares(strength: float) -> dict[str, float]:

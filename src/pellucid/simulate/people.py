@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from pellucid.simulate.lesions import control_volume, patient_volume
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
@@ -89,9 +90,9 @@ def ms_people(settings: CohortSettings) -> list[Person]:
         edss = duration = None
         if patient:
             # EDSS rises with lesion volume, loosely: a Gaussian copula with a correlation of 0.3.
-            z = 0.3 * stats.norm.ppf(u) + np.sqrt(1.0 - 0.3**2) * rng.standard_normal()
-            low, high = stats.norm.cdf([(0.0 - 2.6) / 1.6, (6.5 - 2.6) / 1.6])
-            raw = 2.6 + 1.6 * stats.norm.ppf(low + stats.norm.cdf(z) * (high - low))
+            z = 0.3 * ndtri(u) + np.sqrt(1.0 - 0.3**2) * rng.standard_normal()
+            low, high = ndtr([(0.0 - 2.6) / 1.6, (6.5 - 2.6) / 1.6])
+            raw = 2.6 + 1.6 * ndtri(low + ndtr(z) * (high - low))
             edss = float(np.round(2.0 * raw) / 2.0)
             duration = round(float(rng.gamma(1.47, 149.65 / 1.47)), 1)
         female = _FEMALE["HC"] + (settings.sex_gap if patient else 0.0) * (_FEMALE["MS"] - _FEMALE["HC"])
