@@ -1,0 +1,73 @@
+"""docs/own-study.md: its specification is one, and its tables name every key with its default."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid.study.arms import Arm, Baseline
+from pellucid.study.cluster import ClusterSettings
+from pellucid.study.reading import parse_spec
+from pellucid.study.sections import Analysis, Cohort, Explain, Preparation, Split, Study
+from pellucid.training.baseline_settings import BaselineSettings
+from pellucid.training.settings import TrialSettings
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-study.md"
+
+SECTIONS: dict[str, tuple[type[Any], ...]] = {
+    "study": (Study,),
+    "cohorts.NAME": (Cohort,),
+    "preparation": (Preparation,),
+    "splits.NAME": (Split,),
+    "training.NAME": (Arm, TrialSettings),
+    "baselines.NAME": (Baseline, BaselineSettings),
+    "explain": (Explain,),
+    "analysis": (Analysis,),
+    "cluster": (ClusterSettings,),
+}
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Return each section's keys and what the page says of their defaults."""
+    found: dict[str, dict[str, str]] = {}
+    for part in PAGE.read_text(encoding="utf-8").split("\n### ")[1:]:
+        name = re.match(r"`\[(.+?)\]`", part)
+        assert name
+        rows = re.findall(r"^\| (`.+?`) \| (.+?) \|", part, re.MULTILINE)
+        found[name[1]] = {key: default for keys, default in rows for key in re.findall(r"`(\w+)`", keys)}
+    return found
+
+
+def defaults(kinds: tuple[type[Any], ...]) -> dict[str, Any]:
+    """Return the fields that a file may give and their defaults, None where there is none."""
+    given = {}
+    for kind in kinds:
+        for item in fields(kind):
+            if item.name == "settings" or (item.name == "seed" and kind is not Study):
+                continue
+            value = item.default if item.default_factory is MISSING else item.default_factory()
+            given[item.name] = None if value is MISSING else list(value) if isinstance(value, tuple) else value
+    return given
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_stands_there_with_its_default(section: str) -> None:
+    page = documented()[section]
+    there = {key: None if said == "–" else tomllib.loads(f"x = {said.strip('`')}")["x"] for key, said in page.items()}
+    assert there == defaults(SECTIONS[section])
+
+
+def test_there_is_no_other_section() -> None:
+    assert set(documented()) == set(SECTIONS)
+
+
+def test_its_specification_is_one() -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    spec = parse_spec(blocks[0], file=Path("mystudy.toml"))
+    assert spec.trial_count("network") == 10
+    assert set(spec.baselines) == {"confounds", "lesion-load"}
