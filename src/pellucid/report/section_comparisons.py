@@ -156,7 +156,8 @@ def _by_trial(run: Run) -> list[Table]:
         rows=rows,
         caption="Networks trial by trial, trials of one seed with each other: mean difference of the AUC in percentage "
         "points ± SD over trials, the interval and p of the paired t-test. It speaks of other seeds on these held-out "
-        "participants, the table above of other participants for these networks.",
+        "participants, the table above of other participants for these networks. In a cross-validation a trial is "
+        "all folds of a repeat together.",
         sources=["tables/trials.tsv", BY_TRIAL],
         closed=True,
         words=1,
