@@ -44,21 +44,24 @@ def documented() -> dict[str, dict[str, str]]:
 
 
 def defaults(kinds: tuple[type[Any], ...]) -> dict[str, Any]:
-    """Return the fields that a file may give and their defaults, None where there is none."""
+    """Return the fields that a file may give and their defaults; `needed` where there is none."""
     given = {}
     for kind in kinds:
         for item in fields(kind):
             if item.name == "settings" or (item.name == "seed" and kind is not Study):
                 continue
             value = item.default if item.default_factory is MISSING else item.default_factory()
-            given[item.name] = None if value is MISSING else list(value) if isinstance(value, tuple) else value
+            given[item.name] = "needed" if value is MISSING else list(value) if isinstance(value, tuple) else value
     return given
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_stands_there_with_its_default(section: str) -> None:
     page = documented()[section]
-    there = {key: None if said == "–" else tomllib.loads(f"x = {said.strip('`')}")["x"] for key, said in page.items()}
+    there = {
+        key: said if said == "needed" else None if said == "–" else tomllib.loads(f"x = {said.strip('`')}")["x"]
+        for key, said in page.items()
+    }
     assert there == defaults(SECTIONS[section])
 
 

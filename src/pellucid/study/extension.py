@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from pellucid.files import write_text
+from pellucid.study.arms import Arm, Baseline
 from pellucid.study.folder import RunFolder
 from pellucid.study.spec import Spec
 from pellucid.study.trials import SELECTED
+
+A = TypeVar("A", Arm, Baseline)
 
 
 def beyond_extension(spec: Spec, begun: Spec) -> list[str]:
@@ -57,19 +61,18 @@ def _cut_to(begun: Spec, spec: Spec) -> Spec:
     return replace(
         spec,
         study=replace(spec.study, title=begun.study.title),
-        training={
-            name: replace(arm, trials=min(arm.trials, begun.training[name].trials))
-            for name, arm in spec.training.items()
-            if name in begun.training
-        },
-        baselines={
-            name: replace(one, trials=min(one.trials, begun.baselines[name].trials))
-            for name, one in spec.baselines.items()
-            if name in begun.baselines
-        },
+        training=_no_more(spec.training, begun.training),
+        baselines=_no_more(spec.baselines, begun.baselines),
         explain=begun.explain,
         analysis=begun.analysis,
     )
+
+
+def _no_more(arms: dict[str, A], begun: dict[str, A]) -> dict[str, A]:
+    """Return the arms that a run was begun with, none with more trials than there."""
+    return {
+        name: replace(arm, trials=min(arm.trials, begun[name].trials)) for name, arm in arms.items() if name in begun
+    }
 
 
 def _starts_anew(name: str, spec: Spec, begun: Spec) -> bool:
