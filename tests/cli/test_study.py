@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -89,6 +90,16 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
             assert dict(found) == pytest.approx(
                 dict(theirs.xs(name, level="map")[measure].dropna()), rel=1e-5
             )  # BLAS may sum in another order
+
+    spec.write_text(spec.read_text(encoding="utf-8").replace("max_epochs = 1", "max_epochs = 1\ntrials = 2"))
+    refused = pellucid("study", "check", spec, "--out", out)
+    assert refused.code == 2
+    assert "training.scratch.trials: 2 here, 1 there" in refused.err
+    assert "--extend" in refused.err
+    more = pellucid("study", "check", spec, "--out", out, "--extend")
+    assert more.code == 0
+    assert "20 tasks, 3 of them complete" in more.out  # the store, the splits and the first trial
+    assert re.search(r"^train +1 task ", more.out, flags=re.MULTILINE)
 
 
 def test_a_check_says_what_would_run(spec: Path, pellucid) -> None:

@@ -12,8 +12,9 @@ from tests.study.test_run import TINY, numbers
 from pellucid.errors import InputError
 from pellucid.files import read_json
 from pellucid.study.extension import beyond_extension
+from pellucid.study.folder import RunFolder
 from pellucid.study.reading import parse_spec, read_spec
-from pellucid.study.run import run_study
+from pellucid.study.run import complete_tasks, run_study, study_tasks
 from pellucid.study.spec import Spec
 
 ADDED = """
@@ -25,6 +26,7 @@ fit = false
 [baselines.load]
 cohort = "ms"
 kind = "svm-lesion-load"
+folds = 2
 """
 
 
@@ -48,11 +50,13 @@ def test_a_run_that_was_extended_ends_with_the_numbers_of_one_that_began_so(
     tmp_path: Path, undisturbed: Path, counter
 ) -> None:
     larger = tiny(TITLE, PRETRAINING, SCRATCH, EXPLAIN, ANALYSIS, added=ADDED)
-    run_study(larger, tmp_path / "fresh", watcher=counter(), command=["test"])
+    results = run_study(larger, tmp_path / "fresh", watcher=counter(), command=["test"])
+    assert [result.error for result in results if result.state != "done"] == []
     out = tmp_path / "extended"
     shutil.copytree(undisturbed, out)
     (out / "figures").mkdir()
     (out / "figures" / "of-fewer.svg").write_text("<svg/>")
+    stay = complete_tasks(larger, RunFolder(out), extend=True)
     first, second = counter(stop="train/scratch/trial-01"), counter()
     with pytest.raises(KeyboardInterrupt):
         run_study(larger, out, watcher=first, command=["test"], extend=True)
@@ -62,6 +66,7 @@ def test_a_run_that_was_extended_ends_with_the_numbers_of_one_that_began_so(
     begun = [*first.begun, *second.begun]
     assert {"train/finetuned/trial-00", "train/scratch/trial-01"} <= set(begun)
     assert "train/scratch/trial-00" not in begun
+    assert {task.name for task in study_tasks(larger, RunFolder(out))} - stay == set(begun)
     record = read_json(out / "record.json")
     changes = record["runs"][-2]["extended"]
     assert "training.scratch.trials: 2 here, 1 there" in changes

@@ -59,11 +59,13 @@ def run_command(
 
 
 @app.command("check", epilog="Example: pellucid study check mystudy.toml")
-def check(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = None) -> None:
+def check(
+    study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = None, extend: ExtendOption = False
+) -> None:
     """Check a specification and its data before anything runs; say what would run, how long, and what it needs."""
     from pellucid.study.estimate import estimate
     from pellucid.study.folder import RunFolder
-    from pellucid.study.run import check_study, claimed, study_tasks
+    from pellucid.study.run import check_study, complete_tasks, study_tasks
 
     path, spec = _read(study, trials)
     scans = check_study(spec)
@@ -77,9 +79,8 @@ def check(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = 
     for name, baseline in spec.baselines.items():
         console.say(f"baseline {name}: {baseline.settings.kind} on {baseline.cohort}")
     run_folder = RunFolder(folder.resolve())
-    tasks = study_tasks(spec, run_folder)
-    done = {task.name for task in tasks if task.complete} if claimed(spec, run_folder) else set()
-    console.say(f"{len(tasks)} tasks, {len(done)} of them complete; run directory {folder}")
+    done = complete_tasks(spec, run_folder, extend=extend)
+    console.say(f"{len(study_tasks(spec, run_folder))} tasks, {len(done)} of them complete; run directory {folder}")
     console.say("measuring this machine ...")
     expected = estimate(spec, scans, complete=done.__contains__, folder=run_folder, workers=worker_count(None))
     console.say(expected.words(folder))

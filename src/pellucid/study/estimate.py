@@ -97,8 +97,8 @@ def estimate(
     """Estimate what a study still takes, from what its own work takes here.
 
     A trial of E epochs takes `E * (steps * step + validation scans * scan) + scans * scan` seconds. E is at most
-    `max_epochs`; what is expected of it says `expected_epochs`, or the mean of the arm's complete trials if there are
-    some. Where the record knows what tasks of the same arm or cohort took, or the same table, that counts instead.
+    `max_epochs`; what is expected of it says `expected_epochs`, or the mean of the arm's trials that are there. Where
+    the record knows what tasks of the same arm or cohort took, or the same table, that counts instead.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def estimate(
     measure
         Measures what the tasks of these names need.
     folder
-        An earlier run, for its record and its complete trials.
+        An earlier run, for its record and its trials, those too that are to be trained anew.
     workers
         Processes that simulate and prepare scans.
     """
@@ -119,7 +119,7 @@ def estimate(
     left = [task for task in tasks if not complete(task.name)]
     speed = measure(spec, [task.name for task in left])
     sizes = {name: cohort_sizes(spec, name, scans) for name in spec.cohorts}
-    past = _Past.read(tasks, folder, complete) if folder else _Past({}, {})
+    past = _Past.read(tasks, folder) if folder else _Past({}, {})
     costs = [(kind_of(task.name), _cost(task.name, spec, sizes, speed, past, workers)) for task in left]
     rows = [
         {
@@ -156,20 +156,20 @@ class _Cost(NamedTuple):
 
 
 class _Past(NamedTuple):
-    """Seconds of finished tasks by name, and epochs of complete trials by arm."""
+    """Seconds of finished tasks by name, and epochs of an arm's trials, those too that are to be trained anew."""
 
     seconds: dict[str, float]
     epochs: dict[str, list[int]]
 
     @classmethod
-    def read(cls, tasks: list[Task], folder: RunFolder, complete: Callable[[str], bool]) -> _Past:
+    def read(cls, tasks: list[Task], folder: RunFolder) -> _Past:
         """Read a run's record and the descriptions of its models."""
         entries = read_json(folder.record)["tasks"] if folder.record.is_file() else {}
         seconds = {name: entry["seconds"] for name, entry in entries.items() if _is_measured(entry)}
         epochs: dict[str, list[int]] = {}
         for task in tasks:
             described = [path for path in task.outputs if path.name == DESCRIPTION and path.is_file()]
-            if kind_of(task.name) == "train" and described and complete(task.name):
+            if kind_of(task.name) == "train" and described:
                 epochs.setdefault(name_of(task.name), []).append(int(read_json(described[0])["trained"]["epochs"]))
         return cls(seconds, epochs)
 

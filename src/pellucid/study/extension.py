@@ -46,14 +46,24 @@ def extend_run(spec: Spec, begun: Spec, folder: RunFolder) -> None:
     folder
         The run, locked.
     """
-    for name in begun.training:
-        (folder.arm(name) / SELECTED).unlink(missing_ok=True)
-        if _starts_anew(name, spec, begun):
-            for number in range(begun.trial_count(name)):
-                _remove(folder.trial(name, number))
-    for derived in (folder.all_maps, folder.tables, folder.figures):
-        _remove(derived)
+    for path in stale_paths(spec, begun, folder):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     write_text(folder.spec, spec.to_toml())
+
+
+def stale_paths(spec: Spec, begun: Spec, folder: RunFolder) -> list[Path]:
+    """Return the files and directories, there or not, that `extend_run` takes out of a run."""
+    selections = [folder.arm(name) / SELECTED for name in begun.training]
+    trials = [
+        folder.trial(name, number)
+        for name in begun.training
+        if _starts_anew(name, spec, begun)
+        for number in range(begun.trial_count(name))
+    ]
+    return [*selections, *trials, folder.all_maps, folder.tables, folder.figures]
 
 
 def _cut_to(begun: Spec, spec: Spec) -> Spec:
@@ -81,8 +91,3 @@ def _starts_anew(name: str, spec: Spec, begun: Spec) -> bool:
     if start is None:
         return False
     return spec.training[start].trials > begun.training[start].trials or _starts_anew(start, spec, begun)
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)

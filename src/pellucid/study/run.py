@@ -15,7 +15,7 @@ from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
 from pellucid.study.dispatch import execute_on
 from pellucid.study.explaining import explain_tasks
-from pellucid.study.extension import beyond_extension, extend_run
+from pellucid.study.extension import beyond_extension, extend_run, stale_paths
 from pellucid.study.folder import RunFolder
 from pellucid.study.lock import NAME as LOCK
 from pellucid.study.lock import locked
@@ -163,6 +163,25 @@ def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
             folder.root, f"it is no run directory and not empty ({', '.join(strangers[:3])})", "Use another --out"
         )
     return False
+
+
+def complete_tasks(spec: Spec, folder: RunFolder, *, extend: bool = False) -> set[str]:
+    """Return the names of the tasks of a study that a directory holds and `run_study` would not run again.
+
+    Raises
+    ------
+    InputError
+        As for `claimed`.
+    """
+    if not claimed(spec, folder, extend=extend):
+        return set()
+    begun = read_spec(folder.spec)
+    stale = stale_paths(spec, begun, folder) if spec.differences(begun) else []
+    return {
+        task.name
+        for task in study_tasks(spec, folder)
+        if task.complete and not any(output.is_relative_to(path) for output in task.outputs for path in stale)
+    }
 
 
 def _sweep(root: Path) -> None:
