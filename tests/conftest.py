@@ -1,11 +1,14 @@
-"""What every test may use: the data beside the checkout, and hypothesis without a clock."""
+"""What every test may use: the data beside the checkout, folders that are made once, and hypothesis without a clock."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -20,6 +23,31 @@ def _folder(path: Path, what: str) -> Path:
     if not path.is_dir():
         pytest.skip(f"{what} not found at {path}")
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files without a slow test first."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path in slow)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A folder that takes long to make: the worker that asks first makes it, and each gets a copy of its own."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def copy_of(name: str, make: Callable[[Path], object]) -> Path:
+        original, done = shared / "made-once" / name, shared / "made-once" / f"{name}.done"
+        original.parent.mkdir(exist_ok=True)
+        with FileLock(original.with_name(f"{name}.lock")):
+            if not done.exists():
+                shutil.rmtree(original, ignore_errors=True)  # of a worker that failed
+                make(original)
+                done.touch()
+        return Path(shutil.copytree(original, tmp_path_factory.mktemp(name) / name))
+
+    return copy_of
 
 
 @pytest.fixture(scope="session")

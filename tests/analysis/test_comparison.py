@@ -130,8 +130,8 @@ def test_mcnemar_equals_the_closed_binomial_sum(b: int, c: int) -> None:
 
 @pytest.mark.parametrize("metric", ["auc", "balanced_accuracy"])
 def test_few_participants_are_permuted_in_every_order(metric: str) -> None:
-    label = np.array([1, 1, 0, 0, 0])
-    table = _table(label, np.random.default_rng(4).normal(size=(10, 3)) + label.repeat(2)[:, None], scans=2)
+    label = np.array([1, 1, 0, 0])
+    table = _table(label, np.random.default_rng(4).normal(size=(8, 3)) + label.repeat(2)[:, None], scans=2)
 
     def mean(labels: tuple[int, ...]) -> float:
         named = dict(zip(sorted(table["participant_id"].unique()), labels, strict=True))

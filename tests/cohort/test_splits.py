@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pellucid.cohort.splits import ROLES, cross_validation, draw_some, rows_of, split
@@ -207,6 +207,7 @@ def test_folds_that_cannot_be_are_refused(options: dict[str, object], words: lis
     assert all(word in str(error.value) for word in words)
 
 
+@settings(max_examples=20)
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 5))
 def test_some_are_drawn_in_proportion_and_fewer_are_among_more(patients: int, controls: int, seed: int) -> None:
     people = pd.DataFrame(

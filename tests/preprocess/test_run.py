@@ -170,7 +170,7 @@ def test_visits_fail_side_by_side_and_a_full_disk_is_said(tmp_path: Path) -> Non
     from pellucid.simulate.settings import CohortSettings
 
     raw = tmp_path / "raw"
-    simulate_cohort(raw, CohortSettings(patients=1, controls=1, seed=1, voxel_size=2.0))
+    simulate_cohort(raw, CohortSettings(patients=1, controls=1, seed=1, voxel_size=3.0))
     people = {
         record["group"]: record["participant_id"] for record in read_tsv(raw / "participants.tsv").to_dict("records")
     }

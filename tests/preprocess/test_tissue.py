@@ -238,17 +238,16 @@ def test_any_grid_of_mni_space_will_do() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "lesions"), [(2, False), (8, True)])
-def test_white_matter_of_synthesised_scans(shared_data: Path, number: int, lesions: bool) -> None:
-    """Measured over nine maps: white matter 0.90 to 0.93, grey 0.85 to 0.89, fluid 0.73 to 0.83."""
+def test_white_matter_of_a_synthesised_scan_with_lesions(shared_data: Path) -> None:
+    """The benchmark measures nine maps: white matter 0.90 to 0.93, grey 0.85 to 0.89, fluid 0.73 to 0.83."""
     path = Path(__file__).resolve().parents[2] / "benchmarks" / "tissue.py"
     spec = importlib.util.spec_from_file_location("benchmark_tissue", path)
     assert spec is not None
     assert spec.loader is not None
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
-    label_map = shared_data / "label_maps" / "synthseg" / f"training_seg_{number:02d}.nii.gz"
-    scores, _ = benchmark.dice(benchmark.make_case(label_map, seed=number, lesions=lesions))
+    label_map = shared_data / "label_maps" / "synthseg" / "training_seg_08.nii.gz"
+    scores, _ = benchmark.dice(benchmark.make_case(label_map, seed=8, lesions=True))
     assert scores["white"] > 0.85
     assert scores["grey"] > 0.75
-    assert scores.get("lesions", 1.0) > 0.95
+    assert scores["lesions"] > 0.95

@@ -101,7 +101,8 @@ def test_slices_of_6_mm_work_and_are_remarked_on(raw_pairs: Path, tmp_path: Path
 def test_a_head_upside_down_is_flagged_and_not_silently_used(raw_pairs: Path, tmp_path: Path) -> None:
     """A header that is wrong about up and down: the registration ends somewhere, and its measures say where not."""
     scan = read_volume(raw_pairs / "patient04_study1_T1W.nii.gz")
-    write_volume(tmp_path / "t1w.nii.gz", scan.data[:, :, ::-1], scan.grid, space="scanner")
+    coarse = Grid.of(scan.data[::2, ::2, ::2].shape, scan.grid.affine @ np.diag([2.0, 2.0, 2.0, 1.0]))
+    write_volume(tmp_path / "t1w.nii.gz", scan.data[::2, ::2, ::-2], coarse, space="scanner")
     chain = process(tmp_path / "out", t1w=tmp_path / "t1w.nii.gz")
     findings = judge(chain.measures)
     assert verdict_of(findings) == "fail"

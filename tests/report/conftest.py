@@ -41,9 +41,9 @@ LAYERS = ("conv1", "conv2", "conv3", "conv4", "fc")
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_run(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """A whole run directory; tests that change it must copy it first."""
-    return make_run(tmp_path_factory.mktemp("study") / "run", shape=(31, 37, 31))
+    return made_once("run", lambda root: make_run(root, shape=(31, 37, 31)))
 
 
 @pytest.fixture
@@ -429,6 +429,6 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def visits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def visits(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
     """A preprocessed dataset, small; tests that change it must copy it first."""
-    return make_visits(tmp_path_factory.mktemp("derivatives"))
+    return made_once("visits", make_visits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,20 +44,23 @@ WITHOUT = "sub-0002"
 
 
 @pytest.fixture(scope="session")
-def one_without_mask(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def one_without_mask(made_once: Callable[[str, Callable[[Path], object]], Path]) -> tuple[Path, str]:
     """A simulated dataset of 4 mm, eight patients and controls each, and the one whose lesions nobody drew."""
-    root = tmp_path_factory.mktemp("datasets") / "ms"
-    simulate_cohort(root, CohortSettings(patients=8, controls=8, voxel_size=4.0, seed=4))
-    (mask,) = (root / "derivatives" / "lesions" / WITHOUT).glob("anat/*_mask.nii.gz")
-    mask.unlink()
-    people = read_tsv(root / "participants.tsv").drop(columns="lesion_volume_ml", errors="ignore")
-    write_tsv(root / "participants.tsv", people)
-    return root, WITHOUT
+
+    def make(root: Path) -> None:
+        simulate_cohort(root, CohortSettings(patients=8, controls=8, voxel_size=4.0, seed=4))
+        (mask,) = (root / "derivatives" / "lesions" / WITHOUT).glob("anat/*_mask.nii.gz")
+        mask.unlink()
+        people = read_tsv(root / "participants.tsv").drop(columns="lesion_volume_ml", errors="ignore")
+        write_tsv(root / "participants.tsv", people)
+
+    return made_once("ms", make), WITHOUT
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("study") / "undisturbed"
-    results = run_study(read_spec(TINY), root, watcher=Counter(), command=["pellucid", "test"])
-    assert [result.error for result in results if result.state != "done"] == []
-    return root
+def undisturbed(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    def make(root: Path) -> None:
+        results = run_study(read_spec(TINY), root, watcher=Counter(), command=["pellucid", "test"])
+        assert [result.error for result in results if result.state != "done"] == []
+
+    return made_once("undisturbed", make)

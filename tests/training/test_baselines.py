@@ -310,14 +310,14 @@ def test_a_scan_without_a_mask_is_left_out_and_named(store: Store, tmp_path: Pat
 def test_no_signal_gives_chance(tmp_path: Path) -> None:
     for kind in ("svm-image", "svm-lesion-load", "logistic-confounds"):
         right = []
-        for seed in range(8):
+        for seed in range(5):
             store = make_store(tmp_path / "null", signal=0.0, seed=seed)
             generator = np.random.default_rng(seed + 100)
             for name in ("lesion_volume_ml", "age"):
                 store = with_column(store, name, list(range(N)), generator.normal(50, 5, N))
             held = run(store, tmp_path / f"{kind}-{seed}", kind).predictions.query("role == 'holdout'")
             right += ((held["logit"] > 0) == (held["label"] == 1)).tolist()
-        assert abs(np.mean(right) - 0.5) < 0.15, kind  # 3.2 standard errors
+        assert abs(np.mean(right) - 0.5) < 0.2, kind  # 3.3 standard errors
 
 
 @pytest.mark.parametrize("kind", ["svm-image", "svm-lesion-load", "logistic-confounds"])
