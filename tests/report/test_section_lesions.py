@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pellucid.files import read_tsv, write_tsv
-from pellucid.report.blocks import Cards, Picture
+from pellucid.report.blocks import Cards, Picture, Table
 from pellucid.report.run import open_run
 from pellucid.report.section_lesions import lesion_medians, lesions
 from pellucid.report.section_run import summary
@@ -38,3 +40,23 @@ def test_a_run_without_lesion_masks_measures_nothing(copy: Path, look: Any) -> N
     assert "nothing can be measured" in look.words(section)
     assert not look.of(section, Picture)
     assert all(card.source != "tables/lesions_summary.tsv" for card in look.of(summary(open_run(copy)), Cards)[0].cards)
+
+
+def test_maps_of_untaught_networks_are_nulls(copy: Path, look: Any) -> None:
+    text = (copy / "study.toml").read_text(encoding="utf-8")
+    (cohort,) = {arm["cohort"] for name, arm in tomllib.loads(text)["training"].items() if name == "finetuned"}
+    text = text.replace('arms = ["finetuned"]', 'arms = ["finetuned", "untrained"]')
+    text += f'\n[training.untrained]\ncohort = "{cohort}"\nfit = false\n'
+    (copy / "study.toml").write_text(text, encoding="utf-8")
+    table = read_tsv(copy / "tables" / "lesions.tsv")
+    own = table[table["arm"] == "finetuned"]
+    write_tsv(copy / "tables" / "lesions.tsv", pd.concat([own, own.assign(arm="untrained", lift=own["lift"] * 3)]))
+    run = open_run(copy)
+    medians = lesion_medians(run)
+    assert medians is not None
+    lift = medians.set_index("map")["lift"]
+    assert lift["map of untrained"] == pytest.approx(3 * lift["lrp-epsilon"])
+    assert list(lift.index).count("random") == 1  # of other arms the map alone, for nulls are the same
+    (shown,) = look.of(lesions(run, copy / "figures"), Table)
+    (row,) = [row for row in shown.rows if row[0] == "map of untrained"]
+    assert row[1] == "null: the method on a network of random weights"

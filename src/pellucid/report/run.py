@@ -20,6 +20,10 @@ from pellucid.image.grid import Grid
 
 RECORD = "record.json"
 
+_SCANS = {"cohort": None, "images": "prepared", "scaling": None}
+"""What of an arm says which scans its network sees, and what a specification that is silent means."""
+_RANDOM = "a network of random weights"
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -172,6 +176,19 @@ class Run:
     def main_arm(self) -> str | None:
         """The arm that the study is about: the first that is explained; None if it explains nothing."""
         return next((str(arm) for arm in self.spec.get("explain", {}).get("arms", [])), None)
+
+    @cached_property
+    def untaught(self) -> dict[str, str]:
+        """Explained arms whose networks never learned from the main arm's scans, and what they are: its nulls."""
+        training, arms = self.spec.get("training", {}), self.spec.get("explain", {}).get("arms", [])
+        main = training.get(self.main_arm, {})
+        return {
+            str(name): f"a network trained as {arm['start_from']} alone" if "start_from" in arm else _RANDOM
+            for name, arm in training.items()
+            if name in arms
+            and not arm.get("fit", True)
+            and all(arm.get(key, default) == main.get(key, default) for key, default in _SCANS.items())
+        }
 
     def seen(self, grid: Grid) -> npt.NDArray[np.bool_]:
         """Return the field of view as a mask on a grid; everything, if the sidecars do not tell."""

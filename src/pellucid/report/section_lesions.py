@@ -47,8 +47,9 @@ def lesions(run: Run, figures: Path) -> Section:
                 "Lift is the share of a map's positive relevance that lies inside lesions, divided by the share of "
                 "the seen brain that the lesions fill: 1 means no preference, 10 ten times the density. On FLAIR, "
                 "lesions are bright, so any map that follows brightness has a lift above 1. That is why each map "
-                "stands beside null maps that know nothing of the network. Both are measured within the brain that "
-                "the network can see."
+                "stands beside null maps that know nothing of the network"
+                f"{', and beside maps of networks that never learned from these people' if run.untaught else ''}. "
+                "All are measured within the brain that the network can see."
             ]
         )
     )
@@ -66,7 +67,7 @@ def lesions(run: Run, figures: Path) -> Section:
             "Triangles: no positive relevance inside lesions at all.",
             sources=["tables/lesions.tsv"],
         ),
-        _table(medians, method, who),
+        _table(medians, method, who, run.untaught),
     )
     without = int(medians["without"].max())
     if without:
@@ -77,17 +78,26 @@ def lesions(run: Run, figures: Path) -> Section:
 
 
 def _patients(run: Run) -> pd.DataFrame | None:
-    table = run.maps_table("lesions")
-    if table is None or run.positive is None:
+    """Return the patients' rows of the map, of its nulls, and of the same method's maps of untaught networks."""
+    table, every = run.maps_table("lesions"), run.table("lesions")
+    if table is None or every is None or run.positive is None:
         return table
+    if run.maps is not None and run.untaught:
+        others = every[every["arm"].isin(list(run.untaught)) & (every["map"] == run.maps.method)]
+        table = pd.concat([table, others.assign(map=others["arm"].map(_map_of))], ignore_index=True)
     return table[table["group"] == run.positive]
 
 
-def _table(medians: pd.DataFrame, method: str, who: str) -> Table:
+def _map_of(arm: str) -> str:
+    return f"map of {arm}"
+
+
+def _table(medians: pd.DataFrame, method: str, who: str, untaught: dict[str, str]) -> Table:
+    meanings = MEANING | {_map_of(arm): f"the method on {network}" for arm, network in untaught.items()}
     rows: list[list[str | Markup]] = []
     for row in records(medians):
         name = str(row["map"])
-        meaning = "the map" if name == method else f"null: {MEANING.get(name, 'no knowledge of the network')}"
+        meaning = "the map" if name == method else f"null: {meanings.get(name, 'no knowledge of the network')}"
         interval = twofold(number(row["lift"]), f"[{number(row['low'])}, {number(row['high'])}]")
         shares = [percent(row["positive_share"], 2), percent(row["volume_share"], 2)]
         cells = [name, meaning, *shares, interval, percent(row["strongest_in_lesion"], 0), f"{row['subjects']:.0f}"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -25,36 +27,58 @@ PLACES = {
 
 def truth(run: Run) -> Section | None:
     """Return the table of relevance in planted places; None of a study whose people are real."""
-    table = run.maps_table("truth")
-    if table is None or run.positive is None or table.empty:
+    table, every = run.maps_table("truth"), run.table("truth")
+    if table is None or every is None or run.positive is None or table.empty:
         return None
-    summary = truth_summary(table[table["group"] == run.positive], seed=int(run.record.get("seed") or 0))
+    every = every[every["group"] == run.positive]
+    nulls = {arm: every[every["arm"] == arm] for arm in run.untaught}
+    seed = int(run.record.get("seed") or 0)
+    summary = truth_summary(table[table["group"] == run.positive], nulls, seed=seed)
     write_tsv(run.folder / SUMMARY, summary)
+    beside = (
+        "Lifts of networks that never learned from these people stand beside it "
+        f"({'; '.join(f'{arm}: {network}' for arm, network in run.untaught.items())}): what the map has no more of "
+        "than they is due to the method, to the anatomy or to earlier training. "
+    )
     section = Section("truth", "What the simulation planted")
     section.add(
         Text(
             paragraphs=[
                 "These people are simulated, so it is known where patients differ from controls. A map that can be "
                 "believed has relevance there, and none where everybody is alike. Lift is the share of positive "
-                "relevance in a place over its share of the seen brain; the scan itself is the null. Places lie in "
+                "relevance in a place over its share of the seen brain; the scan itself is the null. "
+                f"{beside if nulls else ''}Places lie in "
                 "the template, from which each brain differs by a few millimetres."
             ]
         ),
         Table(
-            header=["Place", "What was planted", "Seen", "Lift of the map", "Lift of the scan", "Patients above 0"],
+            header=[
+                *("Place", "What was planted", "Seen", "Lift of the map"),
+                *(f"Lift of {arm}; the map has more" for arm in nulls),
+                *("Lift of the scan", "Patients above 0"),
+            ],
             rows=[
                 [
                     str(row["place"]),
                     PLACES.get(str(row["place"]), "an effect of the simulation"),
                     seen_share(row["seen_share"]),
                     twofold(number(row["lift"]), f"[{number(row['low'])}, {number(row['high'])}]"),
+                    *(
+                        twofold(
+                            number(row[f"lift_of_{arm}"]),
+                            f"{number(row[f'more_than_{arm}'])} [{number(row[f'more_than_{arm}_low'])}, "
+                            f"{number(row[f'more_than_{arm}_high'])}]",
+                        )
+                        for arm in nulls
+                    ),
                     number(row["lift_of_scan"]),
                     percent(row["above_zero"], 0),
                 ]
                 for row in records(summary)
             ],
             caption=f"Medians over the held-out subjects of group {run.positive}, with the 95 % bootstrap interval of "
-            "the median; last column: how many have more positive than negative relevance in that place.",
+            "the median; last column: how many have more positive than negative relevance in that place."
+            + (" Below a network's lift: what the same subject's map has more." if nulls else ""),
             sources=[SUMMARY, "tables/truth.tsv"],
             words=2,
         ),
@@ -62,37 +86,59 @@ def truth(run: Run) -> Section | None:
     return section
 
 
-def truth_summary(patients: pd.DataFrame, *, seed: int, resamples: int = 2000) -> pd.DataFrame:
-    """Sum up subjects: medians of lift for map and scan, and how many have a positive signed mean.
+def truth_summary(
+    patients: pd.DataFrame, nulls: Mapping[str, pd.DataFrame], *, seed: int, resamples: int = 2000
+) -> pd.DataFrame:
+    """Sum up subjects: medians of lift for map, nulls and scan, and how many have a positive signed mean.
 
     Parameters
     ----------
     patients
         Rows of tables/truth.tsv; the map `intensity` is the scan itself.
+    nulls
+        Such rows of the same subjects' maps of other networks, by the names of their arms.
     seed, resamples
         Of the bootstrap over subjects.
 
     Returns
     -------
-    One row a place: place, subjects, seen_share, lift, low, high, lift_of_scan, above_zero.
+    One row a place: place, subjects, seen_share, lift, low, high, lift_of_scan, above_zero; and for each null
+    lift_of_NULL and more_than_NULL with _low and _high, the median over subjects of lift less the null's, and its
+    interval.
     """
+
+    def middle(values: pd.Series) -> tuple[float, float, float]:
+        if values.empty:
+            return (float("nan"),) * 3
+        drawn = resample(np.zeros(len(values)), resamples=resamples, seed=seed)
+        return float(values.median()), *interval(np.median(values.to_numpy()[drawn], axis=1))
+
     rows = []
     for place, every in patients.groupby("place", sort=False):
+        own = _lifts(every)
         one = every[(every["map"] != "intensity") & every["lift"].notna()]
-        low, high = float("nan"), float("nan")
-        if len(one):
-            drawn = resample(np.zeros(len(one)), resamples=resamples, seed=seed)
-            low, high = interval(np.median(one["lift"].to_numpy()[drawn], axis=1))
-        rows.append(
-            {
-                "place": place,
-                "subjects": len(one),
-                "seen_share": every["seen_share"].median(),
-                "lift": one["lift"].median(),
-                "low": low,
-                "high": high,
-                "lift_of_scan": every.loc[every["map"] == "intensity", "lift"].median(),
-                "above_zero": (one["mean"] > 0).mean() if len(one) else float("nan"),
-            }
-        )
+        lift, low, high = middle(own)
+        row: dict[str, object] = {
+            "place": place,
+            "subjects": len(own),
+            "seen_share": every["seen_share"].median(),
+            "lift": lift,
+            "low": low,
+            "high": high,
+            "lift_of_scan": every.loc[every["map"] == "intensity", "lift"].median(),
+            "above_zero": (one["mean"] > 0).mean() if len(one) else float("nan"),
+        }
+        for name, table in nulls.items():
+            other = _lifts(table[table["place"] == place])
+            more = middle((own - other).dropna())
+            row |= {f"lift_of_{name}": other.median()}
+            row |= dict(zip((f"more_than_{name}{end}" for end in ("", "_low", "_high")), more, strict=True))
+        rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _lifts(table: pd.DataFrame) -> pd.Series:
+    """Return the measured lifts of the maps, by scan."""
+    one = table[(table["map"] != "intensity") & table["lift"].notna()]
+    whose = [one[name].fillna("") for name in ("participant_id", "session_id") if name in one]
+    return one.set_index(whose)["lift"]
