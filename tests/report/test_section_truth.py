@@ -85,7 +85,7 @@ def test_untaught_networks_that_were_explained_stand_beside_the_map(copy: Path, 
         "Lift of untrained; the map has more",
         "Lift of old; the map has more",
     ]
-    assert all(str(cell).startswith("4.00<br>4.00") for cell in table.rows[0][4:6])
+    assert all(str(cell).startswith("4.00<br>4.0<br>[") for cell in table.rows[0][4:6])
     assert "trained as pretraining alone" in look.words(section)
 
 

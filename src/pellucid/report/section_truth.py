@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from pellucid.analysis.bootstrap import interval, resample
 from pellucid.files import write_tsv
@@ -63,14 +65,7 @@ def truth(run: Run) -> Section | None:
                     PLACES.get(str(row["place"]), "an effect of the simulation"),
                     seen_share(row["seen_share"]),
                     twofold(number(row["lift"]), f"[{number(row['low'])}, {number(row['high'])}]"),
-                    *(
-                        twofold(
-                            number(row[f"lift_of_{arm}"]),
-                            f"{number(row[f'more_than_{arm}'])} [{number(row[f'more_than_{arm}_low'])}, "
-                            f"{number(row[f'more_than_{arm}_high'])}]",
-                        )
-                        for arm in nulls
-                    ),
+                    *(_beside(row, arm) for arm in nulls),
                     number(row["lift_of_scan"]),
                     percent(row["above_zero"], 0),
                 ]
@@ -84,6 +79,12 @@ def truth(run: Run) -> Section | None:
         ),
     )
     return section
+
+
+def _beside(row: Mapping[str, Any], arm: str) -> Markup:
+    """Return a cell: an untaught network's lift, and below it what the map has more, with the interval."""
+    more, low, high = (number(row[f"more_than_{arm}{end}"], 2) for end in ("", "_low", "_high"))
+    return twofold(number(row[f"lift_of_{arm}"]), twofold(more, f"[{low}, {high}]"))
 
 
 def truth_summary(
