@@ -15,15 +15,15 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 demo: $(VENV)/.package
 	$(BIN)/pellucid demo --out demo
 
-# Two tests at a time with one thread each: more of either would only wait for two cores. One worker has all of a file,
-# for its tests share what takes long to make.
+# Three tests at a time with one thread each: on two cores the third works while others wait for processes and files. One
+# worker has all of a file, for its tests share what takes long to make.
 test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --doctest-modules tests src
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --doctest-modules tests src
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
