@@ -14,6 +14,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from scipy import ndimage
+from tests.conftest import MadeOnce
 from tests.report.visits import make_visits
 
 from pellucid.analysis.averages import group_means, mean_map
@@ -41,7 +42,7 @@ LAYERS = ("conv1", "conv2", "conv3", "conv4", "fc")
 
 
 @pytest.fixture(scope="session")
-def finished_run(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+def finished_run(made_once: MadeOnce) -> Path:
     """A whole run directory; tests that change it must copy it first."""
     return made_once("run", lambda root: make_run(root, shape=(31, 37, 31)))
 
@@ -429,6 +430,6 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def visits(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+def visits(made_once: MadeOnce) -> Path:
     """A preprocessed dataset, small; tests that change it must copy it first."""
     return made_once("visits", make_visits)

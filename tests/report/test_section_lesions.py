@@ -59,4 +59,4 @@ def test_maps_of_untaught_networks_are_nulls(copy: Path, look: Any) -> None:
     assert list(lift.index).count("random") == 1  # of other arms the map alone, for nulls are the same
     (shown,) = look.of(lesions(run, copy / "figures"), Table)
     (row,) = [row for row in shown.rows if row[0] == "map of untrained"]
-    assert row[1] == "null: the method on a network of random weights"
+    assert row[1] == "null: the method on random weights"

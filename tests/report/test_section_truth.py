@@ -67,15 +67,21 @@ def test_untaught_networks_that_were_explained_stand_beside_the_map(copy: Path, 
             ("old", cohort, 'start_from = "pretraining"\n'),
             ("filled", cohort, 'images = "lesion-filled"\n'),
             ("silent", cohort, ""),
+            ("taught", cohort, 'start_from = "scratch"\n'),
         )
     )
-    explained = 'arms = ["finetuned", "untrained", "old", "filled"]'
+    explained = 'arms = ["finetuned", "untrained", "old", "filled", "taught"]'
     (copy / "study.toml").write_text(text.replace('arms = ["finetuned"]', explained) + arms, encoding="utf-8")
     run = open_run(copy)
     assert run.untaught == {
-        "untrained": "a network of random weights",
+        "untrained": "random weights",
         "old": "a network trained as pretraining alone",
     }
+    (copy / "study.toml").write_text(
+        text.replace('arms = ["finetuned"]', 'arms = ["untrained"]') + arms, encoding="utf-8"
+    )
+    assert list(open_run(copy).untaught) == []  # no arm is a null to itself
+    (copy / "study.toml").write_text(text.replace('arms = ["finetuned"]', explained) + arms, encoding="utf-8")
     tables = [ROWS, *(ROWS.assign(arm=name, lift=ROWS["lift"] / 2) for name in ("untrained", "old"))]
     write_tsv(copy / "tables" / "truth.tsv", pd.concat(tables))
     section = truth(run)

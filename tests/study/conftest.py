@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import MadeOnce
 
 from pellucid.files import read_tsv, write_tsv
 from pellucid.simulate.cohort import simulate_cohort
@@ -44,7 +44,7 @@ WITHOUT = "sub-0002"
 
 
 @pytest.fixture(scope="session")
-def one_without_mask(made_once: Callable[[str, Callable[[Path], object]], Path]) -> tuple[Path, str]:
+def one_without_mask(made_once: MadeOnce) -> tuple[Path, str]:
     """A simulated dataset of 4 mm, eight patients and controls each, and the one whose lesions nobody drew."""
 
     def make(root: Path) -> None:
@@ -58,7 +58,7 @@ def one_without_mask(made_once: Callable[[str, Callable[[Path], object]], Path])
 
 
 @pytest.fixture(scope="session")
-def undisturbed(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+def undisturbed(made_once: MadeOnce) -> Path:
     def make(root: Path) -> None:
         results = run_study(read_spec(TINY), root, watcher=Counter(), command=["pellucid", "test"])
         assert [result.error for result in results if result.state != "done"] == []

@@ -22,7 +22,6 @@ RECORD = "record.json"
 
 _SCANS = {"cohort": None, "images": "prepared", "scaling": None}
 """What of an arm says which scans its network sees, and what a specification that is silent means."""
-_RANDOM = "a network of random weights"
 
 
 @dataclass(frozen=True)
@@ -114,6 +113,11 @@ class Run:
             return table
         return table[table["arm"] == self.maps.arm].reset_index(drop=True)
 
+    def untaught_table(self, name: str) -> pd.DataFrame | None:
+        """Return the rows of tables/NAME.tsv that are about the arms of `untaught`, or None if it was not made."""
+        table = self.table(name)
+        return None if table is None else table[table["arm"].isin(list(self.untaught))].reset_index(drop=True)
+
     @cached_property
     def splits(self) -> pd.DataFrame | None:
         """Who trained, validated and was held out."""
@@ -179,16 +183,30 @@ class Run:
 
     @cached_property
     def untaught(self) -> dict[str, str]:
-        """Explained arms whose networks never learned from the main arm's scans, and what they are: its nulls."""
-        training, arms = self.spec.get("training", {}), self.spec.get("explain", {}).get("arms", [])
-        main = training.get(self.main_arm, {})
+        """Explained arms whose networks never learned from the main arm's cohort, and what they are: its nulls."""
+        main = self._training.get(self.main_arm or "", {})
         return {
-            str(name): f"a network trained as {arm['start_from']} alone" if "start_from" in arm else _RANDOM
-            for name, arm in training.items()
-            if name in arms
-            and not arm.get("fit", True)
+            str(name): f"a network trained as {arm['start_from']} alone" if "start_from" in arm else "random weights"
+            for name in self.spec.get("explain", {}).get("arms", [])
+            if name != self.main_arm
+            and (arm := self._training.get(name, {}))
             and all(arm.get(key, default) == main.get(key, default) for key, default in _SCANS.items())
+            and main.get("cohort") not in self._learned_from(name)
         }
+
+    @property
+    def _training(self) -> dict[str, Any]:
+        return dict(self.spec.get("training", {}))
+
+    def _learned_from(self, arm: str | None) -> set[str]:
+        """Return the cohorts that an arm was fitted to, and those before that it started from."""
+        cohorts = set()
+        while arm in self._training:
+            one = self._training[arm]
+            if one.get("fit", True):
+                cohorts.add(one.get("cohort"))
+            arm = one.get("start_from")
+        return cohorts
 
     def seen(self, grid: Grid) -> npt.NDArray[np.bool_]:
         """Return the field of view as a mask on a grid; everything, if the sidecars do not tell."""

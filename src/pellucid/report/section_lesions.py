@@ -79,11 +79,11 @@ def lesions(run: Run, figures: Path) -> Section:
 
 def _patients(run: Run) -> pd.DataFrame | None:
     """Return the patients' rows of the map, of its nulls, and of the same method's maps of untaught networks."""
-    table, every = run.maps_table("lesions"), run.table("lesions")
-    if table is None or every is None or run.positive is None:
+    table, others = run.maps_table("lesions"), run.untaught_table("lesions")
+    if table is None or others is None or run.positive is None:
         return table
-    if run.maps is not None and run.untaught:
-        others = every[every["arm"].isin(list(run.untaught)) & (every["map"] == run.maps.method)]
+    if run.maps is not None:
+        others = others[others["map"] == run.maps.method]
         table = pd.concat([table, others.assign(map=others["arm"].map(_map_of))], ignore_index=True)
     return table[table["group"] == run.positive]
 

@@ -29,18 +29,17 @@ PLACES = {
 
 def truth(run: Run) -> Section | None:
     """Return the table of relevance in planted places; None of a study whose people are real."""
-    table, every = run.maps_table("truth"), run.table("truth")
-    if table is None or every is None or run.positive is None or table.empty:
+    table, others = run.maps_table("truth"), run.untaught_table("truth")
+    if table is None or others is None or run.positive is None or table.empty:
         return None
-    every = every[every["group"] == run.positive]
-    nulls = {arm: every[every["arm"] == arm] for arm in run.untaught}
-    seed = int(run.record.get("seed") or 0)
-    summary = truth_summary(table[table["group"] == run.positive], nulls, seed=seed)
+    patients, others = table[table["group"] == run.positive], others[others["group"] == run.positive]
+    nulls = {str(arm): rows for arm, rows in others.groupby("arm", sort=False)}
+    summary = truth_summary(patients, nulls, seed=int(run.record.get("seed") or 0))
     write_tsv(run.folder / SUMMARY, summary)
+    networks = "; ".join(f"{arm}: {run.untaught[arm]}" for arm in nulls)
     beside = (
-        "Lifts of networks that never learned from these people stand beside it "
-        f"({'; '.join(f'{arm}: {network}' for arm, network in run.untaught.items())}): what the map has no more of "
-        "than they is due to the method, to the anatomy or to earlier training. "
+        f"Lifts of networks that never learned from these people stand beside it ({networks}): what the map has no "
+        "more of than they is due to the method, to the anatomy or to earlier training. "
     )
     section = Section("truth", "What the simulation planted")
     section.add(
@@ -116,8 +115,8 @@ def truth_summary(
 
     rows = []
     for place, every in patients.groupby("place", sort=False):
-        own = _lifts(every)
-        one = every[(every["map"] != "intensity") & every["lift"].notna()]
+        one = _measured(every)
+        own = one["lift"]
         lift, low, high = middle(own)
         row: dict[str, object] = {
             "place": place,
@@ -130,7 +129,7 @@ def truth_summary(
             "above_zero": (one["mean"] > 0).mean() if len(one) else float("nan"),
         }
         for name, table in nulls.items():
-            other = _lifts(table[table["place"] == place])
+            other = _measured(table[table["place"] == place])["lift"]
             more = middle((own - other).dropna())
             row |= {f"lift_of_{name}": other.median()}
             row |= dict(zip((f"more_than_{name}{end}" for end in ("", "_low", "_high")), more, strict=True))
@@ -138,8 +137,7 @@ def truth_summary(
     return pd.DataFrame(rows)
 
 
-def _lifts(table: pd.DataFrame) -> pd.Series:
-    """Return the measured lifts of the maps, by scan."""
+def _measured(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of maps that have a lift, by scan."""
     one = table[(table["map"] != "intensity") & table["lift"].notna()]
-    whose = [one[name].fillna("") for name in ("participant_id", "session_id") if name in one]
-    return one.set_index(whose)["lift"]
+    return one.set_index([one[name].fillna("") for name in ("participant_id", "session_id") if name in one])
