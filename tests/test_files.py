@@ -2,13 +2,27 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from pellucid.errors import InputError
-from pellucid.files import atomic_path, disk_trouble, read_json, read_tsv, sha256, write_json, write_text, write_tsv
+from pellucid.files import (
+    atomic_path,
+    disk_trouble,
+    is_leftover,
+    read_json,
+    read_tsv,
+    remove_leftovers,
+    sha256,
+    write_json,
+    write_text,
+    write_tsv,
+)
 
 
 def test_atomic_path_shows_the_file_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -36,6 +50,27 @@ def test_atomic_path_leaves_the_old_file_when_the_block_fails(tmp_path: Path) ->
         killed()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_told_from_everything_else_and_removed(tmp_path: Path) -> None:
+    killer = f"""
+import os, signal
+from pathlib import Path
+from pellucid.files import atomic_path
+with atomic_path(Path({str(tmp_path)!r}) / "a.nii.gz") as temporary:
+    temporary.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", killer], check=False).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert is_leftover(left)
+    others = [tmp_path / name for name in (".lock", ".bidsignore", "0123abcd-a.nii.gz", ".0123abcg-a", ".123abcd-a")]
+    for path in others:
+        path.touch()
+    folder = tmp_path / ".0123abcd-folder"
+    folder.mkdir()
+    remove_leftovers(tmp_path.iterdir())
+    assert sorted(tmp_path.iterdir()) == sorted([*others, folder])
 
 
 def test_text_and_json_round_trip(tmp_path: Path) -> None:

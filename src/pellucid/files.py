@@ -6,8 +6,9 @@ import errno
 import hashlib
 import json
 import os
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import pandas as pd
 
 from pellucid.errors import InputError
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.+")
 
 _TROUBLES = {
     errno.ENOSPC: ("the disk is full", "Free some space (`pellucid study check` says how much a study needs)"),
@@ -42,6 +45,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Tell whether the name is one that `atomic_path` makes up: such a file stays behind when its writer is killed."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove those of `paths` that writers which were killed left behind. Nobody may be writing there meanwhile."""
+    for path in paths:
+        if is_leftover(path) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def disk_trouble(error: BaseException) -> InputError | None:

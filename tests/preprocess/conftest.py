@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
+from tests.conftest import MadeOnce
 
 from pellucid.image.grid import Grid
-from pellucid.image.nifti import write_volume
+from pellucid.image.nifti import Volume, read_volume, write_volume
+from pellucid.preprocess.brain import Brain, extract_brain
 
 RAW = "raw_pairs/open_ms_data_longitudinal"
 
@@ -68,3 +70,22 @@ def tiny_scan(tmp_path: Path) -> Path:
     noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(0, 1, grid.shape), 1.0)
     write_volume(tmp_path / "noise.nii.gz", (100 + 50 * noise).astype(np.float32), grid, space="scanner")
     return tmp_path / "noise.nii.gz"
+
+
+@pytest.fixture(scope="session")
+def heads(raw_pairs: Path, made_once: MadeOnce) -> dict[str, tuple[Volume, Brain]]:
+    """A real whole head, T1w and FLAIR, and the brain that was found in each."""
+    scans = {kind: read_volume(raw_pairs / f"patient04_study1_{kind}.nii.gz") for kind in ("T1W", "FLAIR")}
+
+    def extract(folder: Path) -> None:
+        folder.mkdir()
+        for kind, scan in scans.items():
+            found = extract_brain(scan)
+            np.savez(folder / f"{kind}.npz", mask=found.mask, stripped=found.stripped)
+
+    folder = made_once("heads", extract)
+    out = {}
+    for kind, scan in scans.items():
+        with np.load(folder / f"{kind}.npz") as found:
+            out[kind] = (scan, Brain(found["mask"], stripped=bool(found["stripped"])))
+    return out

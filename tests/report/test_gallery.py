@@ -44,5 +44,6 @@ def test_clearing_removes_only_its_own(tmp_path: Path) -> None:
     one, other = (Gallery(tmp_path, Path("figures"), prefix) for prefix in ("sub-1", "sub-1_ses-2"))
     one.add("a", IMAGE)
     other.add("a", IMAGE)
+    (tmp_path / "figures" / ".0123abcd-sub-1_desc-b.png").touch()  # of a writer that was killed
     one.clear()
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["sub-1_ses-2_desc-a.png"]

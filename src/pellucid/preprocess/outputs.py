@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -119,3 +119,9 @@ class Outputs:
         """Return the files that are there, by key, as paths from the dataset's root."""
         paths = {key: self.path(key) for key in FILES}
         return {key: str(path.relative_to(self.root)) for key, path in paths.items() if path.is_file()}
+
+    def leftovers(self) -> Iterator[Path]:
+        """Yield what killed writers of this visit's files may have left beside them, and nothing of another visit's."""
+        yield from (self.root / self.visit.folder / "anat").glob(".*")
+        for path in (self.record, self.page):
+            yield from path.parent.glob(f".*-{path.name}")

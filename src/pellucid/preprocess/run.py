@@ -24,7 +24,7 @@ import torch
 
 import pellucid
 from pellucid.errors import PellucidError
-from pellucid.files import read_json, sha256, write_json
+from pellucid.files import read_json, remove_leftovers, sha256, write_json
 from pellucid.preprocess.inputs import Visit
 from pellucid.preprocess.outputs import FILES, Outputs
 from pellucid.preprocess.quality import judge, verdict_of
@@ -145,6 +145,7 @@ def _do(job: Job) -> Record:
     start = time.perf_counter()
     for key in FILES:  # what an earlier call left, perhaps of other settings
         job.outputs.path(key).unlink(missing_ok=True)
+    remove_leftovers(job.outputs.leftovers())
     record = _blank(job)
     write_json(job.outputs.record, record)
     try:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from pellucid.files import atomic_path
+from pellucid.files import atomic_path, remove_leftovers
 from pellucid.report.blocks import Flicker, Picture
 from pellucid.report.render import data_uri, embedded
 from pellucid.report.style import save
@@ -34,9 +34,10 @@ class Gallery:
     _embedded: dict[str, str] = field(default_factory=dict)
 
     def clear(self) -> None:
-        """Remove what an earlier page left."""
+        """Remove what an earlier page left, and what one that was killed left half-written."""
         for path in (self.root / self.folder).glob(f"{self.prefix}_desc-*"):
             path.unlink()
+        remove_leftovers((self.root / self.folder).glob(f".*-{self.prefix}_desc-*"))
 
     def picture(
         self, stem: str, image: RGB, *, alt: str, caption: str | Markup, sources: Sequence[str] = ()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.atlas.find import find_atlas
 from pellucid.errors import InputError
 from pellucid.explain.api import methods
-from pellucid.files import write_text
+from pellucid.files import is_leftover, remove_leftovers, write_text
 from pellucid.study.baselines import baseline_tasks
 from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
@@ -27,8 +26,6 @@ from pellucid.study.spec import Spec
 from pellucid.study.tables import table_tasks
 from pellucid.study.tasks import Result, Task, Watcher, execute, ordered
 from pellucid.study.trials import trial_tasks
-
-_TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.+")  # what `files.atomic_path` leaves behind when it is killed
 
 
 def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task]:
@@ -119,7 +116,7 @@ def run_study(
             write_text(folder.spec, spec.to_toml())
         elif added := spec.differences(begun := read_spec(folder.spec)):
             extend_run(spec, begun, folder)
-        _sweep(folder.root)
+        remove_leftovers(folder.root.rglob(".*"))
         record = Record(folder.record, study=spec.study.name, seed=spec.study.seed)
         record.begin(list(command), networks=network_sources(spec), tasks=[task.name for task in tasks], extended=added)
         try:
@@ -128,7 +125,7 @@ def run_study(
             else:
                 with open_pool(cluster, workers=workers, settings=settings) as pool:
                     results = execute_on(pool, tasks, watcher=watcher, note=record.note)
-                _sweep(folder.root)  # after workers that died
+                remove_leftovers(folder.root.rglob(".*"))  # after workers that died
         except BaseException:
             record.end("interrupted")
             raise
@@ -156,8 +153,8 @@ def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
                 + ("" if beyond else ", or add to this run: `pellucid study run ... --extend`"),
             )
         return True
-    there = [path.name for path in folder.root.iterdir()] if folder.root.is_dir() else []
-    strangers = sorted(name for name in there if name != LOCK and not _TEMPORARY.fullmatch(name))
+    there = list(folder.root.iterdir()) if folder.root.is_dir() else []
+    strangers = sorted(path.name for path in there if path.name != LOCK and not is_leftover(path))
     if strangers:
         raise InputError(
             folder.root, f"it is no run directory and not empty ({', '.join(strangers[:3])})", "Use another --out"
@@ -182,10 +179,3 @@ def complete_tasks(spec: Spec, folder: RunFolder, *, extend: bool = False) -> se
         for task in study_tasks(spec, folder)
         if task.complete and not any(output.is_relative_to(path) for output in task.outputs for path in stale)
     }
-
-
-def _sweep(root: Path) -> None:
-    """Remove the temporary files of runs that were killed."""
-    for path in root.rglob(".*-*"):
-        if path.is_file() and _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
