@@ -41,10 +41,10 @@ def affine_matrix(
     return matrix
 
 
-def blob_head(grid: Grid, *, seed: int = 0) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Return an ellipsoid brain with a texture of its own, and its mask."""
+def blob_head(grid: Grid, *, seed: int = 0, size: float = 1.0) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return an ellipsoid brain with a texture of its own, and its mask; `size` shrinks all of it."""
     voxels = np.stack(np.indices(grid.shape), axis=-1)
-    xyz = grid.world(voxels)
+    xyz = grid.world(voxels) / size
     brain = (xyz**2 / np.array([60.0, 75.0, 55.0]) ** 2).sum(axis=-1) < 1.0
     rng = np.random.default_rng(seed)
     # The texture is a field in millimetres, so that any grid samples the same one.
