@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.preprocess.conftest import blob_head, grid_of
 from pellucid.errors import InputError, UnusableError
 from pellucid.image.grid import MNI_1MM, Grid
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume, write_volume
+from pellucid.preprocess import registration
 from pellucid.preprocess.chain import Chain
 from pellucid.preprocess.inputs import Visit, find_visits
 from pellucid.preprocess.outputs import FILES, Outputs
@@ -83,11 +85,15 @@ def test_settings_are_checked(change: dict[str, object]) -> None:
 
 
 @pytest.mark.slow
-def test_a_head_upside_down_is_flagged_and_not_silently_used(raw_pairs: Path, tmp_path: Path) -> None:
+def test_a_head_upside_down_is_flagged_and_not_silently_used(
+    raw_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A header that is wrong about up and down: the registration ends somewhere, and its measures say where not."""
     scan = read_volume(raw_pairs / "patient04_study1_T1W.nii.gz")
     coarse = Grid.of(scan.data[::2, ::2, ::2].shape, scan.grid.affine @ np.diag([2.0, 2.0, 2.0, 1.0]))
     write_volume(tmp_path / "t1w.nii.gz", scan.data[::2, ::2, ::-2], coarse, space="scanner")
+    # Where it ends is wrong before its last and longest search.
+    monkeypatch.setattr(registration, "_FINE", dataclasses.replace(registration._FINE, iterations=3))
     chain = process(tmp_path / "out", t1w=tmp_path / "t1w.nii.gz")
     findings = judge(chain.measures)
     assert verdict_of(findings) == "fail"

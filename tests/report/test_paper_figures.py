@@ -11,7 +11,7 @@ from PIL import Image
 from tests.report.figure_run import shared_run
 
 from pellucid.files import read_tsv, write_json, write_tsv
-from pellucid.report import paper_figures
+from pellucid.report import paper_figures, style
 from pellucid.report.paper_figures import FIGURES, SUFFIXES, write_figures
 from pellucid.report.run import open_run
 
@@ -24,7 +24,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_every_figure_is_written_as_svg_png_and_tsv(copy: Path) -> None:
+def test_every_figure_is_written_as_svg_png_and_tsv(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "DPI", 40)
     drawn = write_figures(open_run(copy), copy / "figures")
     assert [(one.name, one.version) for one in drawn] == [(n, v) for n in NAMES for v in ("paper", "revised")]
     for one in drawn:

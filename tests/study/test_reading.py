@@ -22,12 +22,14 @@ def parse(text: str) -> Spec:
 
 def test_the_shipped_demo_is_whole() -> None:
     spec = read_spec(find_spec("demo"))
-    assert list(spec.training) == ["pretraining", "finetuned"]
-    assert spec.training["finetuned"].start_from == "pretraining"
+    assert list(spec.training) == ["pretraining", "finetuned", "pretrained-only"]
+    assert {spec.training[arm].start_from for arm in ("finetuned", "pretrained-only")} == {"pretraining"}
+    assert [arm for arm, training in spec.training.items() if not training.fit] == ["pretrained-only"]
     assert spec.training["finetuned"].channels == 64
     assert spec.preparation.scaling == "robust"
     assert spec.explain is not None
-    assert (spec.explain.arms, spec.explain.method, spec.explain.epsilon) == (("finetuned",), "lrp-epsilon", 0.001)
+    assert spec.explain.arms == ("finetuned", "pretrained-only")
+    assert (spec.explain.method, spec.explain.epsilon) == ("lrp-epsilon", 0.001)
 
 
 @pytest.mark.parametrize("name", ["demo", "eitel2019", "revised"])

@@ -331,7 +331,11 @@ def test_signal_is_found(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("protocol", ["revised", "paper"])
 @pytest.mark.parametrize("kind", ["svm-image", "svm-lesion-load"])
-def test_same_seed_same_bytes(store: Store, tmp_path: Path, kind: str, protocol: str) -> None:
+def test_same_seed_same_bytes(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, protocol: str
+) -> None:
+    monkeypatch.setattr("pellucid.training.svm.DECADES", (0.1, 1.0))
+    monkeypatch.setattr("pellucid.training.paper_svm.DECADES", (0.1, 1.0))
     a, b = (run(store, tmp_path / name, kind, protocol=protocol, seed=3) for name in "ab")
     files = sorted(path.name for path in a.folder.iterdir())
     assert files == sorted(path.name for path in b.folder.iterdir())
