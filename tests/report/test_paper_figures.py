@@ -18,14 +18,19 @@ from pellucid.report.run import open_run
 NAMES = ["figure2", "figure3", "figure4a", "figure4b", "figure5", "figure6", "figureS1", "figureS2", "figureS3"]
 
 
+@pytest.fixture(autouse=True)
+def quickly_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer pixels: what stands where is the same."""
+    monkeypatch.setattr(style, "DPI", 40)
+
+
 @pytest.fixture
 def copy(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     return Path(shutil.copytree(shared_run(tmp_path_factory), tmp_path / "run"))
 
 
 @pytest.mark.slow
-def test_every_figure_is_written_as_svg_png_and_tsv(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(style, "DPI", 40)
+def test_every_figure_is_written_as_svg_png_and_tsv(copy: Path) -> None:
     drawn = write_figures(open_run(copy), copy / "figures")
     assert [(one.name, one.version) for one in drawn] == [(n, v) for n in NAMES for v in ("paper", "revised")]
     for one in drawn:
