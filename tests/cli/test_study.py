@@ -106,8 +106,18 @@ def test_a_check_says_what_would_run(spec: Path, pellucid) -> None:
     shown = pellucid("study", "check", spec)
     assert shown.code == 0
     assert "cohort ms: FLAIR, MS against HC, 10 scans" in shown.out
+    assert "arm scratch: 1 trial on ms, from random weights\n" in shown.out
     assert "19 tasks, 0 of them complete" in shown.out
     assert not (spec.parent / "runs").exists()
+
+
+def test_a_check_says_in_how_many_folds_and_what_is_not_trained(spec: Path, pellucid) -> None:
+    text = spec.read_text().replace("holdout = 4", 'scheme = "cross-validation"\nfolds = 2\nrepeats = 2')
+    spec.write_text(text + '\n[training.before]\ncohort = "ms"\nchannels = 2\nstart_from = "scratch"\nfit = false\n')
+    shown = pellucid("study", "check", spec)
+    assert shown.code == 0
+    assert "arm scratch: 1 trial in each of 4 folds on ms, from random weights\n" in shown.out
+    assert "arm before: 1 trial in each of 4 folds on ms, from scratch, not trained\n" in shown.out
 
 
 def test_a_status_of_nothing_is_2(spec: Path, tmp_path: Path, pellucid) -> None:

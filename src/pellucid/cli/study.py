@@ -75,7 +75,9 @@ def check(
         console.say(f"cohort {name}: {cohort.modality}, {cohort.positive} against {cohort.negative}, {where}")
     for name, arm in spec.training.items():
         start = f"from {arm.start_from}" if arm.start_from else "from random weights"
-        console.say(f"arm {name}: {console.count(arm.trials, 'trial')} on {arm.cohort}, {start}")
+        folds = spec.split_of(name).numbers
+        trials_of = console.count(arm.trials, "trial") + (f" in each of {folds} folds" if folds > 1 else "")
+        console.say(f"arm {name}: {trials_of} on {arm.cohort}, {start}{'' if arm.fit else ', not trained'}")
     for name, baseline in spec.baselines.items():
         console.say(f"baseline {name}: {baseline.settings.kind} on {baseline.cohort}")
     run_folder = RunFolder(folder.resolve())
