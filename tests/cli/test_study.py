@@ -71,8 +71,9 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     assert who in page
     assert "truncated" in page
 
-    status = pellucid("study", "status", spec, "--out", out)
+    status = pellucid("study", "status", out)
     assert status.code == 0
+    assert status.out == pellucid("study", "status", spec, "--out", out).out
     assert "19 of 19 tasks are complete" in status.out
     assert f"left out: {who}" in status.out
 

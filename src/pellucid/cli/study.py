@@ -19,9 +19,14 @@ INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
 app = typer.Typer(help="Run, check or look at a whole experiment.", no_args_is_help=True)
 
 SpecArgument = Annotated[
-    str, typer.Argument(metavar="STUDY.toml", help="A specification, or the name of a shipped one.")
+    str,
+    typer.Argument(
+        metavar="STUDY.toml", help="A specification, the name of a shipped one, or a run directory, which has its own."
+    ),
 ]
-OutOption = Annotated[Path | None, typer.Option(help="The run directory; runs/NAME if not given.")]
+OutOption = Annotated[
+    Path | None, typer.Option(help="The run directory. If not given: the one that STUDY.toml names, or runs/NAME.")
+]
 TrialsOption = Annotated[
     int | None,
     typer.Option(min=1, help="At most this many trials of each arm and baseline: a part of the study, and said so."),
@@ -67,9 +72,8 @@ def check(
     from pellucid.study.folder import RunFolder
     from pellucid.study.run import check_study, complete_tasks, study_tasks
 
-    path, spec = _read(study, trials)
+    path, spec, folder = _read(study, trials, out)
     scans = check_study(spec)
-    folder = _folder(spec, out)
     for name, cohort in spec.cohorts.items():
         where = f"{console.count(scans[name], 'scan')} in {cohort.bids}" if name in scans else "simulated"
         console.say(f"cohort {name}: {cohort.modality}, {cohort.positive} against {cohort.negative}, {where}")
@@ -89,7 +93,7 @@ def check(
     console.say(f"{path}: nothing wrong was found")
 
 
-@app.command("status", epilog="Example: pellucid study status mystudy.toml --out runs/mystudy")
+@app.command("status", epilog="Example: pellucid study status runs/mystudy")
 def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = None) -> None:
     """Show which tasks of a run are complete, and what failed."""
     from pellucid.errors import InputError
@@ -97,8 +101,8 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
     from pellucid.study.folder import RunFolder
     from pellucid.study.run import claimed, study_tasks
 
-    _, spec = _read(study, trials)
-    folder = RunFolder(_folder(spec, out))
+    _, spec, root = _read(study, trials, out)
+    folder = RunFolder(root)
     if not claimed(spec, folder):
         raise InputError(folder.root, "there is no run of this study", "Start it with `pellucid study run`")
     known = read_json(folder.record)["tasks"] if folder.record.is_file() else {}
@@ -133,8 +137,7 @@ def run(
 
     if workers is not None and cluster not in (None, "local"):
         raise InputError("--workers", f"has no meaning with --cluster {cluster}", "Leave it out")
-    _, spec = _read(study, trials)
-    folder = _folder(spec, out)
+    _, spec, folder = _read(study, trials, out)
     command = ["pellucid", *sys.argv[1:]]
     try:
         with console.Bars() as bars:
@@ -172,13 +175,13 @@ def run(
         raise typer.Exit(1)
 
 
-def _read(study: str, trials: int | None) -> tuple[Path, Spec]:
+def _read(study: str, trials: int | None, out: Path | None) -> tuple[Path, Spec, Path]:
+    """Return the specification's file, the specification, and the run directory."""
+    from pellucid.study.folder import RunFolder
     from pellucid.study.reading import find_spec, read_spec
 
     path = find_spec(study)
     spec = read_spec(path)
-    return path, spec if trials is None else spec.at_most(trials)
-
-
-def _folder(spec: Spec, out: Path | None) -> Path:
-    return out if out is not None else Path("runs") / spec.study.name
+    of_a_run = path == RunFolder(Path(study)).spec
+    folder = out or (Path(study) if of_a_run else Path("runs") / spec.study.name)
+    return path, spec if trials is None else spec.at_most(trials), folder

@@ -13,6 +13,7 @@ from pellucid.errors import InputError
 from pellucid.study.arms import Arm, Baseline
 from pellucid.study.cluster import ClusterSettings
 from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
+from pellucid.study.folder import RunFolder
 from pellucid.study.limits import NAME
 from pellucid.study.problems import Problems, with_lines
 from pellucid.study.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
@@ -26,17 +27,19 @@ T = TypeVar("T")
 
 
 def find_spec(name: str) -> Path:
-    """Return the path of a specification: one that ships with Pellucid, by its bare name, or a file of the user's."""
+    """Return the path of a specification: one that ships with Pellucid, by its bare name, a file, or a run's own."""
     shipped = {path.stem: path for path in sorted((Path(str(files("pellucid"))) / "studies").glob("*.toml"))}
     if name in shipped:
         return shipped[name]
-    if not Path(name).is_file():
+    run = RunFolder(Path(name))
+    path = run.spec if run.record.is_file() else Path(name)
+    if not path.is_file():
         raise InputError(
             name,
             "there is no such specification",
-            f"Give a TOML file, or the name of one that ships: {', '.join(shipped)}",
+            f"Give a TOML file, a run directory, or the name of one that ships: {', '.join(shipped)}",
         )
-    return Path(name)
+    return path
 
 
 def read_spec(path: Path) -> Spec:
