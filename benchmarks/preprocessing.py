@@ -2,9 +2,10 @@
 
     python benchmarks/preprocessing.py --data ../shared/data --out runs/preprocessing
 
-Parts (all unless `--only` names some): `warp`, a known 12-parameter warp of a real T1w; `displacement`, a known rigid
-displacement of real FLAIRs; `brain`, brain masks beside those that others made; `masks`, ways to interpolate lesion
-masks; `bias`, N4 by niimath and by SimpleITK; `chain`, raw scans to the network's input in one process.
+Parts (all unless `--only` names some): `warp`, a known 12-parameter warp of a real T1w; `slices`, a real T1w as another
+contrast in thick slices, displaced rigidly; `displacement`, a known rigid displacement of real FLAIRs; `brain`, brain
+masks beside those that others made; `masks`, ways to interpolate lesion masks; `bias`, N4 by niimath and by SimpleITK;
+`chain`, raw scans to the network's input in one process.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def main() -> None:
     """Run the parts that were asked for."""
     parts: dict[str, Callable[[Path, Path], None]] = {
         "warp": warp,
+        "slices": slices,
         "displacement": displaced,
         "brain": brains,
         "masks": masks,
@@ -97,6 +99,32 @@ def warp(data: Path, out: Path) -> None:
             f"{time.perf_counter() - start:.0f} s",
             flush=True,
         )
+
+
+def slices(data: Path, out: Path) -> None:
+    """Make of a real T1w another contrast in thick slices, displace it rigidly, and find the displacement again."""
+    scan = read_volume(data / "healthy" / "ds002748" / "sub-53_T1w.nii.gz")
+    brain = find_brain(scan.data)
+    bright = float(np.percentile(scan.data[brain], 90))
+    # Fluid dark, grey matter bright, white matter between them: no function of the T1w that could be turned around.
+    flair = np.interp(scan.data / bright, [0.0, 0.3, 0.7, 1.0, 1.3], [0.05, 0.35, 1.0, 0.7, 0.65]).astype(np.float32)
+    flair = np.where(brain, bright * flair, np.float32(0.0))
+    for thickness in (3.0, 4.0):
+        sizes = scan.grid.voxel_sizes / np.array([0.72, 0.72, thickness])
+        thick = resized(scan.grid, tuple(int(n) for n in np.ceil(scan.grid.shape * sizes)))
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            matrix = known(rng, rigid=True)
+            there = Grid.of(scan.grid.shape, matrix @ scan.grid.affine)
+            moving = resample(flair, there, thick, order=3)
+            moving = (moving + rng.normal(0, 0.03 * bright, moving.shape)).astype(np.float32)
+            side = Side(moving, resample(brain, there, thick) >= 0.5, thick)
+            apart = displacement(register(Side(scan.data, brain, scan.grid), side, "rigid"), matrix, scan.grid, brain)
+            print(
+                f"  {thickness:.0f} mm, seed {seed}: mean {apart.mean():.3f} mm (asked < 0.3), "
+                f"worst {apart.max():.3f} mm",
+                flush=True,
+            )
 
 
 def displaced(data: Path, out: Path) -> None:
