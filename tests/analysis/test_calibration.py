@@ -57,7 +57,8 @@ def test_every_subject_stands_in_one_bin(sample: list[tuple[int, int]]) -> None:
     probability = number / 20
     table = reliability(label, probability)
     assert list(table.columns) == [
-        *("bin", "low", "high", "n", "mean_probability", "observed", "observed_low", "observed_high")
+        *("bin", "low", "high", "n", "participants"),
+        *("mean_probability", "observed", "observed_low", "observed_high"),
     ]
     assert len(table) == 10
     assert table["n"].sum() == label.size
@@ -73,6 +74,14 @@ def test_every_subject_stands_in_one_bin(sample: list[tuple[int, int]]) -> None:
     for row in full.itertuples():
         wilson = binomtest(round(row.n * row.observed), row.n).proportion_ci(method="wilson")
         assert (row.observed_low, row.observed_high) == pytest.approx((wilson.low, wilson.high))
+
+
+def test_an_interval_counts_each_person_once_however_many_trials() -> None:
+    label, probability, who = np.tile([1, 1, 0], 10), np.full(30, 0.65), np.tile(["a", "b", "c"], 10)
+    (row,) = reliability(label, probability, who).query("n > 0").itertuples()
+    assert (row.n, row.participants) == (30, 3)
+    wilson = binomtest(2, 3).proportion_ci(method="wilson")
+    assert (row.observed_low, row.observed_high) == pytest.approx((wilson.low, wilson.high))
 
 
 def test_a_wilson_interval_that_a_hand_can_check() -> None:

@@ -15,13 +15,13 @@ from scipy.stats import kstest, norm, ttest_rel
 from sklearn.metrics import roc_auc_score
 
 from pellucid.analysis.bootstrap import resample
-from pellucid.analysis.classification import scores
+from pellucid.analysis.classification import over_trials, scores
 from pellucid.analysis.comparison import delong, mcnemar, paired, paired_trials, permutation_p
 from pellucid.errors import InputError
 
 COLUMNS = [
     *("metric", "test", "one", "two", "difference", "low", "high", "p"),
-    *("right_only_one", "right_only_two", "n_both", "n_only_one", "n_only_two"),
+    *("better_one", "better_two", "n_both", "n_only_one", "n_only_two"),
 ]
 
 
@@ -171,11 +171,11 @@ def test_the_permutation_p_is_uniform_under_the_null_and_small_under_a_signal() 
 def test_paired_counts_each_participant_once_and_leaves_out_who_is_in_one_arm_only() -> None:
     label, one, two = _sample(8, 6, seed=6)
     generator = np.random.default_rng(6)
-    wobble = generator.normal(size=(14, 6))
-    wobble -= wobble.mean(axis=1, keepdims=True)  # gone in the mean over two scans and three trials
+    wobble = generator.normal(size=(14, 2, 3))
+    wobble -= wobble.mean(axis=1, keepdims=True)  # gone in the mean over two scans
     arm_one = pd.concat(
         [
-            _table(label, one[:, None] + wobble, scans=2),
+            _table(label, one[:, None, None] + wobble, scans=2),
             _table(np.array([1, 0]), generator.normal(size=(4, 3)), scans=2, start=90),
         ]
     )
@@ -186,8 +186,8 @@ def test_paired_counts_each_participant_once_and_leaves_out_who_is_in_one_arm_on
     area, exact = delong(label, one, two), mcnemar(label, one, two)
     numbers = ["one", "two", "difference", "low", "high", "p"]
     assert table.loc["auc", numbers].tolist() == pytest.approx([*area[:3], *area[4:]])
-    assert table.loc["accuracy", "p"] == pytest.approx(exact.p)
-    assert (table[["right_only_one", "right_only_two"]] == list(exact[:2])).to_numpy().all()
+    assert set(table["test"]) == {"DeLong", "permutation"}  # three trials are not one
+    assert (table[["better_one", "better_two"]] == list(exact[:2])).to_numpy().all()
     for arm, logit in (("one", one), ("two", two)):
         assert table.loc["balanced_accuracy", arm] == pytest.approx(scores(label, logit)["balanced_accuracy"])
         assert table.loc["accuracy", arm] == pytest.approx(np.mean((logit > 0) == label))
@@ -195,6 +195,46 @@ def test_paired_counts_each_participant_once_and_leaves_out_who_is_in_one_arm_on
         row = table.loc[metric]
         assert row["low"] <= row["difference"] <= row["high"]
         assert row["difference"] == pytest.approx(row["one"] - row["two"])
+
+
+def test_an_arm_s_score_is_the_mean_over_its_trials_as_in_the_table_of_scores() -> None:
+    """Three networks against one: three that vote would be better than each, and that is not what is asked."""
+    label, _, two = _sample(20, 15, seed=10)
+    generator = np.random.default_rng(11)
+    three = label[:, None] + 1.5 * generator.normal(size=(35, 3))
+    table = paired(_table(label, three), _table(label, two), seed=0).set_index("metric")
+    for arm, logits in (("one", three), ("two", two[:, None])):
+        means = over_trials(_table(label, logits), resamples=10, seed=0).set_index("metric")["mean"]
+        for metric in ("auc", "balanced_accuracy"):
+            assert table.loc[metric, arm] == pytest.approx(means[metric])
+    kernels = [(np.sign(x[label == 1][:, None] - x[label == 0]) + 1) / 2 for x in three.T]
+    other = (np.sign(two[label == 1][:, None] - two[label == 0]) + 1) / 2
+    apart = np.mean(kernels, axis=0) - other
+    variance = apart.mean(axis=1).var(ddof=1) / 20 + apart.mean(axis=0).var(ddof=1) / 15
+    found = delong(label, three, two)
+    assert found.se == pytest.approx(np.sqrt(variance))
+    assert found.difference == pytest.approx(apart.mean())
+    assert table.loc["auc", "p"] == pytest.approx(found.p)
+
+
+def test_several_equal_models_are_one() -> None:
+    label, one, two = _sample(9, 7, seed=12)
+    np.testing.assert_allclose(delong(label, np.column_stack([one] * 3), two), delong(label, one, two))
+    same = delong(label, np.column_stack([one] * 3), one)
+    assert (same.difference, same.p) == (pytest.approx(0.0, abs=1e-12), 1.0)
+
+
+def test_the_correction_divides_the_statistic_and_widens_the_interval() -> None:
+    label, one, two = _sample(30, 20, seed=13)
+    plain, mended = (
+        paired(_table(label, one), _table(label, two), correction=by, seed=0).set_index("metric") for by in (1.0, 1.5)
+    )
+    assert (mended["difference"] == plain["difference"]).all()
+    assert (mended["p"] > plain["p"] - 0.02).all()  # accuracies are discrete
+    z = norm.isf(plain.loc["auc", "p"] / 2)
+    assert mended.loc["auc", "p"] == pytest.approx(2 * norm.sf(z / 1.5))
+    widths = (mended["high"] - mended["low"]) / (plain["high"] - plain["low"])
+    assert widths.to_numpy() == pytest.approx(1.5)
 
 
 def test_the_flip_test_equals_all_flips() -> None:
@@ -206,6 +246,7 @@ def test_the_flip_test_equals_all_flips() -> None:
     table = paired(_table(label, one), _table(label, two), seed=0).set_index("metric")
     expected = np.mean(np.array(all_flips) >= observed - 1e-9)
     assert table.loc["balanced_accuracy", "p"] == pytest.approx(expected)
+    assert table.loc["accuracy", ["test", "p"]].tolist() == ["McNemar", pytest.approx(mcnemar(label, one, two).p)]
 
 
 def test_swapping_the_arms_flips_the_table() -> None:

@@ -123,6 +123,7 @@ def test_the_summary_takes_medians_over_the_subjects_that_have_lesions() -> None
     rows = [("a", 0.2, 0.1, 2.0, 1.0), ("a", 0.4, 0.1, 4.0, 0.0), ("a", 0.9, 0.1, 9.0, 1.0), ("a", nan, nan, nan, nan)]
     rows += [("b", nan, nan, nan, nan)]
     table = pd.DataFrame(rows, columns=["map", "positive_share", "volume_share", "lift", "strongest_in_lesion"])
+    table["participant_id"] = ["sub-1", "sub-2", "sub-3", "sub-4", "sub-1"]
     summary = lesion_summary(table, resamples=4000, seed=0).set_index("map")
     assert summary.loc["a", ["subjects", "without"]].tolist() == [3, 1]
     assert summary.loc["a", "lift"] == 4.0
@@ -131,6 +132,17 @@ def test_the_summary_takes_medians_over_the_subjects_that_have_lesions() -> None
     assert summary.loc["a", ["low", "high"]].tolist() == [2.0, 9.0]
     assert summary.loc["b", ["subjects", "without"]].tolist() == [0, 1]
     assert summary.loc["b", ["lift", "low", "high"]].isna().all()
+
+
+def test_a_subject_of_several_scans_counts_once() -> None:
+    rows = [("sub-1", 1.0), ("sub-1", 3.0), ("sub-1", math.nan), ("sub-2", 8.0), ("sub-3", math.nan)]
+    table = pd.DataFrame(rows, columns=["participant_id", "lift"]).assign(map="a")
+    for measure in ("positive_share", "volume_share", "strongest_in_lesion"):
+        table[measure] = table["lift"] / 10
+    row = lesion_summary(table, seed=0).iloc[0]
+    assert (row["subjects"], row["without"]) == (2, 1)
+    assert row["lift"] == 5.0  # of 2 and 8
+    assert row["strongest_in_lesion"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(

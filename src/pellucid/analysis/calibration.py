@@ -10,10 +10,10 @@ import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.special import logit as logit_of
-from scipy.stats import binomtest
 from sklearn.metrics import brier_score_loss
 
 from pellucid.analysis.classification import Floats, checked, paired_with_labels
+from pellucid.analysis.proportions import wilson
 from pellucid.errors import InputError
 
 BINS = 10
@@ -49,29 +49,40 @@ def expected_calibration_error(label: npt.ArrayLike, probability: npt.ArrayLike)
     return float((table["n"] * gap).sum() / table["n"].sum())
 
 
-def reliability(label: npt.ArrayLike, probability: npt.ArrayLike) -> pd.DataFrame:
+def reliability(
+    label: npt.ArrayLike, probability: npt.ArrayLike, participant: npt.ArrayLike | None = None
+) -> pd.DataFrame:
     """Set the observed share of patients against the predicted probability, in ten bins of equal width.
 
-    Bin b holds low < probability <= high; the first holds 0 too. Parameters and errors as in `brier`.
+    Bin b holds low < probability <= high; the first holds 0 too.
+
+    Parameters
+    ----------
+    label, probability
+        As in `brier`, and so are the errors.
+    participant
+        Whose probability it is, (n,), where people have several: of scans, or of trials. Each is another's if None.
 
     Returns
     -------
-    One row a bin, the empty ones too: bin (from 0), low, high (its edges), n, mean_probability, observed (share of
-    patients), observed_low, observed_high (95 % Wilson interval); the last four are missing where n is 0.
+    One row a bin, the empty ones too: bin (from 0), low, high (its edges), n, participants, mean_probability, observed
+    (share of patients among n), observed_low, observed_high (its 95 % Wilson interval, as of a share of the
+    participants); the last four are missing where n is 0.
     """
     truth, value = _checked_probability(label, probability)
+    whose = np.arange(truth.size) if participant is None else np.asarray(participant)
     edges = np.linspace(0.0, 1.0, BINS + 1)
     place = np.searchsorted(edges[1:-1], value)
     rows = []
     for number in range(BINS):
         inside = place == number
-        n, patients = int(inside.sum()), int(truth[inside].sum())
+        n, people = int(inside.sum()), len(np.unique(whose[inside]))
         measured = [float("nan")] * 4
         if n:
-            wilson = binomtest(patients, n).proportion_ci(method="wilson")
-            measured = [float(value[inside].mean()), patients / n, float(wilson.low), float(wilson.high)]
-        rows.append((number, edges[number], edges[number + 1], n, *measured))
-    names = ["bin", "low", "high", "n", "mean_probability", "observed", "observed_low", "observed_high"]
+            observed = float(truth[inside].mean())
+            measured = [float(value[inside].mean()), observed, *wilson(observed, people)]
+        rows.append((number, edges[number], edges[number + 1], n, people, *measured))
+    names = ["bin", "low", "high", "n", "participants", "mean_probability", "observed", "observed_low", "observed_high"]
     return pd.DataFrame(rows, columns=names)
 
 

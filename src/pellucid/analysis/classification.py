@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score, roc_curve
 
 from pellucid.analysis.bootstrap import RESAMPLES, counts, interval, resample
+from pellucid.analysis.proportions import Ends, auc_interval, mean_of_two, wilson
 from pellucid.errors import InputError
 
 METRICS = ("balanced_accuracy", "sensitivity", "specificity", "auc")
@@ -49,8 +50,10 @@ def over_trials(predictions: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     """Score every trial and say how far the mean over trials would move with other subjects.
 
     The interval is the 2.5th to 97.5th percentile of the mean over trials, when subjects are drawn with replacement
-    within their group, the same subjects for every trial. A subject brings all its scans. The SD over trials
-    measures the optimiser's chance only, never the sample's.
+    within their group, the same subjects for every trial. A subject brings all its scans. Where every draw scores the
+    same, as of a class that is all right or all wrong, percentiles would claim certainty, and formulas take their
+    place: Wilson's for sensitivity and specificity, both together for balanced accuracy, Newcombe's for the AUC
+    (`proportions`). The SD over trials measures the optimiser's chance only, never the sample's.
 
     Parameters
     ----------
@@ -79,12 +82,29 @@ def over_trials(predictions: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     stratum[scan_subject] = label
     weight = counts(resample(stratum, resamples=resamples, seed=seed))[:, scan_subject]
     draws = _weighted_means(label, value, weight)
+    means = {metric: float(per_trial[metric].mean()) for metric in METRICS}
+    exact = {} if (np.ptp(value, axis=0) == 0).all() else _by_formula(means, *np.bincount(stratum, minlength=2)[::-1])
     rows = []
     for metric in METRICS:
         low, high = interval(draws[metric])
+        if np.ptp(draws[metric]) < 1e-12:
+            low, high = exact.get(metric, (low, high))  # the same logit for everybody has no chance in it
         spread = float(per_trial[metric].std(ddof=1)) if len(per_trial) > 1 else float("nan")
-        rows.append((metric, float(per_trial[metric].mean()), spread, low, high))
+        rows.append((metric, means[metric], spread, low, high))
     return pd.DataFrame(rows, columns=["metric", "mean", "sd", "low", "high"])
+
+
+def _by_formula(means: dict[str, float], patients: int, controls: int) -> dict[str, Ends]:
+    """Return each metric's interval from its mean over trials and the numbers of people alone."""
+    found = {
+        "sensitivity": wilson(means["sensitivity"], patients),
+        "specificity": wilson(means["specificity"], controls),
+    }
+    shares = means["sensitivity"], means["specificity"]
+    return found | {
+        "balanced_accuracy": mean_of_two(shares, (found["sensitivity"], found["specificity"])),
+        "auc": auc_interval(means["auc"], patients, controls),
+    }
 
 
 def roc(predictions: pd.DataFrame) -> pd.DataFrame:

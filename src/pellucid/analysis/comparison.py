@@ -8,18 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import binomtest, norm, permutation_test, rankdata, ttest_1samp
-from sklearn.metrics import roc_auc_score
+from scipy.stats import binomtest, norm, rankdata, ttest_1samp
 
 from pellucid.analysis.bootstrap import RESAMPLES, counts, interval, resample
 from pellucid.analysis.classification import THRESHOLD, Floats, by_scan, checked
+from pellucid.analysis.crossed import weakened, widened
+from pellucid.analysis.permutation import PERMUTATIONS, chance
 from pellucid.errors import InputError
 
-PERMUTATIONS = 9999
+_EQUAL = 1e-12
+"""Shares that differ by less are equal but for the rounding of means over models."""
 
 
 class DeLong(NamedTuple):
-    """Two AUCs on the same subjects: their difference one - two, its standard error, 95 % interval and p."""
+    """Two AUCs, or means of AUCs, on the same subjects: their difference one - two, its SE, 95 % interval and p."""
 
     auc_one: float
     auc_two: float
@@ -39,11 +41,11 @@ class McNemar(NamedTuple):
 
 
 def delong(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> DeLong:
-    """Compare two AUCs measured on the same subjects.
+    """Compare two AUCs measured on the same subjects, or the means of several models' AUCs.
 
     With the kernel psi(x, y) = [x > y] + [x = y] / 2, each patient i has the component V_i = mean over controls of
-    psi(x_i, y_j), and each control j the component W_j = mean over patients of psi(x_i, y_j). With the differences
-    between the two predictions dV and dW,
+    psi(x_i, y_j), and each control j the component W_j = mean over patients of psi(x_i, y_j), both averaged over models
+    where there are several. With the differences between the two predictions dV and dW,
 
         difference = mean(dV),   SE^2 = var(dV) / patients + var(dW) / controls   (variances over n - 1),
 
@@ -58,7 +60,7 @@ def delong(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> DeLo
     label
         1 for patients, 0 for controls, (n,).
     one, two
-        Logits of the same n subjects, (n,) each. Only their order counts.
+        Logits of the same n subjects, (n,) each, or (n, models). Only their order in each model counts.
 
     Raises
     ------
@@ -67,20 +69,20 @@ def delong(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> DeLo
 
     Source: DeLong 1988; midranks: Sun & Xu 2014.
     """
-    truth, first = checked(label, one)
-    _, second = checked(label, two)
+    truth, first = _checked_models(label, one)
+    _, second = _checked_models(label, two)
     n_patients, n_controls = int((truth == 1).sum()), int((truth == 0).sum())
     if min(n_patients, n_controls) < 2:
         what = f"{n_patients} patients and {n_controls} controls have no variance"
         raise InputError("predictions", what, "Compare on at least two of each")
     below_one, above_one = _placements(truth, first)
     below_two, above_two = _placements(truth, second)
-    # still whole or half numbers, so that equal differences are exactly equal
     d_below, d_above = below_one - below_two, above_one - above_two
-    auc_one, auc_two = float(roc_auc_score(truth, first)), float(roc_auc_score(truth, second))
-    difference = float(d_below.sum()) / (n_patients * n_controls)
-    if np.ptp(d_below) == 0 and np.ptp(d_above) == 0:
-        end, p = (0.0, 1.0) if difference == 0 else (float("nan"), float("nan"))
+    auc_one, auc_two = (float(below.mean()) / n_controls for below in (below_one, below_two))
+    difference = float(d_below.mean()) / n_controls
+    # without several models these are whole or half numbers, so that equal ones are exactly equal
+    if max(np.ptp(d_below) / n_controls, np.ptp(d_above) / n_patients) < _EQUAL:
+        end, p = (0.0, 1.0) if abs(difference) < _EQUAL else (float("nan"), float("nan"))
         return DeLong(auc_one, auc_two, difference, 0.0, end, end, p)
     variance = np.var(d_below / n_controls, ddof=1) / n_patients + np.var(d_above / n_patients, ddof=1) / n_controls
     se = float(np.sqrt(variance))
@@ -114,7 +116,9 @@ def mcnemar(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> McN
     return McNemar(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
 
 
-def permutation_p(predictions: pd.DataFrame, metric: str, *, permutations: int = PERMUTATIONS, seed: int) -> float:
+def permutation_p(
+    predictions: pd.DataFrame, metric: str, *, permutations: int = PERMUTATIONS, correction: float = 1.0, seed: int
+) -> float:
     """Return the chance of a trial-mean metric at least this high if labels meant nothing.
 
     Labels are permuted over participants, each of whom brings all its scans in all trials:
@@ -129,6 +133,8 @@ def permutation_p(predictions: pd.DataFrame, metric: str, *, permutations: int =
         auc or balanced_accuracy.
     permutations, seed
         Number and seed of the permutations.
+    correction
+        By how much the metric's distance from 0.5 is divided first (`crossed.correction`).
 
     Raises
     ------
@@ -159,7 +165,17 @@ def permutation_p(predictions: pd.DataFrame, metric: str, *, permutations: int =
             return (of_patients - n1 * (n1 + 1.0) / 2.0) / (n1 * n0)
         return (of_patients / n1 + 1.0 - (merits.sum() - of_patients) / n0) / 2.0
 
-    return _permuted((label,), statistic, "pairings", "greater", permutations, seed)
+    found = chance(
+        (label,),
+        statistic,
+        kind="pairings",
+        alternative="greater",
+        middle=0.5,
+        factor=correction,
+        permutations=permutations,
+        seed=seed,
+    )
+    return float(found.p)
 
 
 def paired(
@@ -168,14 +184,16 @@ def paired(
     *,
     permutations: int = PERMUTATIONS,
     resamples: int = RESAMPLES,
+    correction: float = 1.0,
     seed: int,
 ) -> pd.DataFrame:
     """Compare two arms on the participants that both have.
 
-    A participant counts once, with its mean logit over trials and scans. AUCs are compared by `delong`, accuracies by
-    `mcnemar`, and balanced accuracies by a two-sided permutation test that flips, participant by participant, which
-    arm its correctness belongs to. The intervals of the two accuracies' differences are percentiles over participants
-    drawn with replacement within their group.
+    An arm's score is the mean over its trials, in each of which a participant counts once, with its mean logit over
+    scans. AUCs are compared by `delong`. Accuracies are compared by a two-sided permutation test that flips,
+    participant by participant, to which arm its share of right trials belongs; where each arm has one trial,
+    the accuracy is compared by `mcnemar`. The intervals of the two accuracies' differences are percentiles over
+    participants drawn with replacement within their group.
 
     Parameters
     ----------
@@ -183,12 +201,14 @@ def paired(
         Rows of each arm as `over_trials` takes them; trials and sessions may differ between the arms.
     permutations, resamples, seed
         Number of flips and of bootstrap draws, and their seed.
+    correction
+        By how much intervals are widened and statistics divided (`crossed.correction`).
 
     Returns
     -------
     One row a metric (auc, accuracy, balanced_accuracy): metric, test, one, two, difference (one - two), low, high, p,
-    right_only_one, right_only_two (participants that only one arm classifies rightly), n_both, n_only_one, n_only_two
-    (participants; those that only one arm has are left out).
+    better_one, better_two (participants whom that arm classifies rightly in a larger share of its trials than the
+    other), n_both, n_only_one, n_only_two (participants; those that only one arm has are left out).
 
     Raises
     ------
@@ -196,35 +216,42 @@ def paired(
         If the arms share fewer than two participants of a class, or give a participant different labels.
     """
     one, two = _by_participant(predictions_one), _by_participant(predictions_two)
-    both = one.add_suffix("_one").join(two.add_suffix("_two"), how="inner").sort_index()
-    apart = both.index[both["label_one"] != both["label_two"]]
+    both = one.index.intersection(two.index, sort=True)
+    truth, other = (arm.loc[both, "label"].to_numpy(dtype=int) for arm in (one, two))
+    apart = both[truth != other]
     if len(apart):
         names = ", ".join(map(str, apart[:10]))
         raise InputError("predictions", f"the arms give different labels to {names}", "Compare arms of one cohort")
     if both.empty:
         raise InputError("predictions", "the arms have no participant in common", "Compare arms with one holdout")
-    truth = both["label_one"].to_numpy(dtype=int)
-    first, second = (both[f"logit_{arm}"].to_numpy(dtype=np.float64) for arm in ("one", "two"))
-    area, discordant = delong(truth, first, second), mcnemar(truth, first, second)
-    right = [_right(truth, logit).astype(np.float64) for logit in (first, second)]
-    weights = {
-        "accuracy": np.full(truth.size, 1.0 / truth.size),
-        "balanced_accuracy": np.where(truth == 1, 0.5 / truth.sum(), 0.5 / (1 - truth).sum()),
-    }
-    weight = counts(resample(truth, resamples=resamples, seed=seed))
-    p = {"accuracy": discordant.p, "balanced_accuracy": _flip_p(truth, right[0], right[1], permutations, seed)}
-    test = {"accuracy": "McNemar", "balanced_accuracy": "permutation"}
+    first, second = (arm.loc[both].drop(columns="label").to_numpy(dtype=np.float64) for arm in (one, two))
+    area = delong(truth, first, second)
+    right = [_right(truth[:, None], logit).mean(axis=1) for logit in (first, second)]
+    apart_by = np.where(np.abs(right[0] - right[1]) < _EQUAL, 0.0, right[0] - right[1])
+    patients, controls = int(truth.sum()), int((1 - truth).sum())
+    # whole-number multiples of the differences, so that ties stay ties
+    weights = {"accuracy": np.ones(truth.size), "balanced_accuracy": np.where(truth == 1, controls, patients)}
+    wholes = {"accuracy": truth.size, "balanced_accuracy": 2 * patients * controls}
+    drawn = counts(resample(truth, resamples=resamples, seed=seed))
     rows: list[tuple[object, ...]] = [
-        ("auc", "DeLong", area.auc_one, area.auc_two, area.difference, area.low, area.high, area.p)
+        (
+            *("auc", "DeLong", area.auc_one, area.auc_two, area.difference, area.low, area.high),
+            weakened(area.p, correction, sides=2),
+        )
     ]
-    for metric, w in weights.items():
-        ends = interval(weight @ (w * (right[0] - right[1])))
-        share = [float(w @ arm) for arm in right]
-        rows.append((metric, test[metric], *share, float(w @ (right[0] - right[1])), *ends, p[metric]))
+    for metric, weight in weights.items():
+        w = weight / wholes[metric]
+        if metric == "accuracy" and first.shape[1] == second.shape[1] == 1:
+            test, p = "McNemar", weakened(mcnemar(truth, first[:, 0], second[:, 0]).p, correction, sides=2)
+        else:
+            test, p = "permutation", _flip_p(weight, right[0], right[1], permutations, correction, seed)
+        shares = [float(w @ arm) for arm in right]
+        rows.append((metric, test, *shares, float(w @ apart_by), *interval(drawn @ (w * apart_by)), p))
     table = pd.DataFrame(rows, columns=["metric", "test", "one", "two", "difference", "low", "high", "p"])
+    table = widened(table, correction, value="difference", low="low", high="high", within=(-1.0, 1.0))
     return table.assign(
-        right_only_one=discordant.only_one,
-        right_only_two=discordant.only_two,
+        better_one=int((apart_by > 0).sum()),
+        better_two=int((apart_by < 0).sum()),
         n_both=len(both),
         n_only_one=len(one) - len(both),
         n_only_two=len(two) - len(both),
@@ -264,13 +291,24 @@ def paired_trials(trials: pd.DataFrame, metric: str = "auc") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm_one", "arm_two", "n_trials", "difference", "sd", "low", "high", "p"])
 
 
+def _checked_models(label: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
+    """Return labels (n,) and logits (n, models), or raise InputError."""
+    several = np.asarray(logits, dtype=np.float64)
+    several = several[:, None] if several.ndim == 1 else several
+    models = [checked(label, one) for one in several.T]
+    return models[0][0], np.column_stack([value for _, value in models])
+
+
 def _placements(truth: npt.NDArray[np.int_], value: Floats) -> tuple[Floats, Floats]:
-    """Count the controls below each patient, and the patients above each control; an equal one counts half."""
-    rank = rankdata(value)
+    """Count the controls below each patient, and the patients above each control; an equal one counts half.
+
+    Logits (n, models) give the means over models, (patients,) and (controls,).
+    """
+    rank = rankdata(value, axis=0)
     patients, controls = truth == 1, truth == 0
-    below = rank[patients] - rankdata(value[patients])
-    above = patients.sum() - (rank[controls] - rankdata(value[controls]))
-    return below, above
+    below = rank[patients] - rankdata(value[patients], axis=0)
+    above = patients.sum() - (rank[controls] - rankdata(value[controls], axis=0))
+    return below.mean(axis=1), above.mean(axis=1)
 
 
 def _right(truth: npt.NDArray[np.int_], value: Floats) -> npt.NDArray[np.bool_]:
@@ -278,24 +316,24 @@ def _right(truth: npt.NDArray[np.int_], value: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _by_participant(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return label and mean logit over trials and scans, one row a participant."""
-    scans = by_scan(predictions).mean(axis=1).rename("logit").reset_index()
-    return scans.groupby("participant_id").agg({"label": "first", "logit": "mean"})
+    """Return label and, a column a trial, mean logit over scans, one row a participant."""
+    scans = by_scan(predictions)
+    return scans.groupby(["participant_id", "label"]).mean().reset_index("label")
 
 
-def _flip_p(truth: npt.NDArray[np.int_], one: Floats, two: Floats, permutations: int, seed: int) -> float:
-    """Return the two-sided p of the difference of balanced accuracies under flips within participants."""
-    # a whole-number multiple of the difference, so that ties are exact
-    weight = np.where(truth == 1, (1 - truth).sum(), truth.sum()).astype(np.float64)
+def _flip_p(weight: Floats, one: Floats, two: Floats, permutations: int, factor: float, seed: int) -> float:
+    """Return the two-sided p of the difference of weighted shares under flips within participants."""
 
     def statistic(a: Floats, b: Floats, axis: int) -> Any:
-        return (weight * (a - b)).sum(axis=axis)
+        return np.moveaxis(a - b, axis, -1) @ weight
 
-    return _permuted((one, two), statistic, "samples", "two-sided", permutations, seed)
-
-
-def _permuted(data: tuple[Floats, ...], statistic: Any, kind: str, side: str, permutations: int, seed: int) -> float:
-    generator = np.random.default_rng(seed)
-    options = {"permutation_type": kind, "alternative": side, "n_resamples": permutations, "batch": 1000}
-    result = permutation_test(data, statistic, vectorized=True, random_state=generator, **options)
-    return float(result.pvalue)
+    found = chance(
+        (one, two),
+        statistic,
+        kind="samples",
+        alternative="two-sided",
+        factor=factor,
+        permutations=permutations,
+        seed=seed,
+    )
+    return float(found.p)

@@ -30,21 +30,20 @@ def widened(
     return table.assign(**ends)
 
 
-def weakened(p: pd.Series, factor: float, *, sides: int) -> pd.Series:
+def weakened(p: float, factor: float, *, sides: int) -> float:
     """Return the p of a normal statistic `factor` times smaller: sides (1 - Phi(Phi^-1(1 - p / sides) / factor)).
 
-    One-sided a p above a half, which speaks for less than chance, moves towards a half too. Missing p stay missing.
+    One-sided a p above a half, which speaks for less than chance, moves towards a half too. A missing p stays missing.
+    The p of permutations is not weakened: their number bounds it from below, whatever was observed
+    (`permutation.chance` divides the statistic instead).
 
     Parameters
     ----------
     p
-        Chances in 0-1.
+        A chance, 0-1.
     factor
         At least 1; 1 changes nothing.
     sides
         1 or 2.
     """
-    if factor == 1.0:
-        return p
-    tail = p.to_numpy(dtype=np.float64) / sides
-    return pd.Series(sides * norm.sf(norm.isf(tail) / factor), index=p.index, name=p.name)
+    return p if factor == 1.0 else float(sides * norm.sf(norm.isf(p / sides) / factor))

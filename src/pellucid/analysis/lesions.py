@@ -86,12 +86,13 @@ def lesion_table(
 def lesion_summary(table: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int) -> pd.DataFrame:
     """Sum up subjects: the median of each measure a map, with a bootstrap interval of the median lift.
 
-    Subjects without a measured lift are left out and show in `subjects` against `without`.
+    A subject of several scans counts once, with their mean. Subjects without a measured lift are left out and show in
+    `subjects` against `without`.
 
     Parameters
     ----------
     table
-        Rows of `lesion_table` for many subjects, one row a subject and map.
+        Rows of `lesion_table` for many subjects, one row a scan and map, with participant_id.
     resamples, seed
         Number and seed of the bootstrap draws over subjects.
 
@@ -100,20 +101,20 @@ def lesion_summary(table: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int
     One row a map, in order of appearance: map, subjects, without, positive_share, volume_share, lift, low, high
     (medians; interval of the lift), strongest_in_lesion (a mean: the share of subjects).
     """
-    rows = []
-    for name, every in table.groupby("map", sort=False):
+    medians, rows = ["positive_share", "volume_share", "lift"], []
+    for name, scans in table.groupby("map", sort=False):
+        every = scans.groupby("participant_id", sort=False)[[*medians, "strongest_in_lesion"]].mean()
         one = every[every["lift"].notna()]
         low, high = _NAN, _NAN
         if len(one) > 0:
             drawn = resample(np.zeros(len(one)), resamples=resamples, seed=seed)
             low, high = interval(np.median(one["lift"].to_numpy()[drawn], axis=1))
-        medians = one[["positive_share", "volume_share", "lift"]].median()
         rows.append(
             {
                 "map": name,
                 "subjects": len(one),
                 "without": len(every) - len(one),
-                **medians,
+                **one[medians].median(),
                 "low": low,
                 "high": high,
                 "strongest_in_lesion": one["strongest_in_lesion"].mean(),

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from pellucid.analysis.bootstrap import RESAMPLES
 from pellucid.analysis.classification import METRICS, THRESHOLD, by_scan, checked, over_trials
+from pellucid.analysis.proportions import wilson
 from pellucid.errors import InputError
 
 MISSING = "n/a"
@@ -181,15 +181,4 @@ def _share(predictions: pd.DataFrame, label: int, n: int) -> Triple:
     """Return the share of a class's rows that are right, and its Wilson interval for n participants."""
     logit = predictions["logit"][predictions["label"] == label]
     share = float(((logit > THRESHOLD) == (label == 1)).mean())
-    return (share, *_wilson(share, n))
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share of n, which as a mean over trials need not be a whole number of n.
-
-    scipy's takes whole numbers only. (share + z^2 / 2n -+ z sqrt(share (1 - share) / n + z^2 / 4n^2)) / (1 + z^2 / n).
-    """
-    z2 = float(norm.ppf(0.975)) ** 2
-    half = np.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n)))
-    low, high = ((share + z2 / (2.0 * n) + side * half) / (1.0 + z2 / n) for side in (-1.0, 1.0))
-    return max(float(low), 0.0), min(float(high), 1.0)
+    return (share, *wilson(share, n))
