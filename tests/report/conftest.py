@@ -28,7 +28,7 @@ from pellucid.analysis.regions import regional_relevance
 from pellucid.analysis.subgroups import subgroups
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.template import mni_template
-from pellucid.files import write_json, write_text, write_tsv
+from pellucid.files import read_json, write_json, write_text, write_tsv
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
 from pellucid.image.scaling import SCALINGS
@@ -87,6 +87,17 @@ def look() -> Look:
 
 
 @pytest.fixture(scope="session")
+def restate() -> Callable[..., None]:
+    """Change what the sidecar of a scan's map in a folder says; of all scans without a name."""
+
+    def change(folder: Path, name: str = "sub", **said: object) -> None:
+        for path in folder.glob(f"{name}*_relevance.json"):
+            write_json(path, read_json(path) | said)
+
+    return change
+
+
+@pytest.fixture(scope="session")
 def dots() -> Callable[..., Any]:
     """All scattered points of a panel of a figure, (n, 2)."""
 
@@ -115,7 +126,10 @@ def make_run(root: Path, *, shape: tuple[int, int, int]) -> Path:
     write_json(root / "splits.json", {"Guard": "No participant stands on two sides: 18 participants, 1 cohort."})
     _write_store(root / "stores" / "ms", people, grid, images, brain, lesions)
     predictions = _write_models(root / "models", people, grid, generator)
-    _write_maps(root / "maps" / "finetuned" / METHOD, people, maps, grid, stops)
+    judged = predictions[(predictions["arm"] == "finetuned") & (predictions["trial"] == 0)]
+    _write_maps(
+        root / "maps" / "finetuned" / METHOD, people.assign(logit=judged["logit"].to_numpy()), maps, grid, stops
+    )
     _write_tables(root / "tables", people, predictions, images, brain, lesions, maps, seen, grid)
     return root
 
@@ -227,16 +241,18 @@ def _write_maps(folder: Path, people: pd.DataFrame, maps: list[Any], grid: Grid,
         "Method": METHOD,
         "Parameters": {"epsilon": 0.001},
         "SeedNeuron": "logit",
+        "Model": "../../../models/finetuned/trial-00",
         "FieldOfView": {"Stops": list(stops), "SeenShare": share},
     }
     held_out = people[people["role"] == "holdout"]
     name = "space-MNI152NLin6Asym_desc-lrpEpsilon"
     for n, row in held_out.iterrows():
         path = folder / f"{row['participant_id']}_{name}_relevance.nii.gz"
-        write_volume(path, maps[n], grid, sidecar=sidecar)  # type: ignore[call-overload]
+        write_volume(path, maps[n], grid, sidecar=sidecar | {"Logit": row["logit"]})  # type: ignore[call-overload]
     means = group_means((row["group"], maps[n]) for n, row in held_out.iterrows())  # type: ignore[call-overload]
     for group, average in means.items():
-        write_volume(folder / f"group-{group}_{name}Mean_relevance.nii.gz", average.values, grid, sidecar=sidecar)
+        path, said = folder / f"group-{group}_{name}Mean_relevance.nii.gz", {"Group": group, "Scans": average.number}
+        write_volume(path, average.values, grid, sidecar=sidecar | said)
 
 
 def _write_tables(

@@ -72,7 +72,9 @@ def test_training_marks_the_epoch_that_was_kept(dots: Any) -> None:
 
 def test_brightness_draws_each_scaling_with_its_interval(dots: Any) -> None:
     table = pd.DataFrame({"scaling": ["robust", "max"], "auc": [0.55, 0.2], "low": [0.4, 0.1], "high": [0.7, 0.3]})
-    figure = brightness_figure(table, "robust")
+    figure = brightness_figure(table, {"robust"})
     assert dots(figure).tolist() == [[0.55, 0], [0.2, 1]]
     assert figure.axes[0].lines[1].get_xdata().tolist() == [0.4, 0.7]
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["robust (used)", "max"]
+    both = brightness_figure(table, {"robust", "max"})
+    assert [tick.get_text() for tick in both.axes[0].get_yticklabels()] == ["robust (used)", "max (used)"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.container import BarContainer
-from tests.report.figure_run import material, pixels, shared_run
+from tests.report.figure_run import SPEC, material, pixels, shared_run
 
+from pellucid.files import write_text
 from pellucid.report.figure_filled import NAMES, draw_paper_filled, figure6, filled_data, paper_filled_data
 from pellucid.report.figure_material import MissingError
 
@@ -104,3 +106,15 @@ def test_without_the_arm_there_is_no_figure(root: Path) -> None:
     del found.run.spec["training"]["lesion-filled"]
     with pytest.raises(MissingError, match="no arm that learns from lesion-filled scans"):
         figure6(found, "paper")
+
+
+def test_of_a_cross_validation_intervals_are_widened_and_that_is_said(root: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(root, tmp_path / "run"))
+    write_text(copy / "study.toml", SPEC.replace('scheme = "holdout"', 'scheme = "cross-validation"\nfolds = 5'))
+    plain, crossed = (figure6(material(run), "revised") for run in (root, copy))
+    for end in ("low", "high"):
+        np.testing.assert_allclose(
+            crossed.data[end] - crossed.data["mean"], 1.5 * (plain.data[end] - plain.data["mean"]), atol=1e-12
+        )
+    assert "1.50 times as wide" in crossed.caption
+    assert "times as wide" not in plain.caption

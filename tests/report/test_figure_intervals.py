@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pellucid.analysis.bootstrap import interval, resample
-from pellucid.report.figure_intervals import by_participant, mean_intervals
+from pellucid.report.figure_intervals import by_participant, mean_intervals, widened_words
 
 
 def test_intervals_are_those_of_the_slow_bootstrap() -> None:
@@ -16,6 +16,14 @@ def test_intervals_are_those_of_the_slow_bootstrap() -> None:
     for column in range(3):
         expected = interval([np.mean([values[who, column] for who in row]) for row in drawn])
         np.testing.assert_allclose((low[column], high[column]), expected)
+
+
+def test_a_correction_moves_the_ends_from_the_mean() -> None:
+    values = np.random.default_rng(0).normal(size=(9, 2))
+    plain, wide = (np.array(mean_intervals(values, resamples=300, correction=c, seed=5)) for c in (1.0, 1.5))
+    np.testing.assert_allclose(wide - values.mean(axis=0), 1.5 * (plain - values.mean(axis=0)))
+    assert widened_words(1.0) == ""
+    assert "1.50 times as wide" in widened_words(1.5)
 
 
 def test_columns_share_their_draws_and_constants_have_no_spread() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
-from tests.report.figure_run import WRONG, material, pixels, shared_run, words
+from tests.report.figure_run import SPEC, WRONG, material, pixels, shared_run, words
 
+from pellucid.files import write_text
 from pellucid.report.figure_charts import PAPER_COLOURS, SERIF
 from pellucid.report.figure_material import MissingError
 from pellucid.report.figure_regions import figure4a, figure4b, paper_region_data, region_data
@@ -131,3 +133,15 @@ def test_the_revised_figure_stars_and_flags(root: Path, tmp_path: Path) -> None:
     assert drawing.sources == ("tables/regions.tsv", "tables/region_tests.tsv")
     assert "jhu" in drawing.caption
     assert pixels(drawing.figure, tmp_path / "figure.png").std() > 20
+
+
+def test_of_a_cross_validation_intervals_are_widened_and_that_is_said(root: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(root, tmp_path / "run"))
+    write_text(copy / "study.toml", SPEC.replace('scheme = "holdout"', 'scheme = "cross-validation"\nfolds = 5'))
+    plain, crossed = (figure4b(material(run), "revised") for run in (root, copy))
+    for end in ("low", "high"):
+        np.testing.assert_allclose(
+            crossed.data[end] - crossed.data["mean"], 1.5 * (plain.data[end] - plain.data["mean"]), atol=1e-12
+        )
+    assert "1.50 times as wide" in crossed.caption
+    assert "times as wide" not in plain.caption

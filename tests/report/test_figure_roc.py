@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.report.figure_run import material, pixels, shared_run, words
+from tests.report.figure_run import SPEC, material, pixels, shared_run, words
 
-from pellucid.report.figure_material import MissingError
+from pellucid.files import write_text
+from pellucid.report.figure_material import MissingError, Version
 from pellucid.report.figure_roc import area, auc_interval, figure_s1, limits_at, paper_roc_data, roc_data
 
 STEP = [(0, 0.0, 0.0), (0, 0.0, 0.6), (0, 0.5, 0.6), (0, 0.5, 1.0), (0, 1.0, 1.0)]
@@ -92,3 +94,16 @@ def test_an_arm_without_curves_has_no_figure(root: Path) -> None:
     found.run.spec["explain"]["arms"] = ["untrained"]
     with pytest.raises(MissingError, match=r"tables/roc\.tsv has no curve of arm untrained"):
         figure_s1(found, "paper")
+
+
+@pytest.mark.parametrize("version", ["paper", "revised"])
+def test_the_band_of_a_cross_validation_is_not_the_optimisers_chance(
+    root: Path, tmp_path: Path, version: Version
+) -> None:
+    copy = Path(shutil.copytree(root, tmp_path / "run"))
+    write_text(copy / "study.toml", SPEC.replace('scheme = "holdout"', 'scheme = "cross-validation"'))
+    for run, crossed in ((root, False), (copy, True)):
+        drawing = figure_s1(material(run), version)
+        for said in (drawing.caption, " ".join(words(drawing.figure))):
+            flat = " ".join(said.split())
+            assert ("a trial is a repeat" in flat, "the optimiser's chance alone" in flat) == (crossed, not crossed)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from pellucid.analysis.crossed import correction
 from pellucid.errors import InputError
+from pellucid.files import read_json, write_json
 from pellucid.image.grid import Grid
 from pellucid.report.run import open_run, scan_name, seen_on, sidecar_sources
 
@@ -30,13 +33,13 @@ def test_everything_is_found(finished_run: Path) -> None:
     assert run.verdict is not None
     assert run.maps.of("sub-0001") is not None
     assert run.maps.of("sub-000") is None
-    assert run.maps.of("group-HC") is not None
     assert sidecar_sources(run)[0].startswith("maps/finetuned/lrp-epsilon/sub-0001_")
 
 
 def test_the_field_of_view_is_what_the_sidecars_say(finished_run: Path) -> None:
     run = open_run(finished_run)
-    store = run.store({"sub-0001"})
+    assert run.maps is not None
+    store = run.store(run.maps)
     assert store is not None
     seen = run.seen(store.grid)
     assert run.field_of_view is not None
@@ -46,16 +49,88 @@ def test_the_field_of_view_is_what_the_sidecars_say(finished_run: Path) -> None:
     assert not seen[stops[0] :].any()
 
 
-def test_the_store_is_chosen_by_its_participants(copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("arm", "name"),
+    [
+        ('scaling = "robust"', "ms"),
+        ('scaling = "max"', "ms_max"),
+        ('images = "lesion-mask"', "ms"),
+        ('images = "lesion-filled"\nscaling = "max"', "ms_filled_max"),
+    ],
+)
+def test_the_store_is_that_of_the_explained_arm(copy: Path, arm: str, name: str) -> None:
+    """Though another holds the same participants."""
+    spec = copy / "study.toml"
+    spec.write_text(spec.read_text().replace("[training.finetuned]", f"[training.finetuned]\n{arm}"))
+    for other in ("a", "ms_max", "ms_filled", "ms_filled_max"):
+        shutil.copytree(copy / "stores" / "ms", copy / "stores" / other)
+    run = open_run(copy)
+    assert run.maps is not None
+    store = run.store(run.maps)
+    assert store is not None
+    assert store.folder.name == name
+    shutil.rmtree(store.folder)
+    assert run.store(run.maps) is None
+
+
+def test_without_a_specification_the_store_is_chosen_by_its_participants(copy: Path) -> None:
     other = shutil.copytree(copy / "stores" / "ms", copy / "stores" / "a-pretraining")
     table = (other / "table.tsv").read_text().replace("sub-0", "sub-9")
     (other / "table.tsv").write_text(table)
+    (copy / "study.toml").unlink()
     run = open_run(copy)
-    chosen = run.store({"sub-0001", "sub-0002"})
+    assert [name for name, _ in run.stores()] == ["a-pretraining", "ms"]
+    assert run.maps is not None
+    chosen = run.store(run.maps)
     assert chosen is not None
     assert chosen.folder.name == "ms"
-    assert run.store({"sub-7777"}) is None
-    assert [name for name, _ in run.stores()] == ["a-pretraining", "ms"]
+    shutil.rmtree(chosen.folder)
+    assert run.store(run.maps) is None
+
+
+def test_the_explained_trial_is_the_one_that_all_sidecars_name(copy: Path, restate: Any) -> None:
+    folder = copy / "maps" / "finetuned" / "lrp-epsilon"
+
+    def explained() -> str | None:
+        maps = open_run(copy).maps
+        assert maps is not None
+        return maps.trial.name if maps.trial else None
+
+    assert explained() == "trial-00"
+    restate(folder, Model="../../../models/finetuned/trial-02")  # selected.json names trial-00
+    assert explained() == "trial-02"
+    restate(folder, "sub-0001", Model="../../../models/finetuned/trial-01")
+    assert explained() is None
+    restate(folder, Model=["../../../models/finetuned/trial-01", "../../../models/finetuned/trial-02"])
+    assert explained() is None
+
+
+def test_patients_are_those_of_the_explained_arm_whichever_trials_were_explained(copy: Path, restate: Any) -> None:
+    path = copy / "models" / "pretraining" / "trial-00" / "model.json"
+    write_json(path, read_json(path) | {"classes": {"0": "CN", "1": "AD"}})
+    restate(copy / "maps" / "finetuned" / "lrp-epsilon", Model=["trial-00", "trial-01"])
+    assert open_run(copy).positive == "MS"
+    shutil.rmtree(copy / "maps")
+    assert open_run(copy).positive == "MS"
+
+
+def test_only_a_cross_validated_arm_is_corrected(copy: Path) -> None:
+    spec = copy / "study.toml"
+    spec.write_text(f'{spec.read_text()}\n[splits.ms]\nscheme = "cross-validation"\nfolds = 2\nrepeats = 3\n')
+    run = open_run(copy)
+    assert run.correction("finetuned") == correction(2)
+    assert run.correction("pretraining") == 1.0
+    assert "a trial is a repeat" in run.spread_of_trials(["pretraining", "finetuned"])
+    assert run.spread_of_trials(["pretraining"]) == "the optimiser's chance alone"
+
+
+def test_drawn_training_subjects_are_part_of_the_spread_of_trials(copy: Path) -> None:
+    spec = copy / "study.toml"
+    spec.write_text(spec.read_text().replace("[training.scratch]", "[training.scratch]\nsubjects = 4"))
+    run = open_run(copy)
+    assert run.correction("scratch") == 1.0
+    assert run.spread_of_trials(["finetuned"]) == "the optimiser's chance alone"
+    assert "drawn to train on" in run.spread_of_trials(["finetuned", "scratch"])
 
 
 def test_an_empty_run_has_nothing_and_says_so(tmp_path: Path) -> None:
@@ -77,7 +152,8 @@ def test_without_sidecars_everything_counts_as_seen(copy: Path) -> None:
     for path in (copy / "maps").rglob("*.json"):
         path.unlink()
     run = open_run(copy)
-    store = run.store({"sub-0001"})
+    assert run.maps is not None
+    store = run.store(run.maps)
     assert store is not None
     assert run.field_of_view is None
     assert np.all(run.seen(store.grid))

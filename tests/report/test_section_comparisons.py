@@ -14,7 +14,7 @@ from pellucid.report.run import open_run
 from pellucid.report.section_comparisons import METRICS, against, comparisons, points
 
 ROW = {"difference": 0.1, "low": -0.05, "high": 0.25, "p": 0.2, "one": 0.9, "two": 0.8}
-COUNTS = {"right_only_one": 4, "right_only_two": 2, "n_both": 20, "n_only_one": 0, "n_only_two": 0}
+COUNTS = {"better_one": 4, "better_two": 2, "n_both": 20, "n_only_one": 0, "n_only_two": 0}
 
 
 def _pair(one: str, two: str, **changes: object) -> list[dict[str, object]]:
@@ -44,7 +44,7 @@ def test_a_pair_stands_with_difference_interval_scores_and_p(finished_run: Path,
     assert lines[1] == f"[{points(row['low'])}, {points(row['high'])}]"
     assert lines[2] == f"{100 * row['one']:.1f} %, {100 * row['two']:.1f} %"
     assert lines[3].startswith("p ")
-    assert table.rows[0][4] == f"{row['right_only_one']:.0f}, {row['right_only_two']:.0f}"
+    assert table.rows[0][4] == f"{row['better_one']:.0f}, {row['better_two']:.0f}"
     assert table.rows[0][5] == "12"
     assert (tmp_path / "comparisons.svg").exists()
 
@@ -120,3 +120,13 @@ def test_networks_are_compared_trial_by_trial(finished_run: Path, copy: Path, lo
     assert ends == "[−147.1, +107.1]"
     assert p == "p = 0.30"
     assert len(read_tsv(copy / "tables" / "trials_paired.tsv")) == 1
+
+
+def test_repeats_of_a_cross_validation_are_not_compared_trial_by_trial(copy: Path, look: Any, tmp_path: Path) -> None:
+    rows = [(arm, n, 0.5 + 0.1 * n + 0.03 * n * (arm == "scratch")) for arm in ("scratch", "finetuned") for n in (0, 1)]
+    write_tsv(copy / "tables" / "trials.tsv", pd.DataFrame(rows, columns=["arm", "trial", "auc"]))
+    assert len(look.of(comparisons(open_run(copy), tmp_path), Table)) == 2
+    with (copy / "study.toml").open("a") as spec:
+        spec.write('[splits.ms]\nscheme = "cross-validation"\n')
+    assert len(look.of(comparisons(open_run(copy), tmp_path), Table)) == 1
+    assert not (copy / "tables" / "trials_paired.tsv").exists()

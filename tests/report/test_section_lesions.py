@@ -60,3 +60,11 @@ def test_maps_of_untaught_networks_are_nulls(copy: Path, look: Any) -> None:
     (shown,) = look.of(lesions(run, copy / "figures"), Table)
     (row,) = [row for row in shown.rows if row[0] == "map of untrained"]
     assert row[1] == "null: the method on random weights"
+
+
+def test_who_was_left_out_is_counted_of_the_map_alone(copy: Path, look: Any) -> None:
+    """A null that nobody could measure leaves everybody out, and they are not added to those of the map."""
+    table = read_tsv(copy / "tables" / "lesions.tsv")
+    table.loc[table["map"] == "mean-lesion", "lift"] = np.nan
+    write_tsv(copy / "tables" / "lesions.tsv", table)
+    assert "no positive relevance): 1 of 6 subjects." in look.words(lesions(open_run(copy), copy / "figures"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pellucid.files import read_json, write_json
 from pellucid.report.run import open_run
 from pellucid.report.section_limits import files, limits
@@ -54,3 +56,23 @@ def test_files_lists_every_table(finished_run: Path, look: Any) -> None:
     said = look.words(files(open_run(finished_run)))
     for name in ("table1", "table2", "roc", "lesions", "regions", "ledger", "brightness"):
         assert f'href="tables/{name}.tsv"' in said
+
+
+@pytest.mark.parametrize(
+    ("explain", "split", "said"),
+    [
+        ("", "", "trial-02 of arm finetuned, the trial with the lowest validation loss."),
+        ('choose = "holdout"', "", "trial-02 of arm finetuned, the trial that did best on the holdout"),
+        ("", 'scheme = "cross-validation"', "a model of the fold in which the subject was held out"),
+        ('choose = "holdout"', 'scheme = "cross-validation"', "in the first repeat: the trial that did best on the"),
+        ('trials = "all"', "", "Maps are means"),
+    ],
+)
+def test_the_explained_model_is_named_as_the_sidecars_have_it(
+    copy: Path, look: Any, restate: Any, explain: str, split: str, said: str
+) -> None:
+    restate(copy / "maps" / "finetuned" / "lrp-epsilon", Model="../../../models/finetuned/trial-02")
+    spec = copy / "study.toml"
+    text = spec.read_text().replace("[explain]", f"[explain]\n{explain}")
+    spec.write_text(f"{text}\n[splits.ms]\n{split}\n")
+    assert said in look.words(limits(open_run(copy), copy / "figures"))

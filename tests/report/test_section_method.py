@@ -173,3 +173,19 @@ def test_a_network_that_is_not_pellucid_s_is_named_with_its_options() -> None:
     )
     assert section_method._network_sentence(own | {"options": {}}).endswith("is not part of Pellucid.")
     assert "with 4 channels a" in section_method._network_sentence({"architecture": "PaperNetwork", "channels": 4})
+
+
+def test_the_correction_of_a_cross_validation_is_told_once(copy: Path) -> None:
+    assert "Nadeau" not in section_method.method_text(open_run(copy))
+    with (copy / "study.toml").open("a", encoding="utf-8") as spec:
+        spec.write('[splits.ms]\nscheme = "cross-validation"\n')
+    text = citation(open_run(copy))
+    assert text.count("Nadeau and Bengio 2003") == 1
+    assert "sqrt(1 + k / (k − 1)) times as wide" in text
+    assert "the logit of a model of the fold that they were held out in: the trial of arm finetuned" in text
+
+
+def test_arms_are_compared_as_the_table_does_it(copy: Path) -> None:
+    said = section_method.method_text(open_run(copy))
+    for words in ("the mean over an arm's trials", "AUCs by the test of DeLong", "flips participants", "one trial"):
+        assert words in said

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pellucid.files import read_tsv, write_tsv
-from pellucid.report.blocks import Section, Table
+from pellucid.files import read_json, read_tsv, write_json, write_tsv
+from pellucid.report import section_results
+from pellucid.report.blocks import Picture, Section, Table
 from pellucid.report.run import Run, open_run
 from pellucid.report.section_results import brightness, main_arm, results, training
 
@@ -78,3 +79,32 @@ def test_brightness_keeps_an_auc_below_a_half(finished_run: Path, tmp_path: Path
     for row in table.rows:
         assert row[2].startswith(f"{100 * expected.loc[row[1], 'auc']:.1f} % [")
     assert expected.loc["max", "auc"] < 0.5
+
+
+def test_the_scalings_of_a_cohorts_own_arms_are_marked(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for arm, scaling in (("pretraining", "minmax"), ("finetuned", "max"), ("scratch", "robust")):
+        for path in (copy / "models" / arm).glob("*/model.json"):
+            write_json(path, read_json(path) | {"scaling": scaling})
+    marked: list[set[str]] = []
+    draw = section_results.brightness_figure
+    monkeypatch.setattr(
+        section_results, "brightness_figure", lambda table, used: marked.append(used) or draw(table, used)
+    )
+    brightness(open_run(copy), copy / "figures")
+    assert marked == [{"max", "robust"}]
+
+
+def test_of_a_cross_validation_it_is_said_what_is_corrected_and_what_trials_are(copy: Path, look: Any) -> None:
+    def said() -> str:
+        section = results(open_run(copy), copy / "figures")
+        return " ".join(str(block.caption) for kind in (Table, Picture) for block in look.of(section, kind))
+
+    assert "Nadeau" not in said()
+    assert "which is the optimiser's chance alone;" in said()
+    with (copy / "study.toml").open("a") as spec:
+        spec.write('[splits.ms]\nscheme = "cross-validation"\nfolds = 3\n')
+    crossed = said()
+    assert "relevance over areas are corrected for that" in crossed
+    assert "medians (of lift, and in planted places) and of probabilities in bins are not" in crossed
+    assert "optimiser" not in crossed
+    assert "which is due to other folds" in crossed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -104,24 +104,24 @@ def training_figure(histories: Sequence[tuple[str, str, pd.DataFrame]]) -> Figur
 
 
 @styled
-def brightness_figure(table: pd.DataFrame, used: str | None) -> Figure:
-    """Draw the AUC of mean brightness alone under each scaling with its interval; the scaling in use is filled.
+def brightness_figure(table: pd.DataFrame, used: Collection[str]) -> Figure:
+    """Draw the AUC of mean brightness alone under each scaling with its interval; the scalings in use are filled.
 
     Parameters
     ----------
     table
         Columns scaling, auc, low, high.
     used
-        The scaling of the study.
+        The scalings of the images that networks were given.
     """
     figure = Figure(figsize=(WIDTH, 0.75 + 0.36 * len(table)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
     for row, entry in enumerate(table.to_dict("records")):
-        mine = entry["scaling"] == used
+        mine = entry["scaling"] in used
         axes.plot([entry["low"], entry["high"]], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
         axes.scatter(entry["auc"], row, s=52, color=SERIES[0] if mine else "white", edgecolor=INK, zorder=3)
-    names = [f"{name} (used)" if name == used else str(name) for name in table["scaling"]]
+    names = [f"{name} (used)" if name in used else str(name) for name in table["scaling"]]
     axes.set_yticks(range(len(table)), names)
     axes.invert_yaxis()
     axes.set(

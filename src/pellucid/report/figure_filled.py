@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.report.figure_charts import add_note, look, paper_ticks, write_shares
-from pellucid.report.figure_intervals import by_participant, mean_intervals
+from pellucid.report.figure_intervals import by_participant, mean_intervals, widened_words
 from pellucid.report.figure_material import WHITE, Drawing, Material, MissingError, Version, arms_by_part
 from pellucid.report.style import INK, SERIES, styled
 
@@ -33,8 +33,9 @@ def figure6(material: Material, version: Version) -> Drawing:
         data = paper_filled_data(*tables, positive)
         note = _paper_note(atlas, len(data))
         return Drawing(draw_paper_filled(data, note), data, note, sources)
-    data = filled_data(*tables, positive, resamples=material.resamples, seed=material.seed)
-    note = _note(atlas, data, (material.main, filled))
+    correction = material.run.correction(material.main)
+    data = filled_data(*tables, positive, resamples=material.resamples, correction=correction, seed=material.seed)
+    note = _note(atlas, data, (material.main, filled), correction)
     return Drawing(draw_filled(data, _FOOT), data, note, sources)
 
 
@@ -73,15 +74,21 @@ def paper_filled_data(
 
 
 def filled_data(
-    with_lesions: pd.DataFrame, without: pd.DataFrame, positive: str, *, resamples: int, seed: int
+    with_lesions: pd.DataFrame,
+    without: pd.DataFrame,
+    positive: str,
+    *,
+    resamples: int,
+    correction: float = 1.0,
+    seed: int,
 ) -> pd.DataFrame:
     """Return all areas' true sums under both models, of the patients whom both explain, descending by their total.
 
     Returns
     -------
     One row an area and model: place (from 0, the top), area, images (NAMES), mean (over patients of the sum of
-    relevance, logit units), low, high (its bootstrap 95 % interval over patients, the same draws for both models),
-    seen_share, patients.
+    relevance, logit units), low, high (its bootstrap 95 % interval over patients, the same draws for both models,
+    widened by the correction), seen_share, patients.
 
     Raises
     ------
@@ -100,7 +107,7 @@ def filled_data(
     share = with_lesions.groupby("area")["seen_share"].first()
     parts = []
     for name, table in zip(NAMES, both, strict=True):
-        low, high = mean_intervals(table, resamples=resamples, seed=seed)
+        low, high = mean_intervals(table, resamples=resamples, correction=correction, seed=seed)
         columns = {"area": areas, "images": name, "mean": table.mean().to_numpy(), "low": low, "high": high}
         parts.append(pd.DataFrame(columns))
     data = pd.concat(parts, ignore_index=True)
@@ -165,12 +172,13 @@ def _paper_note(atlas: str, shown: int) -> str:
     )
 
 
-def _note(atlas: str, data: pd.DataFrame, arms: tuple[str, str]) -> str:
+def _note(atlas: str, data: pd.DataFrame, arms: tuple[str, str], correction: float) -> str:
     patients = int(data["patients"].iloc[0])
     return (
         f"All {data['place'].nunique()} seen areas of atlas {atlas}, from the largest total of both models to the "
         f"smallest: relevance summed over an area's seen voxels, mean of the same {patients} held-out patients, right "
-        f"or wrong, under arm {arms[0]} (left) and arm {arms[1]} (right). Lines: 95 % intervals over patients. One "
-        "scale; bars keep their sign. The two models differ in their training, so a difference is not that of the "
-        "lesions alone. Right: the seen share of areas that are not seen whole. For research only."
+        f"or wrong, under arm {arms[0]} (left) and arm {arms[1]} (right). Lines: 95 % intervals over patients."
+        f"{widened_words(correction)} One scale; bars keep their sign. The two models differ in their training, so a "
+        "difference is not that of the lesions alone. Right: the seen share of areas that are not seen whole. For "
+        "research only."
     )

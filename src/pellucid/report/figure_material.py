@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,10 +14,10 @@ from matplotlib.figure import Figure
 
 from pellucid.analysis.bootstrap import RESAMPLES
 from pellucid.cohort.store import Store
-from pellucid.files import read_json
-from pellucid.image.nifti import read_volume, sidecar_path
+from pellucid.image.nifti import read_volume
 from pellucid.report.blocks import records
-from pellucid.report.run import Maps, Run, scan_name, seen_on
+from pellucid.report.explained import explained
+from pellucid.report.run import Maps, Run, seen_on
 
 Version = Literal["paper", "revised"]
 VERSIONS: tuple[Version, ...] = ("paper", "revised")
@@ -54,8 +53,7 @@ class Relevance:
     Parameters
     ----------
     table
-        One row a map: name, participant_id, session_id, group, label, logit (of the explained model), correct (the
-        logit has the label's sign), row (of the store), path.
+        What `explained` says of them, one row a map.
     """
 
     maps: Maps
@@ -242,32 +240,13 @@ def one_atlas(table: pd.DataFrame, kind: str) -> str | None:
 def _open(run: Run, arm: str) -> Relevance:
     method = run.spec.get("explain", {}).get("method", "*")
     folder = next(iter(sorted((run.folder / "maps" / arm).glob(str(method)))), None)
-    paths = [] if folder is None else sorted(folder.glob("sub-*_relevance.nii.gz"))
-    if folder is None or not paths:
+    if folder is None or not any(folder.glob("sub-*_relevance.nii.gz")):
         raise MissingError(f"the run has no maps of arm {arm} (maps/{arm})")
-    store = run.store({path.name.split("_")[0] for path in paths})
+    maps = run.maps_in(folder)
+    store = run.store(maps)
     if store is None:
         raise MissingError(f"the scans that the maps of arm {arm} explain are in no store (stores)")
-    maps = Maps(arm, folder.name, folder, run.selected(arm))
-    return Relevance(maps, store, _table(maps, store))
-
-
-def _table(maps: Maps, store: Store) -> pd.DataFrame:
-    found = []
-    for n, row in enumerate(records(store.table)):
-        name = scan_name(row)
-        path = maps.of(name)
-        logit = None if path is None else _logit(path)
-        if logit is not None:
-            who = {key: row.get(key) for key in ("participant_id", "session_id", "group", "label")}
-            correct = (logit > 0) == bool(row["label"])
-            found.append({"name": name, **who, "logit": logit, "correct": correct, "row": n, "path": path})
-    if not found:
-        raise MissingError(f"no sidecar of maps/{maps.arm}/{maps.method} states the logit that its map explains")
-    return pd.DataFrame(found)
-
-
-def _logit(path: Path) -> float | None:
-    side = sidecar_path(path)
-    value = read_json(side).get("Logit") if side.exists() else None
-    return None if value is None else float(value)
+    table = explained(maps, store)
+    if table.empty:
+        raise MissingError(f"no sidecar of maps/{arm}/{folder.name} states the logit that its map explains")
+    return Relevance(maps, store, table)

@@ -17,7 +17,7 @@ from pellucid.report.figure_charts import (
     violins,
     write_shares,
 )
-from pellucid.report.figure_intervals import by_participant, mean_intervals
+from pellucid.report.figure_intervals import by_participant, mean_intervals, widened_words
 from pellucid.report.figure_material import GREY, WHITE, Drawing, Material, MissingError, Version
 from pellucid.report.style import INK, group_colours, styled
 
@@ -51,8 +51,11 @@ def _figure(material: Material, version: Version, atlas: str, shown: int | None)
         note = _paper_note(name, data, shown)
         return Drawing(draw_paper_regions(data, groups, note), data, note, sources)
     tests = material.tests(atlas, material.main)
-    data = region_data(rows, tests, groups, shown, resamples=material.resamples, seed=material.seed)
-    note = _note(name, rows, data, groups, shown, tested=tests is not None)
+    correction = material.run.correction(material.main)
+    data = region_data(
+        rows, tests, groups, shown, resamples=material.resamples, correction=correction, seed=material.seed
+    )
+    note = _note(name, rows, data, groups, shown, correction, tested=tests is not None)
     sources += ("tables/region_tests.tsv",) if tests is not None else ()
     return Drawing(draw_regions(data, groups, _FOOT), data, note, sources)
 
@@ -104,6 +107,7 @@ def region_data(
     shown: int | None,
     *,
     resamples: int,
+    correction: float = 1.0,
     seed: int,
 ) -> pd.DataFrame:
     """Return true sums of all held-out subjects with intervals of the groups' means.
@@ -115,8 +119,8 @@ def region_data(
     Returns
     -------
     One row a participant and area: place (from 0), area, group, participant_id, value (sum of relevance over the
-    area's seen voxels, logit units), mean (of the group), low, high (its bootstrap 95 % interval over participants),
-    seen_share (of the area), q (of the tests; missing where nobody tested).
+    area's seen voxels, logit units), mean (of the group), low, high (its bootstrap 95 % interval over participants,
+    widened by the correction), seen_share (of the area), q (of the tests; missing where nobody tested).
 
     Raises
     ------
@@ -128,7 +132,7 @@ def region_data(
         wide = by_participant(rows[rows["group"] == group], "sum").dropna(axis="columns", how="all")
         if wide.empty:
             raise MissingError(f"tables/regions.tsv has no row of group {group}")
-        low, high = mean_intervals(wide, resamples=resamples, seed=seed)
+        low, high = mean_intervals(wide, resamples=resamples, correction=correction, seed=seed)
         spread = pd.DataFrame({"area": wide.columns, "low": low, "high": high})
         long = wide.reset_index().melt("participant_id", var_name="area", value_name="value").dropna(subset="value")
         parts.append(long.merge(spread, on="area").assign(group=group))
@@ -233,7 +237,14 @@ def _paper_note(atlas: str, data: pd.DataFrame, shown: int | None) -> str:
 
 
 def _note(
-    atlas: str, rows: pd.DataFrame, data: pd.DataFrame, groups: tuple[str, str], shown: int | None, *, tested: bool
+    atlas: str,
+    rows: pd.DataFrame,
+    data: pd.DataFrame,
+    groups: tuple[str, str],
+    shown: int | None,
+    correction: float,
+    *,
+    tested: bool,
 ) -> str:
     blind = int((rows.groupby("area")["seen_share"].first() == 0).sum())
     unseen = f" Not seen at all, and left out: {blind}." if blind else ""
@@ -246,5 +257,6 @@ def _note(
         f"{which} of atlas {atlas}, ordered by the mean of {groups[0]}. Relevance is summed over an area's seen "
         "voxels, left and right together; all held-out subjects, right or wrong. "
         f"{stars}Right: the seen share of areas that are not seen whole, whose sums speak of that part alone."
-        f"{unseen} Violins: kernel densities on the scale shown, with extremes. For research only."
+        f"{unseen}{widened_words(correction)} Violins: kernel densities on the scale shown, with extremes. For "
+        "research only."
     )

@@ -18,7 +18,6 @@ from pellucid.report.style import INK, MUTED, SERIES, styled
 POINTS = 100
 """On how many points the paper averages."""
 
-_FOOT = "For research only. Curves on the holdout; the band is the optimiser's chance alone."
 _LISTED = 12  # curves that a legend can name one by one
 Floats = npt.NDArray[np.float64]
 
@@ -29,16 +28,18 @@ def figure_s1(material: Material, version: Version) -> Drawing:
     curves = table[table["arm"] == material.main]
     if curves.empty:
         raise MissingError(f"tables/roc.tsv has no curve of arm {material.main}")
+    spread = material.run.spread_of_trials([material.main])
     if version == "paper":
         data = paper_roc_data(curves)
-        note = _paper_note(material.main, curves["trial"].nunique())
+        note = _paper_note(material.main, curves["trial"].nunique(), spread)
         return Drawing(draw_paper_roc(data, note), data, note, ("tables/roc.tsv",))
     data = roc_data(curves)
     scores = material.run.table("table2")
     score = None if scores is None else auc_interval(scores, material.main)
-    note = _note(material.main, curves["trial"].nunique(), score is not None)
+    note = _note(material.main, curves["trial"].nunique(), spread, score is not None)
+    foot = f"For research only. Curves of held-out subjects; the band is {spread}."
     sources = ("tables/roc.tsv", *(["tables/table2.tsv"] if score else []))
-    return Drawing(draw_roc(data, score, _FOOT), data, note, sources)
+    return Drawing(draw_roc(data, score, foot), data, note, sources)
 
 
 def paper_roc_data(curves: pd.DataFrame) -> pd.DataFrame:
@@ -176,18 +177,20 @@ def draw_roc(data: pd.DataFrame, score: tuple[float, float, float] | None, note:
     return figure
 
 
-def _paper_note(arm: str, trials: int) -> str:
+def _paper_note(arm: str, trials: int, spread: str) -> str:
     return (
-        f"As in the paper: {trials} trial(s) of arm {arm} on the holdout, thin; mean: vertical average on {POINTS} "
-        "points, which slants every step; band: one SD over trials (of n), the optimiser's chance only; it says "
-        "nothing of how few subjects there are. For research only."
+        f"As in the paper: {trials} trial(s) of arm {arm} on held-out subjects, thin; mean: vertical average on "
+        f"{POINTS} points, which slants every step; band: one SD over trials (of n), {spread}; it says nothing of how "
+        "few subjects there are. For research only."
     )
 
 
-def _note(arm: str, trials: int, scored: bool) -> str:
-    spread = "the interval resamples subjects within their group" if scored else "no tables/table2.tsv, so no interval"
+def _note(arm: str, trials: int, spread: str, scored: bool) -> str:
+    interval = (
+        "the interval resamples subjects within their group" if scored else "no tables/table2.tsv, so no interval"
+    )
     return (
-        f"{trials} trial(s) of arm {arm} on the holdout; each curve is drawn through its own corners, slanted only "
-        f"where logits tie, and their mean is exact. The band is the optimiser's chance alone (SD of n − 1); {spread}. "
+        f"{trials} trial(s) of arm {arm} on held-out subjects; each curve is drawn through its own corners, slanted "
+        f"only where logits tie, and their mean is exact. The band (SD of n − 1) is {spread}; {interval}. "
         "For research only."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pellucid.analysis.crossed import correction
 from pellucid.cohort.store import Store, open_store
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
 from pellucid.image.grid import Grid
+from pellucid.study.stores import Prepared
 
 RECORD = "record.json"
 
@@ -51,15 +53,22 @@ class Trial:
 
 @dataclass(frozen=True)
 class Maps:
-    """The relevance maps of one arm by one method, and the trial that was explained."""
+    """The relevance maps of one arm by one method, and the arm's trials."""
 
     arm: str
     method: str
     folder: Path
-    trial: Trial | None
+    trials: Sequence[Trial]
+
+    @cached_property
+    def trial(self) -> Trial | None:
+        """The trial that was explained; None if several were, or the sidecars do not tell."""
+        said = [read_json(path).get("Model", "") for path in self.sidecars]
+        names = {Path(one).name for model in said for one in ([model] if isinstance(model, str) else model)}
+        return next((trial for trial in self.trials if {trial.name} == names), None)
 
     def of(self, name: str) -> Path | None:
-        """Return the map of a scan (`sub-01`, `sub-01_ses-02`) or of a group (`group-MS`), if there is one."""
+        """Return the map of a scan (`sub-01`, `sub-01_ses-02`), if there is one."""
         found = sorted(self.folder.glob(f"{name}_space-*_relevance.nii.gz"))
         return found[0] if found else None
 
@@ -70,7 +79,7 @@ class Maps:
 
     @cached_property
     def sidecar(self) -> dict[str, Any]:
-        """What the first sidecar says: the same method, model and field of view for all."""
+        """What the first sidecar says: the same method, number of models and field of view for all."""
         return dict(read_json(self.sidecars[0])) if self.sidecars else {}
 
 
@@ -137,6 +146,20 @@ class Run:
         splits = self.spec.get("splits", {})
         return any(splits.get(cohort, {}).get("scheme") == "cross-validation" for cohort in cohorts)
 
+    def correction(self, arm: str) -> float:
+        """Return by how much intervals over an arm's held-out subjects are widened (`analysis.crossed`)."""
+        if not self.is_cross_validated(arm):
+            return 1.0
+        return correction(int(self.spec["splits"][self._training[arm]["cohort"]].get("folds", 5)))
+
+    def spread_of_trials(self, arms: Sequence[str]) -> str:
+        """Say what the SD over the trials of arms is, for a caption."""
+        if any(self.is_cross_validated(arm) for arm in arms):
+            return "due to other folds, training and validation subjects and seeds, for a trial is a repeat"
+        if any("subjects" in self._training.get(arm, {}) for arm in arms):
+            return "the optimiser's chance, and that of which subjects were drawn to train on"
+        return "the optimiser's chance alone"
+
     @cached_property
     def trials(self) -> list[Trial]:
         """Every finished trial, the arms in the order of the specification."""
@@ -155,9 +178,13 @@ class Run:
         for path in found:
             if asked and (path.parent.name, path.name) != (self.main_arm, asked.get("method", path.name)):
                 continue
-            trial = self.selected(path.parent.name)
-            return Maps(path.parent.name, path.name, path, trial)
+            return self.maps_in(path)
         return None
+
+    def maps_in(self, folder: Path) -> Maps:
+        """Return the maps of a folder maps/ARM/METHOD."""
+        arm = folder.parent.name
+        return Maps(arm, folder.name, folder, [trial for trial in self.trials if trial.arm == arm])
 
     def selected(self, arm: str) -> Trial | None:
         """Return the trial of an arm that was taken further (models/ARM/selected.json)."""
@@ -167,8 +194,9 @@ class Run:
 
     @cached_property
     def positive(self) -> str | None:
-        """The patients' group: what label 1 means to the explained model, else to the first."""
-        candidates = [self.maps.trial] if self.maps and self.maps.trial else self.trials
+        """The patients' group: what label 1 means to the explained arm's models, else to the first."""
+        arm = self.maps.arm if self.maps else self.main_arm
+        candidates = sorted(self.trials, key=lambda trial: trial.arm != arm)
         return next((trial.description["classes"]["1"] for trial in candidates), None)
 
     @cached_property
@@ -212,18 +240,27 @@ class Run:
         """Return the field of view as a mask on a grid; everything, if the sidecars do not tell."""
         return seen_on(grid, self.maps.sidecar if self.maps else {})
 
-    def store(self, participants: set[str]) -> Store | None:
-        """Return the store that holds the most of these participants, or None if none holds any."""
+    def store(self, maps: Maps) -> Store | None:
+        """Return the store of the scans that maps explain: that of their arm, or None if it is not there.
+
+        Of an arm that the specification does not know, the store that holds the most of the participants.
+        """
+        arm = self._training.get(maps.arm, {})
+        if "cohort" in arm:
+            scaling, usual = arm.get("scaling"), self.spec.get("preparation", {}).get("scaling")
+            other = None if scaling == usual else scaling
+            name = Prepared(arm["cohort"], arm.get("images") == "lesion-filled", other).name
+            return dict(self.stores()).get(name)
+        people = {path.name.split("_")[0] for path in maps.folder.glob("sub-*_relevance.nii.gz")}
         best, most = None, 0
-        for path in sorted((self.folder / "stores").glob("*/store.json")):
-            store = open_store(path.parent)
-            common = len(participants & set(store.table["participant_id"]))
+        for _, store in self.stores():
+            common = len(people & set(store.table["participant_id"]))
             if common > most:
                 best, most = store, common
         return best
 
     def stores(self) -> Iterator[tuple[str, Store]]:
-        """Yield every finished store with the name of its cohort."""
+        """Yield every finished store with its name: that of its cohort, or what `Prepared` makes of it."""
         for path in sorted((self.folder / "stores").glob("*/store.json")):
             yield path.parent.name, open_store(path.parent)
 

@@ -31,8 +31,8 @@ def calibration(run: Run, figures: Path) -> Section:
             "predicted probability, and counts.",
             caption="Above: of the held-out scans in a bin of predicted probability, the share that are patients', "
             "with its 95 % Wilson interval; on the dashed line the two agree. Below: how many predictions lie in the "
-            "bin. The trials of an arm are taken together, so a scan counts once a trial: the intervals are too narrow "
-            "for an arm of several.",
+            "bin. The trials of an arm are taken together: in shares and counts a scan counts once a trial, in the "
+            "intervals a participant counts once.",
             sources=[SOURCE],
         ),
         _scores(table),

@@ -86,9 +86,10 @@ def _compared(table: pd.DataFrame) -> pd.DataFrame:
 def _words(good: pd.DataFrame) -> str:
     number_of = len(good.drop_duplicates(["arm_one", "arm_two"]))
     said = (
-        "Every two arms or baselines that were judged on one cohort are compared on the participants that both judged, "
-        "each counted once with its mean logit over trials and scans: AUCs by the test of DeLong, accuracies by the "
-        "exact test of McNemar, balanced accuracies by a permutation test. "
+        "Every two arms or baselines that were judged on one cohort are compared on the participants that both judged. "
+        "A score is the mean over an arm's trials, as in Table 2, and a participant counts once in each, with its mean "
+        "logit over scans: AUCs by the test of DeLong, both accuracies by a permutation test, or the plain one by the "
+        "exact test of McNemar where both arms have one trial. "
     )
     if number_of == 1:
         return f"{said}There is one pair."
@@ -119,11 +120,12 @@ def _all_pairs(good: pd.DataFrame) -> Table:
             [Markup('<span class="name">{}<br>less {}</span>').format(one, two), *cells, *_counts(records(some)[0])]
         )
     return Table(
-        header=["Pair", *METRICS.values(), "Right in one only", "Participants"],
+        header=["Pair", *METRICS.values(), "Better by", "Participants"],
         rows=rows,
         caption=f"Every pair ({len(rows)}). From top to bottom in a cell: the difference in percentage points with its "
-        "95 % interval, the two scores, the p. Right in one only: participants that only the first, and only the "
-        "second, classifies rightly. Participants: those that both judged; below, those that only one did.",
+        "95 % interval, the two scores, the p. Better by: participants whom the first, and whom the second, "
+        "classifies rightly in more of its trials. Participants: those that both judged; below, those that only one "
+        "did.",
         sources=[SOURCE],
         closed=True,
         words=1,
@@ -131,14 +133,22 @@ def _all_pairs(good: pd.DataFrame) -> Table:
 
 
 def _by_trial(run: Run) -> list[Table]:
-    """Compare networks that were trained several times, trial by trial."""
+    """Compare networks that were trained several times on one division, trial by trial.
+
+    Repeats of a cross-validation share their people, so that a test over them would mean nothing.
+    """
     trials, trained = run.table("trials"), run.spec.get("training", {})
     if trials is None:
         return []
-    cohorts = {name: arm["cohort"] for name, arm in trained.items() if arm.get("fit", True)}
+    cohorts = {
+        name: arm["cohort"]
+        for name, arm in trained.items()
+        if arm.get("fit", True) and not run.is_cross_validated(name)
+    }
     pairs = paired_trials(trials[trials["arm"].isin(cohorts)])
     pairs = pairs[[cohorts[row["arm_one"]] == cohorts[row["arm_two"]] for row in records(pairs)]]
     if pairs.empty:
+        (run.folder / BY_TRIAL).unlink(missing_ok=True)
         return []
     write_tsv(run.folder / BY_TRIAL, pairs)
     rows: list[list[str | Markup]] = [
@@ -156,8 +166,7 @@ def _by_trial(run: Run) -> list[Table]:
         rows=rows,
         caption="Networks trial by trial, trials of one seed with each other: mean difference of the AUC in percentage "
         "points ± SD over trials, the interval and p of the paired t-test. It speaks of other seeds on these held-out "
-        "participants, the table above of other participants for these networks. In a cross-validation a trial is "
-        "all folds of a repeat together.",
+        "participants, the table above of other participants for these networks.",
         sources=["tables/trials.tsv", BY_TRIAL],
         closed=True,
         words=1,
@@ -177,7 +186,7 @@ def _counts(row: dict[str, Any]) -> list[str | Markup]:
     both = whole(row["n_both"])
     apart = row["n_only_one"] or row["n_only_two"]
     people = Markup("{}<br>only one: {}, {}").format(both, *only) if apart else both
-    return [f"{whole(row['right_only_one'])}, {whole(row['right_only_two'])}", people]
+    return [f"{whole(row['better_one'])}, {whole(row['better_two'])}", people]
 
 
 def points(value: float) -> str:

@@ -40,7 +40,6 @@ def lesions(run: Run, figures: Path) -> Section:
     write_tsv(run.folder / SUMMARY, medians)
     method = run.maps.method if run.maps else str(medians["map"].iloc[0])
     who = run.positive or "all groups"
-    measured = int(medians["subjects"].max())
     section.add(
         Text(
             paragraphs=[
@@ -53,7 +52,7 @@ def lesions(run: Run, figures: Path) -> Section:
             ]
         )
     )
-    if measured == 0:
+    if medians["subjects"].max() == 0:
         text = "No subject has a lesion mask with a lesion in the seen brain: nothing can be measured."
         section.add(Note(tone="missing", text=text))
         return section
@@ -69,10 +68,11 @@ def lesions(run: Run, figures: Path) -> Section:
         ),
         _table(medians, method, who, run.untaught),
     )
-    without = int(medians["without"].max())
+    own = medians[medians["map"] == method]
+    without, subjects = int(own["without"].sum()), int(own["subjects"].sum())
     if without:
         why = "no mask, no lesion in the seen brain, or no positive relevance"
-        text = f"Left out and not counted as 0, for want of a lift ({why}): {without} of {measured + without} subjects."
+        text = f"Left out and not counted as 0, for want of a lift ({why}): {without} of {without + subjects} subjects."
         section.add(Text(paragraphs=[text]))
     return section
 

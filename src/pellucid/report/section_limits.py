@@ -59,18 +59,15 @@ def limits(run: Run, figures: Path) -> Section:
             "of them sees may differ: the spread lies beside each map."
         )
         caveats.append(text.format(run.maps.arm))
-    elif run.maps and run.maps.trial and run.is_cross_validated(run.maps.arm):
+    elif run.maps and run.is_cross_validated(run.maps.arm):
         text = Markup(
-            "<strong>One model a subject is explained:</strong> of arm {}, the model of the fold in which the subject "
-            "was held out, in the first repeat. Other models may look elsewhere."
+            "<strong>One model a subject is explained:</strong> of arm {}, a model of the fold in which the subject "
+            "was held out, in the first repeat: {}. Other models may look elsewhere."
         )
-        caveats.append(text.format(run.maps.arm))
+        caveats.append(text.format(run.maps.arm, _chosen(run)))
     elif run.maps and run.maps.trial:
         text = Markup("<strong>One model is explained:</strong> {} of arm {}, {}. Other trials may look elsewhere.")
-        chosen = "the trial with the lowest validation loss"
-        if run.spec.get("explain", {}).get("choose") == "holdout":
-            chosen = "the trial that did best on the holdout, as in the paper: its maps are of a model chosen for them"
-        caveats.append(text.format(run.maps.trial.name, run.maps.arm, chosen))
+        caveats.append(text.format(run.maps.trial.name, run.maps.arm, _chosen(run)))
     caveats.append(
         Markup(
             "<strong>Patents.</strong> The licence of Pellucid grants no patent rights. The inventors of layer-wise "
@@ -79,6 +76,13 @@ def limits(run: Run, figures: Path) -> Section:
     )
     section.add(Text(paragraphs=caveats))
     return section
+
+
+def _chosen(run: Run) -> str:
+    """Say how the explained trial was chosen of those that held the same subjects out."""
+    if run.spec.get("explain", {}).get("choose") == "holdout":
+        return "the trial that did best on the holdout, as in the paper: its maps are of a model chosen for them"
+    return "the trial with the lowest validation loss"
 
 
 def _changed_networks(run: Run) -> list[str]:
@@ -94,10 +98,9 @@ def _sample(run: Run) -> Markup:
     """Say what the intervals cover."""
     if any(run.is_cross_validated(trial.arm) for trial in run.trials):
         return Markup(
-            "<strong>One sample, few subjects.</strong> Intervals cover the choice of subjects, widened for what the "
-            "folds share. The SD over trials "
-            "is that between repeats of the cross-validation, whose training sets overlap. Neither covers another "
-            "population or another scanner."
+            "<strong>One sample, few subjects.</strong> Intervals cover the choice of subjects; which of them are "
+            "widened for what the folds share is said under the results. The SD over trials is that between repeats of "
+            "the cross-validation, whose training sets overlap. Neither covers another population or another scanner."
         )
     return Markup(
         "<strong>One split, few subjects.</strong> Intervals cover the choice of held-out subjects within this "

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.analysis.averages import group_means
-from pellucid.cohort.store import Store
-from pellucid.image.nifti import read_volume
-from pellucid.report.blocks import Picture, Section, Text, missing, number, records
+from pellucid.files import read_json
+from pellucid.image.nifti import read_volume, sidecar_path
+from pellucid.report.blocks import Note, Picture, Section, Text, missing, number, records
+from pellucid.report.explained import explained
+from pellucid.report.figure_groups import mean_scan
 from pellucid.report.overlay import draw_map, strongest_voxel, symmetric_limit
-from pellucid.report.run import Maps, Run, scan_name
+from pellucid.report.run import Maps, Run
 
 PATIENTS_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A scan whose map is drawn: its row in the store, its prediction, and why it was chosen."""
+    """A scan whose map is drawn: its row in the store, the explained logit, and why it was chosen."""
 
     row: int
     name: str
@@ -35,13 +36,14 @@ class Shown:
 def heatmaps(run: Run, figures: Path) -> Section:
     """Draw the surest patients found, the worst error and the surest control, all in one colour scale."""
     section = Section("heatmaps", "Individual heatmaps")
-    maps, store = run.maps, _store(run)
+    maps = run.maps
+    store = run.store(maps) if maps else None
     if maps is None or store is None:
         section.add(missing("Relevance maps", "maps") if maps is None else missing("The scans", "stores"))
         return section
-    shown = choose(maps, store)
+    shown = choose(explained(maps, store))
     if not shown:
-        section.add(missing("Held-out predictions with a map", f"models/{maps.arm}/TRIAL/predictions.tsv"))
+        section.add(missing("The logits that maps explain", f"maps/{maps.arm}/{maps.method}/sub-…_relevance.json"))
         return section
     seen = run.seen(store.grid)
     values = [read_volume(one.path).data for one in shown]
@@ -54,7 +56,7 @@ def heatmaps(run: Run, figures: Path) -> Section:
                 f"for {store.classes.get(1, 'label 1')}, cool ones against. All share one colour scale, which ends at "
                 f"the 99.9th percentile of |relevance| of these maps (± {number(limit)}). The planes cut through the "
                 "strongest voxel. The choice is by score alone: the surest hits, the surest miss or false alarm, the "
-                "surest control."
+                f"surest control. {_whose(maps)}"
             ]
         )
     )
@@ -88,34 +90,40 @@ def heatmaps(run: Run, figures: Path) -> Section:
 def averages(run: Run, figures: Path) -> Section:
     """Draw the mean map of each group over the mean of the scans it comes from."""
     section = Section("averages", "Group averages")
-    maps, store = run.maps, _store(run)
+    maps = run.maps
+    store = run.store(maps) if maps else None
     if maps is None or store is None:
         section.add(missing("Group averages", "maps"))
         return section
-    found = {
-        path.name.split("_")[0].removeprefix("group-"): path for path in maps.folder.glob("group-*_relevance.nii.gz")
-    }
+    found = {one.group: one for one in map(_average, sorted(maps.folder.glob("group-*_relevance.nii.gz")))}
     if not found:
         section.add(missing("Group averages", f"maps/{maps.arm}/{maps.method}/group-GROUP_…_relevance.nii.gz"))
         return section
-    volumes = {group: read_volume(path).data for group, path in found.items()}
+    volumes = {group: read_volume(one.path).data for group, one in found.items()}
     limit = symmetric_limit(list(volumes.values()))
-    scans = group_means(_held_out_scans(maps, store))
+    averaged, which = explained(maps, store), "held-out scans"
+    if run.spec.get("explain", {}).get("averages") == "correct":
+        averaged, which = averaged[averaged["correct"]], f"correctly classified {which}"
     groups = sorted(found, key=lambda group: group != run.positive)
     centre = store.grid.world(strongest_voxel(volumes[groups[0]], run.seen(store.grid))).tolist()
     for group in groups:
-        if group not in scans:
-            section.add(missing(f"The scans behind the average of {group}", "stores"))
+        rows = averaged.loc[averaged["group"].astype(str) == group, "row"].tolist()
+        if len(rows) != found[group].scans:
+            stated = found[group].scans or "no number of"
+            text = (
+                f"Missing: the average of {group}. Its sidecar states {stated} scans, but {len(rows)} {which} of the "
+                "group have a map that states its logit."
+            )
+            section.add(Note(tone="missing", text=text))
             continue
-        number_of = scans[group].number
-        stem = f"average-{group}"
+        stem = f"average-{found[group].label}"
         for suffix in (".png", ".svg"):
             draw_map(
-                scans[group].values,
+                mean_scan(store, rows),
                 volumes[group],
                 store.grid,
                 run.seen(store.grid),
-                title=f"{group}: mean relevance of {number_of} held-out scans",
+                title=f"{group}: mean relevance of {len(rows)} {which}",
                 centre=centre,
                 limit=limit,
                 path=figures / (stem + suffix),
@@ -126,25 +134,17 @@ def averages(run: Run, figures: Path) -> Section:
                 suffix=".png",
                 alt=f"Mean {store.modality} of group {group} in three planes with the group's mean relevance in "
                 "colour.",
-                caption=f"Mean relevance of group {group}, over the mean of the same {number_of} scans. No subject is "
-                "scaled; all groups are cut through the strongest voxel of the first; their colours end at ± "
-                f"{number(limit)}.",
-                sources=[str(found[group].relative_to(run.folder))],
+                caption=f"Mean relevance of the {len(rows)} {which} of group {group}, over the mean of the same "
+                "scans. No subject is scaled; all groups are cut through the strongest voxel of the first; their "
+                f"colours end at ± {number(limit)}.",
+                sources=[str(found[group].path.relative_to(run.folder))],
             )
         )
     return section
 
 
-def choose(maps: Maps, store: Store) -> list[Shown]:
-    """Choose held-out scans by score: surest true positives, the surest error, the surest true negative."""
-    predictions = maps.trial.predictions if maps.trial else None
-    if predictions is None:
-        return []
-    rows = _rows(store)
-    table = predictions[predictions["role"] == "holdout"]
-    table = table.assign(name=[scan_name(row) for row in records(table)])
-    paths = {name: path for name in table["name"] if name in rows and (path := maps.of(name)) is not None}
-    table = table[table["name"].isin(list(paths))]
+def choose(table: pd.DataFrame) -> list[Shown]:
+    """Choose of the scans that `explained` gives, by score: surest hits, surest error, surest control."""
     called, patient = table["logit"] > 0, table["label"] == 1
     picks = [
         (table[called & patient].nlargest(PATIENTS_SHOWN, "logit"), "true positive"),
@@ -153,16 +153,41 @@ def choose(maps: Maps, store: Store) -> list[Shown]:
     ]
     return [
         Shown(
-            row=rows[row["name"]],
+            row=row["row"],
             name=row["name"],
             group=str(row["group"]),
             logit=float(row["logit"]),
             reason=reason or ("missed patient" if row["label"] == 1 else "false alarm"),
-            path=paths[row["name"]],
+            path=row["path"],
         )
         for some, reason in picks
         for row in records(some)
     ]
+
+
+def _whose(maps: Maps) -> str:
+    """Say which models give the logits."""
+    model = maps.sidecar.get("Model")
+    if isinstance(model, list):
+        return f"Logits and verdicts are of the mean over the {len(model)} models whose mean a map is."
+    if maps.trial is not None:
+        return f"Logits and verdicts are those of the explained model, {maps.trial.name} of arm {maps.arm}."
+    return f"Logits and verdicts are those of the model of arm {maps.arm} that a map explains."
+
+
+class _Average(NamedTuple):
+    """The mean map of a group: the group's name, as it is and in file names, and how many scans are averaged."""
+
+    group: str
+    label: str
+    scans: int | None
+    path: Path
+
+
+def _average(path: Path) -> _Average:
+    side, label = sidecar_path(path), path.name.split("_")[0].removeprefix("group-")
+    said = read_json(side) if side.exists() else {}
+    return _Average(str(said.get("Group", label)), label, said.get("Scans"), path)
 
 
 def _lesion_note(mask: npt.NDArray[np.bool_] | None) -> str:
@@ -173,20 +198,3 @@ def _lesion_note(mask: npt.NDArray[np.bool_] | None) -> str:
 
 def _worst(errors: pd.DataFrame) -> pd.DataFrame:
     return errors.loc[errors["logit"].abs().nlargest(1).index]
-
-
-def _held_out_scans(maps: Maps, store: Store) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    for name, row in _rows(store).items():
-        if maps.of(name) is not None:
-            yield str(store.table["group"].iloc[row]), store.images[row]
-
-
-def _store(run: Run) -> Store | None:
-    """Return the store of the explained scans."""
-    if run.maps is None:
-        return None
-    return run.store({path.name.split("_")[0] for path in run.maps.folder.glob("sub-*_relevance.nii.gz")})
-
-
-def _rows(store: Store) -> dict[str, int]:
-    return {scan_name(row): n for n, row in enumerate(records(store.table))}

@@ -196,6 +196,8 @@ def _explain_sentences(run: Run) -> list[str]:
         whose = f"the trial of arm {run.maps.arm} that did best on the holdout itself, as in the original code"
     else:
         whose = f"the trial of arm {run.maps.arm} with the lowest validation loss"
+    if asked.get("trials") != "all" and run.is_cross_validated(run.maps.arm):
+        whose = f"a model of the fold that they were held out in: {whose}"
     others = [str(arm) for arm in asked.get("arms", []) if arm != run.maps.arm]
     likewise = f" The scans were explained likewise by {_listed(others)}." if others else ""
     return [
@@ -218,6 +220,12 @@ def _analysis_sentences(run: Run) -> list[str]:
             f"Intervals are 95 % percentile intervals of {analysis['bootstrap']} bootstrap draws of subjects within "
             "group."
         )
+        if run.is_cross_validated():
+            said.append(
+                "Those of scores, of differences between arms and of relevance over areas, and all p, are corrected "
+                "for what the k folds of a cross-validation share (Nadeau and Bengio 2003): intervals are "
+                "sqrt(1 + k / (k − 1)) times as wide."
+            )
     if run.table("lesions") is not None:
         said.append(
             "Lift is the share of positive relevance inside lesions over the share of volume, within the seen brain, "
@@ -237,8 +245,10 @@ def _analysis_sentences(run: Run) -> list[str]:
         said.append("Probabilities are calibrated on each trial's validation subjects (Platt).")
     if run.table("comparisons") is not None:
         said.append(
-            "Arms are compared in pairs on the participants that both judged, by the tests of DeLong (AUC) and McNemar "
-            "(accuracy) and a permutation test (balanced accuracy), without correction for the number of pairs."
+            "Arms are compared in pairs on the participants that both judged, a score being the mean over an arm's "
+            "trials: AUCs by the test of DeLong; accuracies by a permutation test that flips participants between the "
+            "arms, or, where both arms have one trial, the accuracy by the exact test of McNemar; without correction "
+            "for the number of pairs."
         )
     return said
 

@@ -47,8 +47,8 @@ def results(run: Run, figures: Path) -> Section:
             suffix=".svg",
             alt=f"ROC curves of the arms {', '.join(dict.fromkeys(curves['arm']))}, sensitivity against 1 − "
             "specificity.",
-            caption="ROC curve of each trial and their vertical mean. The band shows the trials' SD, which is the "
-            "optimiser's chance alone; the interval under each name is over subjects.",
+            caption="ROC curve of each trial and their vertical mean. The band shows the trials' SD, which is "
+            f"{run.spread_of_trials(list(curves['arm'].unique()))}; the interval under each name is over subjects.",
             sources=["tables/roc.tsv"],
         )
     )
@@ -104,7 +104,6 @@ def brightness(run: Run, figures: Path) -> Section:
     if table is None:
         section.add(missing("Brightness", "tables/brightness.tsv"))
         return section
-    used = next((str(trial.description.get("scaling")) for trial in run.trials), None)
     section.add(
         Text(
             paragraphs=[
@@ -118,6 +117,7 @@ def brightness(run: Run, figures: Path) -> Section:
     cohorts = table["cohort"] if "cohort" in table else pd.Series("all scans", index=table.index)
     for name, one in table.groupby(cohorts, sort=False):
         stem = f"brightness-{name}".replace(" ", "-")
+        used = _scalings(run, str(name) if "cohort" in table else None)
         save(brightness_figure(one.reset_index(drop=True), used), figures / stem)
         section.add(
             Picture(
@@ -125,7 +125,7 @@ def brightness(run: Run, figures: Path) -> Section:
                 suffix=".svg",
                 alt="AUC of mean brain brightness alone with its interval under each intensity scaling.",
                 caption=f"AUC of mean brain brightness alone, cohort {name}. "
-                "Filled: the scaling that the network was trained with.",
+                "Filled: the scalings of the scans that its networks were given.",
                 sources=["tables/brightness.tsv"],
             )
         )
@@ -137,6 +137,16 @@ def brightness(run: Run, figures: Path) -> Section:
     caption = "Brightness alone under each scaling."
     section.add(Table(header=header, rows=rows, caption=caption, sources=["tables/brightness.tsv"], words=2))
     return section
+
+
+def _scalings(run: Run, cohort: str | None) -> set[str]:
+    """Return the scalings of the images of a cohort's arms, or of all arms."""
+    arms = run.spec.get("training", {})
+    return {
+        str(trial.description.get("scaling"))
+        for trial in run.trials
+        if cohort is None or arms.get(trial.arm, {}).get("cohort") == cohort
+    }
 
 
 def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
@@ -157,8 +167,10 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         "the training subjects."
         + (" p: how often an AUC as high comes of permuted labels." * ("p_chance" in table))
         + (
-            " In a cross-validation everyone also trains the models of the other folds: intervals and p over "
-            "subjects, of scores, differences and areas, are corrected for that (Nadeau and Bengio 2003)." * crossed
+            " In a cross-validation a trial is a repeat, and everyone also trains the models of the other folds. The "
+            "intervals and p of scores, of differences between arms and of relevance over areas are corrected for that "
+            "(Nadeau and Bengio 2003); intervals of medians (of lift, and in planted places) and of probabilities in "
+            "bins are not." * crossed
         ),
         sources=["tables/table2.tsv"],
         words=2,

@@ -1,0 +1,31 @@
+"""Verdicts are those of the explained logit, of the scans that have a map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pellucid.report.explained import COLUMNS, explained
+from pellucid.report.run import open_run
+
+
+def test_a_scan_is_judged_by_the_logit_that_its_map_explains(copy: Path, restate: Any) -> None:
+    folder = copy / "maps" / "finetuned" / "lrp-epsilon"
+    restate(folder, Logit=2.0)
+    restate(folder, "sub-0001", Logit=-0.5)
+    run = open_run(copy)
+    assert run.maps is not None
+    store = run.store(run.maps)
+    assert store is not None
+    table = explained(run.maps, store).set_index("name")
+    assert len(table) == 12
+    assert table.index[~table["correct"]].tolist() == ["sub-0001", *(f"sub-{n:04d}" for n in range(10, 16))]
+    assert store.table["participant_id"].iloc[table.loc["sub-0010", "row"]] == "sub-0010"
+    assert table.loc["sub-0010", "path"].name.startswith("sub-0010_space-")
+    next(folder.glob("sub-0010_*.json")).unlink()
+    assert "sub-0010" not in set(explained(run.maps, store)["name"])
+    for path in folder.glob("*.json"):
+        path.unlink()
+    none = explained(run.maps, store)
+    assert none.columns.tolist() == list(COLUMNS)
+    assert none[none["correct"]].empty
