@@ -97,6 +97,16 @@ def test_tsv_round_trip_keeps_identifiers_and_missing_values(tmp_path: Path) -> 
     assert back["group"].isna().tolist() == [False, True]
 
 
+def test_names_of_digits_are_text(tmp_path: Path) -> None:
+    write_text(tmp_path / "t.tsv", "cohort\tgroup\tarm\tclinic\tage\n2019\t1\t007\t01\t40\n2019\tn/a\t1e3\t02\t41\n")
+    table = read_tsv(tmp_path / "t.tsv", names=["clinic", "absent"])
+    assert table["cohort"].tolist() == ["2019", "2019"]
+    assert table["group"].dropna().tolist() == ["1"]
+    assert table["arm"].tolist() == ["007", "1e3"]
+    assert table["clinic"].tolist() == ["01", "02"]
+    assert table["age"].tolist() == [40, 41]
+
+
 @pytest.mark.parametrize("read", [read_json, read_tsv])
 def test_missing_file(tmp_path: Path, read: object) -> None:
     assert callable(read)

@@ -17,6 +17,12 @@ import pandas as pd
 
 from pellucid.errors import InputError
 
+NAMES = (
+    *("participant_id", "session_id", "group", "sex", "level", "role"),
+    *("cohort", "arm", "arm_one", "arm_two", "pretraining"),
+)
+"""Columns of tables that hold names, of digits though they may be."""
+
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.+")
 
 _TROUBLES = {
@@ -97,15 +103,18 @@ def write_tsv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, sep="\t", index=False, na_rep="n/a")
 
 
-def read_tsv(path: Path) -> pd.DataFrame:
-    """Read a BIDS-style TSV (`n/a` is missing); raise InputError if it is missing or is no table."""
+def read_tsv(path: Path, *, names: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a BIDS-style TSV (`n/a` is missing); raise InputError if it is missing or is no table.
+
+    The columns `NAMES` and `names` are text, whatever they look like.
+    """
     try:
         return pd.read_csv(
             path,
             sep="\t",
             na_values=["n/a"],
             keep_default_na=False,
-            dtype={"participant_id": str, "session_id": str},
+            dtype=dict.fromkeys((*NAMES, *names), str),
         )
     except FileNotFoundError:
         raise InputError(path, "the file does not exist", "Check the path") from None

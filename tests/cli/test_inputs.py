@@ -50,6 +50,22 @@ def test_masks_are_picked_from_a_folder_that_holds_scans_too(tmp_path: Path) -> 
     assert expand_masks([tmp_path / "patient07_T1.nii.gz"]) == [tmp_path / "patient07_T1.nii.gz"]
 
 
+def test_the_brain_is_no_lesion(tmp_path: Path) -> None:
+    brain = "sub-01/anat/sub-01_space-MNI152NLin6Asym_desc-brain_mask.nii.gz"
+    touch(tmp_path, brain)
+    with pytest.raises(InputError, match=r"the folder holds no lesion mask\. Leave --lesions out"):
+        expand_masks([tmp_path])
+    assert expand_masks([tmp_path / brain]) == [tmp_path / brain]  # who names a file means it
+    for name in ("desc-brain_mask", "space-FLAIR_desc-brain_mask", "desc-preproc_FLAIR", "label-WM_probseg"):
+        touch(tmp_path, f"sub-01/anat/sub-01_{name}.nii.gz")
+    with pytest.raises(InputError, match="holds no lesion mask"):
+        expand_masks([tmp_path])
+    touch(tmp_path, "sub-02/anat/sub-02_dseg.nii.gz")
+    assert [path.name for path in expand_masks([tmp_path])] == ["sub-02_dseg.nii.gz"]
+    touch(tmp_path, "sub-01/anat/sub-01_label-lesion_mask.nii.gz")
+    assert [path.name for path in expand_masks([tmp_path])] == ["sub-01_label-lesion_mask.nii.gz"]
+
+
 @pytest.mark.parametrize(
     ("name", "who"),
     [

@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pellucid.files import read_tsv
+from pellucid.files import read_tsv, write_json
+from pellucid.image.grid import PAPER_GRID
+from pellucid.image.nifti import write_volume
 
 
 def test_maps_without_a_sidecar_are_judged_within_the_template(scans: Path, tmp_path: Path, pellucid) -> None:
@@ -31,3 +34,16 @@ def test_maps_without_a_sidecar_are_judged_within_the_template(scans: Path, tmp_
     table = read_tsv(tmp_path / "out" / "lesions.tsv").set_index("map")
     assert table.loc["map", "brain_from"] == "image"
     assert table.loc["intensity", "lift"] > 2
+
+
+def test_the_scan_is_brought_to_the_grid_as_the_sidecar_says(scans: Path, tmp_path: Path, pellucid) -> None:
+    path, image = tmp_path / "sub-02_map.nii.gz", scans / "images" / "sub-02_FLAIR.nii.gz"
+    write_volume(path, np.ones(PAPER_GRID.shape, dtype=np.float32), PAPER_GRID)
+    shares = []
+    for sidecar in ({}, {"Resampling": "antialias"}, {"Resampling": "cubic"}):
+        write_json(tmp_path / "sub-02_map.json", sidecar)
+        shown = pellucid("judge", path, "--lesions", scans / "masks", "--images", image, "--out", tmp_path)
+        assert shown.code == 0, shown.err
+        table = read_tsv(tmp_path / "lesions.tsv").set_index("map")
+        shares.append(table.loc["intensity", "positive_share"])
+    assert shares[0] == shares[1] != shares[2]

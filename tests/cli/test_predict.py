@@ -14,7 +14,7 @@ import torch
 from pellucid.files import read_json, read_tsv
 from pellucid.image.grid import PAPER_GRID
 from pellucid.image.nifti import read_volume
-from pellucid.image.prepare import prepare
+from pellucid.image.prepare import RESAMPLINGS, prepare
 from pellucid.network.files import load_model, save_model
 from pellucid.network.foreign import ForeignNetwork
 from pellucid.network.info import ModelInfo
@@ -43,6 +43,26 @@ def test_predictions_are_the_models(arm: Path, scans: Path, tmp_path: Path, pell
     content = read_json(out / "predictions.json")
     assert [entry["logit"] for entry in content["Predictions"]] == pytest.approx(list(table["logit"]))
     assert content["Scaling"] == "robust"
+
+
+def test_scans_are_brought_to_the_grid_as_those_that_the_model_was_trained_on(
+    arm: Path, scans: Path, tmp_path: Path, pellucid
+) -> None:
+    model, image = load_model(arm / "trial-00"), scans / "images" / "sub-01_FLAIR.nii.gz"
+    save_model(tmp_path / "cubic", model, ModelInfo(modality="FLAIR", scaling="robust", resampling="cubic"))
+    logits = []
+    for resampling in RESAMPLINGS:
+        x = prepare(read_volume(image), PAPER_GRID, scaling="robust", resampling=resampling).image
+        with torch.no_grad():
+            logits.append(float(model(torch.tensor(x)[None, None])[0]))
+    assert logits[0] != pytest.approx(logits[1], rel=1e-4)
+    for verb in ("predict", "explain"):
+        assert pellucid(verb, tmp_path / "cubic", image, "--out", tmp_path / verb).code == 0
+        content = read_json(tmp_path / verb / "predictions.json")
+        assert content["Resampling"] == "cubic"
+        assert content["Predictions"][0]["logit"] == pytest.approx(logits[1], rel=1e-6)
+    (sidecar,) = (tmp_path / "explain").glob("*_relevance.json")
+    assert read_json(sidecar)["Resampling"] == "cubic"
 
 
 def test_a_model_may_be_named_by_arm_folder_or_file(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:

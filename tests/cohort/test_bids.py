@@ -8,7 +8,7 @@ import pytest
 
 from pellucid.cohort.bids import COLUMNS, index_bids
 from pellucid.errors import InputError
-from pellucid.files import read_tsv, write_tsv
+from pellucid.files import read_tsv, write_json, write_text, write_tsv
 
 
 def touch(path: Path) -> Path:
@@ -112,3 +112,38 @@ def test_a_participants_file_that_cannot_be_used(
     change(dataset, function)
     with pytest.raises(InputError, match=message):
         index_bids(dataset, modality="FLAIR")
+
+
+def test_sex_in_every_way_that_bids_writes_it(dataset: Path) -> None:
+    change(dataset, lambda table: table.assign(sex=["f", "Female", "MALE", "other", "N/A", "intersex"]))
+    sex = index_bids(dataset, modality="FLAIR")["sex"]
+    assert sex.isna().tolist() == [False] * 4 + [True, False]
+    assert sex.dropna().tolist() == ["F", "F", "M", "O", "intersex"]
+    change(dataset, lambda table: table.assign(sex=None))
+    assert index_bids(dataset, modality="FLAIR")["sex"].isna().all()
+
+
+def test_a_column_of_groups_keeps_its_own_words_even_for_sex(dataset: Path) -> None:
+    change(dataset, lambda table: table.assign(sex=["f", "m"] * 3))
+    table = index_bids(dataset, modality="FLAIR", group="sex")
+    assert table["group"].tolist() == ["f", "m"] * 3
+    assert table["sex"].tolist() == ["F", "M"] * 3
+
+
+def test_groups_of_digits_are_names(dataset: Path) -> None:
+    people = [f"sub-{n:02d}\t{group}" for n, group in enumerate(["1", "0", "n/a", "1", "0", "01"])]
+    write_text(dataset / "participants.tsv", "\n".join(["participant_id\tarm_of_trial", *people, ""]))
+    table = index_bids(dataset, modality="FLAIR", group="arm_of_trial")
+    assert table["group"].dropna().tolist() == ["1", "0", "1", "0", "01"]
+
+
+def test_a_derivative_dataset_of_other_names_is_told_so(dataset: Path) -> None:
+    write_json(dataset / "dataset_description.json", {"DatasetType": "derivative"})
+    anat = dataset / "sub-01" / "anat"
+    wanted = r"named sub-X\[_ses-Y\]_space-MNI152NLin6Asym_desc-brain_FLAIR\.nii\[\.gz\], without res-"
+    with pytest.raises(InputError, match=rf"{wanted}; there is sub-00_FLAIR\.nii\.gz\. Run"):
+        index_bids(dataset, modality="FLAIR")
+    assert index_bids(dataset, modality="T1w")["problem"].str.contains("has no T1w image").all()
+    (anat / "sub-01_FLAIR.nii.gz").rename(anat / "sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz")
+    table = index_bids(dataset, modality="FLAIR")
+    assert table["problem"].isna().tolist() == [name == "sub-01" for name in table["participant_id"]]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import shutil
 import signal
 import subprocess
@@ -19,7 +21,7 @@ from pellucid.cohort.lesions import lesions_on
 from pellucid.cohort.splits import split
 from pellucid.cohort.store import Store, build_store, open_store
 from pellucid.errors import InputError, LeakageError, PellucidError
-from pellucid.files import sha256
+from pellucid.files import disk_trouble, sha256
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.image.nifti import read_mask, read_volume
 from pellucid.image.prepare import prepare
@@ -220,6 +222,59 @@ def test_stopped_between_two_arrays(dataset: Path, small: Grid, monkeypatch: pyt
     assert contents(build(dataset, "stopped", small).folder) == undisturbed
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves no space")
+def test_a_store_has_its_space_before_it_is_filled(tmp_path: Path) -> None:
+    draft.start(tmp_path / "building", "request", (6, 24, 28, 24))
+    for name in draft.ARRAYS:
+        found = (tmp_path / "building" / f"{name}.npy").stat()
+        assert 512 * found.st_blocks >= found.st_size
+
+
+def refuse_space(monkeypatch: pytest.MonkeyPatch, number: int, *, after: int = 0) -> None:
+    """Let no file get space reserved after the first few."""
+    asked: list[int] = []
+
+    def refuse(_: int, offset: int, size: int) -> None:
+        asked.append(size)
+        if len(asked) > after:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+
+
+@pytest.mark.parametrize("finishing", [False, True])
+def test_a_full_disk_is_an_error_in_words_and_leaves_nothing_half_made(
+    dataset: Path, small: Grid, monkeypatch: pytest.MonkeyPatch, counted: list[int], finishing: bool
+) -> None:
+    truncate(dataset / "sub-01" / "anat" / "sub-01_FLAIR.nii.gz")
+    undisturbed = contents(build(dataset, "whole", small).folder)
+    counted.clear()
+    folder = dataset.parent / "stores" / "ms"
+    with monkeypatch.context() as patch:
+        refuse_space(patch, errno.ENOSPC, after=4 if finishing else 1)
+        with pytest.raises(OSError) as caught:  # noqa: PT011 (disk_trouble looks at it below)
+            build(dataset, "ms", small)
+    trouble = disk_trouble(caught.value)
+    assert trouble is not None
+    assert trouble.what == "the disk is full"
+    assert Path(trouble.where).is_relative_to(folder)
+    kept = ["building", "images.npy"] if finishing else []
+    assert sorted(path.name for path in folder.iterdir()) == kept
+    assert contents(build(dataset, "ms", small).folder) == undisturbed
+    assert counted == list(range(6))
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, None])
+def test_a_file_system_that_reserves_no_space_is_written_to_all_the_same(
+    dataset: Path, small: Grid, monkeypatch: pytest.MonkeyPatch, number: int | None
+) -> None:
+    if number is None:
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    else:
+        refuse_space(monkeypatch, number)
+    assert len(build(dataset, "ms", small)) == 6
+
+
 def test_two_workers_make_the_same_bytes(dataset: Path, small: Grid) -> None:
     one = contents(build(dataset, "one", small).folder)
     assert contents(build(dataset, "two", small, workers=2).folder) == one
@@ -341,5 +396,6 @@ def test_scans_may_be_resampled_as_in_the_paper_or_filled(dataset: Path, small: 
     expected = prepare(volume, small, scaling="robust", resampling="cubic").image
     np.testing.assert_array_equal(cubic.images[n], expected)
     assert not np.array_equal(plain.images[n], expected)
+    assert (plain.resampling, cubic.resampling) == ("antialias", "cubic")
     with pytest.raises(InputError, match="other scans or settings"):
         build(dataset, "plain", small, resampling="cubic")

@@ -90,6 +90,17 @@ def test_path_may_be_a_string(folder: Path) -> None:
     assert pellucid.load_model(str(folder)).info == INFO
 
 
+def test_resampling_is_kept_and_older_files_mean_antialias(tmp_path: Path, folder: Path) -> None:
+    info = ModelInfo(modality="FLAIR", scaling="max", resampling="cubic")
+    save_model(tmp_path / "cubic", PaperNetwork(channels=2, grid=SMALL, seed=1), info)
+    assert load_model(tmp_path / "cubic").info.resampling == "cubic"
+    _edit_json(folder, lambda content: content.pop("resampling"))
+    assert load_model(folder).info.resampling == "antialias"
+    _edit_json(folder, lambda content: content.update(resampling="nearest"))
+    with pytest.raises(InputError, match="the resampling 'nearest' is not known"):
+        load_model(folder)
+
+
 def test_description_says_all(folder: Path) -> None:
     content = json.loads((folder / "model.json").read_text())
     assert content == {
@@ -98,6 +109,7 @@ def test_description_says_all(folder: Path) -> None:
         "grid": SMALL.to_json(),
         "modality": "T1w",
         "scaling": "robust",
+        "resampling": "antialias",
         "classes": {"0": "CN", "1": "AD"},
         "trained": {"seed": 3, "epoch": 7, "val_loss": 0.25},
         "pellucid": pellucid.__version__,

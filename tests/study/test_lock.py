@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.errors import InputError
+from pellucid.study import lock
 from pellucid.study.lock import locked
 
 HOLD = """
@@ -51,3 +54,29 @@ def test_the_lock_is_let_go_after_the_block_and_after_an_error(tmp_path: Path) -
         _ = 1 / 0
     with locked(tmp_path):
         pass
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def take(_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lock, "_take", take)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EAGAIN])
+def test_both_ways_to_say_held_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    refuse(monkeypatch, number)
+    with pytest.raises(InputError, match=r"a run is under way here \(another process\)"), locked(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_warned_of_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    refuse(monkeypatch, number)
+    entered = False
+    with locked(tmp_path):
+        entered = True
+    assert entered
+    assert f"{tmp_path}: this file system has no locks ({os.strerror(number)})" in caplog.text

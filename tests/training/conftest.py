@@ -45,6 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         images=images,
         brain=np.ones(images.shape, dtype=np.bool_),
         masks=np.zeros(images.shape, dtype=np.bool_),
+        resampling="cubic",
     )
 
 

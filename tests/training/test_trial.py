@@ -36,7 +36,7 @@ def finished(store: Store, rows: Rows, tmp_path_factory: pytest.TempPathFactory)
     return run(store, rows, tmp_path_factory.mktemp("trial") / "trial-00")
 
 
-def test_files(finished: TrialResult) -> None:
+def test_files(finished: TrialResult, store: Store) -> None:
     assert sorted(path.name for path in finished.folder.iterdir()) == FILES
     assert finished.history.columns.tolist() == [
         *("epoch", "steps", "learning_rate", "train_loss", "train_accuracy"),
@@ -47,6 +47,7 @@ def test_files(finished: TrialResult) -> None:
     assert best["val_loss"].tolist() == [finished.validation_loss] == [finished.history["val_loss"].min()]
     described = read_json(finished.folder / "model.json")
     assert described["scaling"] == "robust"
+    assert described["resampling"] == store.resampling == "cubic"
     assert described["modality"] == "FLAIR"
     assert described["classes"] == {"0": "HC", "1": "MS"}
     assert described["trained"]["epoch"] == best["epoch"].iloc[0]

@@ -64,14 +64,29 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
     """Return the lesion masks that the paths name, as `expand` with `deep` does.
 
     In a folder that holds both, files named as masks (sub-01_lesions, sub-01_label-lesion_mask) count and scans do not;
-    where some are of lesions, other masks do not count either.
+    where some are of lesions, other masks do not count either. What BIDS names as of the brain (`desc-brain`) or as a
+    tissue's probability (`probseg`) never counts, and beside it only what is named as a mask.
+
+    Raises
+    ------
+    InputError
+        For a folder without NIfTI files, or without a lesion mask.
     """
     found: list[Path] = []
     for path in paths:
         inside = expand([path], deep=True)
-        named = [mask for mask in inside if _MASK.search(stem(mask))] if path.is_dir() else []
-        drawn = [mask for mask in named if _LESION.search(stem(mask))]
-        found += drawn or named or inside
+        if path.is_dir():
+            others = [image for image in inside if not _is_of_brain(image)]
+            named = [mask for mask in others if _MASK.search(stem(mask))]
+            drawn = [mask for mask in named if _LESION.search(stem(mask))]
+            if len(others) < len(inside) and not named:
+                raise InputError(
+                    path,
+                    "the folder holds no lesion mask",
+                    "Leave --lesions out, or name masks such as sub-01_label-lesion_mask.nii.gz",
+                )
+            inside = drawn or named or inside
+        found += inside
     return list(dict.fromkeys(found))
 
 
@@ -150,6 +165,12 @@ def match_masks(images: Sequence[Path], masks: Iterable[Path]) -> dict[Path, Pat
             "Name masks after their images, such as sub-01_FLAIR.nii.gz and sub-01_lesions.nii.gz",
         )
     return matched
+
+
+def _is_of_brain(path: Path) -> bool:
+    """Tell whether a BIDS name says that a file shows the brain or the probability of a tissue."""
+    said = bids.entities(path)
+    return said.get("desc") == "brain" or said["suffix"] == "probseg"
 
 
 def _dataset(root: Path, modality: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,8 @@ COLUMNS = (
 )
 """The columns of the index."""
 
+_SEXES = {"f": "F", "female": "F", "m": "M", "male": "M", "o": "O", "other": "O", "n/a": None, "": None}
+
 
 def index_bids(
     root: Path, *, modality: Modality, lesions: Path | None = None, desc: str | None = None, group: str = "group"
@@ -30,9 +33,9 @@ def index_bids(
     """List the scans of one modality in a BIDS dataset, one row a scan.
 
     Reads participants.tsv (its column `group` is needed; `age`, `sex`, `edss`, `lesion_volume_ml` are used if present;
-    `n/a` is missing), `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss and
-    lesion_volume_ml at a visit go before those of the participant), and lesion masks
-    `sub-X[/ses-Y]/anat/*_label-lesion*_mask.nii[.gz]`.
+    `n/a` is missing; sex becomes F, M or O where it is one of BIDS's words for them),
+    `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss and lesion_volume_ml at
+    a visit go before those of the participant), and lesion masks `sub-X[/ses-Y]/anat/*_label-lesion*_mask.nii[.gz]`.
 
     A derivative dataset (`pellucid preprocess`) holds several images of a visit: those in MNI space at full resolution
     count, brain-extracted (`desc-brain`) unless `desc` asks for others; lesion masks lie beside them. Visits that
@@ -62,7 +65,8 @@ def index_bids(
     Raises
     ------
     InputError
-        No participants.tsv or no column of groups in it, nobody listed, a participant twice, a number that is none.
+        No participants.tsv or no column of groups in it, nobody listed, a participant twice, a number that is none, a
+        derivative dataset whose images all have other names.
     """
     root = Path(root).resolve()
     people = _participants(root / "participants.tsv", group)
@@ -80,6 +84,8 @@ def index_bids(
             if (reason := refusals.get((str(person["participant_id"]), session))) and "problem" not in scan:
                 scan["problem"] = reason
         rows += scans
+    if derived and not any("image" in row for row in rows):
+        _refuse_names(root, people["participant_id"], wanted)
     listed = set(people["participant_id"])
     for folder in sorted(root.glob("sub-*")):
         if folder.is_dir() and folder.name not in listed:
@@ -93,7 +99,7 @@ def index_bids(
 
 def _participants(path: Path, group: str) -> pd.DataFrame:
     """Read and check participants.tsv; return participant_id, group, sex and the clinical numbers."""
-    people = read_tsv(path)
+    people = read_tsv(path, names=[group])
     for column in ("participant_id", group):
         if column not in people:
             found = ", ".join(people.columns)
@@ -109,6 +115,8 @@ def _participants(path: Path, group: str) -> pd.DataFrame:
         names = ", ".join(twice[:10])
         raise InputError(path, f"lists {names} more than once ({len(twice)} participants)", "Keep one row each")
     people = people.assign(group=people[group])
+    if "sex" in people:
+        people["sex"] = people["sex"].map(lambda word: _SEXES.get(word.strip().lower(), word), na_action="ignore")
     kept = people[[name for name in ("participant_id", "group", "sex", *CLINICAL) if name in people]]
     return _numbers(kept, path)
 
@@ -158,6 +166,19 @@ def _scans(root: Path, masks: Path, person: dict[str, object], wanted: dict[str,
         for row in rows:
             row["problem"] = f"{root / 'participants.tsv'}: {subject} has no group. State it or remove the row."
     return rows
+
+
+def _refuse_names(root: Path, people: Iterable[str], wanted: dict[str, object]) -> None:
+    """Raise InputError if a derivative dataset has images of the modality, none of which is named as `wanted`."""
+    anats = [anat for name in people for _, anat in bids.visits(root, name)]
+    others = [path for anat in anats for path in bids.images(anat, {"suffix": wanted["suffix"]})]
+    if others:
+        name = f"sub-X[_ses-Y]_space-{wanted['space']}_desc-{wanted['desc']}_{wanted['suffix']}.nii[.gz]"
+        raise InputError(
+            root,
+            f"no image of this derivative dataset is named {name}, without res-; there is {others[0].name}",
+            "Run `pellucid preprocess` on the raw dataset, or name brain-extracted images in that space so",
+        )
 
 
 def _visits(path: Path) -> dict[str | None, dict[str, object]]:

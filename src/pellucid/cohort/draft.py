@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
 from pellucid.cohort.lesions import lesions_on
@@ -57,14 +60,24 @@ class Job:
 
 
 def start(draft: Path, request: str, shape: tuple[int, ...]) -> None:
-    """Make the draft arrays of `shape` in the folder `draft`, unless those of the same request are there."""
+    """Make the draft arrays of `shape` in the folder `draft`, unless those of the same request are there.
+
+    Raises
+    ------
+    OSError
+        The disk has no room for them; then none stays.
+    """
     if (draft / _REQUEST).exists() and read_json(draft / _REQUEST) == request:
         return
     if draft.exists():
         shutil.rmtree(draft)
     draft.mkdir(parents=True)
-    for name, dtype in ARRAYS.items():
-        open_memmap(draft / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+    try:
+        for name, dtype in ARRAYS.items():
+            _create(draft / f"{name}.npy", dtype, shape)
+    except OSError:
+        shutil.rmtree(draft)
+        raise
     write_json(draft / _REQUEST, request)
 
 
@@ -109,11 +122,24 @@ def finish(draft: Path, folder: Path, kept: list[int], n: int) -> None:
             continue
         rows = np.load(source, mmap_mode="r")
         with atomic_path(folder / source.name) as temporary:
-            target = open_memmap(temporary, mode="w+", dtype=rows.dtype, shape=(len(kept), *rows.shape[1:]))
+            target = _create(temporary, rows.dtype, (len(kept), *rows.shape[1:]))
             for new, old in enumerate(kept):
                 target[new] = rows[old]
             target.flush()
         source.unlink()
+
+
+def _create(path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+    """Make an array of zeros on disk, its space reserved: a mapped page that finds no room kills the process."""
+    array: np.memmap[Any, Any] = open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as handle:
+            try:
+                os.posix_fallocate(handle.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # those: a file system that cannot reserve
+                    raise OSError(error.errno, error.strerror, str(path)) from None
+    return array
 
 
 def _do(job: Job) -> None:

@@ -54,6 +54,8 @@ class Store:
         (N, X, Y, Z) bool, likewise.
     masks
         (N, X, Y, Z) bool, likewise; all False where there is no lesion mask, so ask `lesions` instead.
+    resampling
+        How the scans were brought to the grid.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class Store:
     images: npt.NDArray[np.float32]
     brain: npt.NDArray[np.bool_]
     masks: npt.NDArray[np.bool_]
+    resampling: Resampling = "antialias"
 
     def __len__(self) -> int:
         return len(self.table)
@@ -99,7 +102,6 @@ def open_store(folder: Path) -> Store:
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(folder / _DESCRIPTION, f"does not describe a store ({error!r})", _REBUILD) from None
     table = read_tsv(folder / _TABLE)
-    table["group"] = table["group"].astype(str)
     arrays = {name: _open(folder / f"{name}.npy", (len(table), *grid.shape)) for name in ARRAYS}
     return Store(
         folder=folder,
@@ -112,6 +114,7 @@ def open_store(folder: Path) -> Store:
         images=arrays["images"],
         brain=arrays["brain"],
         masks=arrays["lesions"],
+        resampling=content.get("resampling", "antialias"),
     )
 
 

@@ -15,6 +15,7 @@ import pellucid
 from pellucid.errors import InputError
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
+from pellucid.image.prepare import RESAMPLINGS
 from pellucid.network.architectures import NETWORKS, Network, architecture_of
 from pellucid.network.foreign import ForeignNetwork, Maker, name_of, unfit
 from pellucid.network.info import ModelInfo
@@ -59,6 +60,7 @@ def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
         "grid": model.grid.to_json(),
         "modality": info.modality,
         "scaling": info.scaling,
+        "resampling": info.resampling,
         "classes": {str(label): name for label, name in info.classes.items()},
         "trained": dict(info.trained),
         "pellucid": pellucid.__version__,
@@ -154,9 +156,13 @@ def _read_description(file: Path, content: Any) -> _Description:
             raise InputError(
                 file, f"the architecture {content['architecture']!r} is not known", f"Known are {', '.join(_KINDS)}"
             )
+        resampling = content.get("resampling", "antialias")  # older files do not say
+        if resampling not in RESAMPLINGS:
+            raise InputError(file, f"the resampling {resampling!r} is not known", f"Known are {', '.join(RESAMPLINGS)}")
         info = ModelInfo(
             modality=str(content["modality"]),
             scaling=str(content["scaling"]),
+            resampling=resampling,
             classes={int(label): str(name) for label, name in content["classes"].items()},
             trained=dict(content["trained"]),
         )

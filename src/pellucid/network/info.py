@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pellucid.errors import PellucidError
+from pellucid.image.prepare import Resampling
 
 Architecture = Literal["paper", "whole-brain"]
 """What studies call the two networks, `pellucid.PaperNetwork` and `pellucid.WholeBrainNetwork`."""
@@ -22,6 +23,8 @@ class ModelInfo:
         The BIDS suffix of the images it was trained on, `FLAIR` or `T1w`.
     scaling
         The intensity scaling of its input, a name of `pellucid.image.scaling.SCALINGS`.
+    resampling
+        How its input was brought to the grid, a name of `pellucid.image.prepare.RESAMPLINGS`.
     classes
         The group of each label: the logit is positive for label 1.
     trained
@@ -30,6 +33,7 @@ class ModelInfo:
 
     modality: str
     scaling: str
+    resampling: Resampling = "antialias"
     classes: Mapping[int, str] = field(default_factory=lambda: {0: "HC", 1: "MS"})
     trained: Mapping[str, Any] = field(default_factory=dict)
 

@@ -42,6 +42,7 @@ class PaperNetwork(VolumeNetwork):
     """
 
     # deviates: the paper's text counts four pools; its code and its 333,889 parameters have three.
+    # deviates: pools before ELUs, on a crop; in the paper ELUs first, on the whole grid. The logit is the same.
 
     LEAST = 71  # leaves the dense layer a cell
 

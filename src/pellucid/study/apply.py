@@ -60,7 +60,7 @@ def open_scan(path: Path, model: Network) -> Scan:
         If it cannot be read or is no brain-extracted scan in MNI space.
     """
     volume = read_volume(path)
-    prepared = prepare(volume, model.grid, scaling=model.info.scaling)
+    prepared = prepare(volume, model.grid, scaling=model.info.scaling, resampling=model.info.resampling)
     remarks = []
     if prepared.off_grid > _OFF_GRID:
         remarks.append(f"{100 * prepared.off_grid:.0f} % of its brain lies outside the model's grid")
@@ -98,6 +98,7 @@ def describe_predictions(folder: Path, model: Network, rows: Sequence[dict[str, 
         "ModelSha256": sha256(folder / WEIGHTS),
         "Modality": model.info.modality,
         "Scaling": model.info.scaling,
+        "Resampling": model.info.resampling,
         "Grid": model.grid.to_json(),
         **describe_view(field_of_view(model), model.grid),
         "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
@@ -178,7 +179,12 @@ def judge_map(path: Path, mask: Path | None, *, image: Path | None = None) -> pd
     if image is not None:
         scan = read_volume(image)
         native = scan.grid
-        prepared = prepare(scan, volume.grid, scaling=str(sidecar.get("Scaling", "robust")))
+        prepared = prepare(
+            scan,
+            volume.grid,
+            scaling=str(sidecar.get("Scaling", "robust")),
+            resampling=sidecar.get("Resampling", "antialias"),
+        )
     table = lesion_evidence(
         volume.data,
         None if mask is None else read_lesions(mask, native=native, grid=volume.grid),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import socket
 import sys
@@ -13,6 +15,8 @@ from typing import IO
 from pellucid.errors import InputError
 
 NAME = ".lock"
+
+_HELD = (errno.EACCES, errno.EAGAIN)
 
 if sys.platform == "win32":  # the same promise by another name
     import msvcrt
@@ -33,7 +37,8 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a run directory for the length of the block.
 
     The operating system lets go of the lock when its holder ends, however it ends, so that a stale lock cannot exist;
-    what the file says of its holder serves the message only.
+    what the file says of its holder serves the message only. On a file system without locks the block runs without one,
+    after a warning.
 
     Raises
     ------
@@ -44,12 +49,16 @@ def locked(folder: Path) -> Iterator[None]:
     with path.open("a+", encoding="utf-8") as handle:
         try:
             _take(handle)
-        except OSError:
-            handle.seek(0)
-            holder = handle.read().strip() or "another process"
-            raise InputError(
-                folder, f"a run is under way here ({holder})", "Wait for it, stop it, or use another --out"
-            ) from None
+        except OSError as error:
+            if error.errno in _HELD:
+                handle.seek(0)
+                holder = handle.read().strip() or "another process"
+                raise InputError(
+                    folder, f"a run is under way here ({holder})", "Wait for it, stop it, or use another --out"
+                ) from None
+            logging.getLogger("pellucid").warning(
+                "%s: this file system has no locks (%s). Start no second run here.", folder, error.strerror
+            )
         handle.seek(0)
         handle.truncate()
         handle.write(f"process {os.getpid()} on {socket.gethostname()}\n")

@@ -237,6 +237,7 @@ def describe_map(explainers: Sequence[Explainer], folder: Path) -> dict[str, Any
         "Modality": info.modality,
         "Images": info.trained.get("images", "prepared"),
         "Scaling": info.scaling,
+        "Resampling": info.resampling,
         "Space": SPACE,
         "Grid": explainer.grid.to_json(),
         **describe_view(explainer.view, explainer.grid),

@@ -15,7 +15,7 @@ Confound = Literal["age", "sex", "brain_volume_ml", "brightness"]
 
 CONFOUNDS: tuple[Confound, ...] = get_args(Confound)
 DECADES = (0.001, 0.01, 0.1, 1.0, 10.0)
-"""C and gamma that are tried. deviates: the paper says 0.001, 0.1, 1, 10; its code tried all five for C."""
+"""C and gamma that are tried."""  # deviates: the paper says 0.001, 0.1, 1, 10; its code tried all five for C.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

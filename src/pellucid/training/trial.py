@@ -156,7 +156,13 @@ def run_trial(
         "seconds": float(history["seconds"].sum()),
         "threads": torch.get_num_threads(),
     }
-    info = ModelInfo(modality=store.modality, scaling=store.scaling, classes=store.classes, trained=trained)
+    info = ModelInfo(
+        modality=store.modality,
+        scaling=store.scaling,
+        resampling=store.resampling,
+        classes=store.classes,
+        trained=trained,
+    )
     save_model(folder, model, info)
     return read_trial(folder)
 
@@ -182,10 +188,8 @@ def read_trial(folder: Path) -> TrialResult:
 
 
 def selected_trial(results: Sequence[TrialResult]) -> TrialResult:
-    """Return the trial of lowest validation loss, the first of them if several tie.
-
-    deviates: the paper's code explained the trials that were best on the holdout.
-    """
+    """Return the trial of lowest validation loss, the first of them if several tie."""
+    # deviates: the paper's code explained the trials that were best on the holdout.
     return min(results, key=lambda result: result.validation_loss)
 
 
