@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.cohort.store import open_store
 from pellucid.errors import InputError, LeakageError
-from pellucid.files import read_json, read_tsv
+from pellucid.files import read_json, read_tsv, write_tsv
 from pellucid.study.arms import Arm, Baseline
-from pellucid.study.cohorts import check_cohorts, cohort_index
+from pellucid.study.cohorts import check_cohorts, cohort_index, cohort_tasks
+from pellucid.study.folder import RunFolder
 from pellucid.study.reading import read_spec
 from pellucid.study.sections import Cohort, Split
+from pellucid.study.spec import Spec
 from pellucid.training.baseline_settings import BaselineSettings
 
 TINY = Path(__file__).parent / "tiny.toml"
@@ -94,8 +97,83 @@ def test_an_arm_that_needs_lesions_is_refused_where_nobody_drew_any(
     )
     assert len(check_cohorts(asking)["ms"]) == 16  # one without a mask is left out, not a reason to refuse
     shutil.rmtree(root / "derivatives" / "lesions")
-    with pytest.raises(InputError, match=f"`images` is '{images}', but no scan of cohort 'ms' has a lesion mask"):
+    with pytest.raises(InputError, match="it needs a lesion mask, and no scan of cohort 'ms' has one"):
         check_cohorts(asking)
+
+
+def without(root: Path, tmp_path: Path, *, masks_of: str = "", columns: tuple[str, ...] = ()) -> Spec:
+    """Return a study of a copy of a dataset in which a group has no lesion masks and everyone lacks some columns."""
+    copy = tmp_path / "ms"
+    shutil.copytree(root, copy)
+    people = read_tsv(copy / "participants.tsv")
+    for who in people.loc[people["group"] == masks_of, "participant_id"]:
+        shutil.rmtree(copy / "derivatives" / "lesions" / who)
+    write_tsv(copy / "participants.tsv", people.drop(columns=list(columns)))
+    spec = read_spec(TINY)
+    return dataclasses.replace(spec, cohorts={"ms": cohort(copy)}, splits={"ms": spec.splits["ms"]}, training={})
+
+
+@pytest.mark.parametrize(
+    ("masks_of", "columns", "settings", "words"),
+    [
+        (
+            "HC",
+            (),
+            BaselineSettings(kind="svm-lesion-load"),
+            "a lesion mask or a stated volume, and",
+        ),
+        ("", ("age",), BaselineSettings(kind="logistic-confounds"), "a known age, and no scan of cohort 'ms'"),
+        ("", ("sex",), BaselineSettings(kind="logistic-confounds"), "a known sex, and no scan of cohort 'ms'"),
+    ],
+)
+def test_a_baseline_that_a_group_cannot_feed_is_refused_before_anything_trains(
+    one_without_mask: tuple[Path, str],
+    tmp_path: Path,
+    masks_of: str,
+    columns: tuple[str, ...],
+    settings: BaselineSettings,
+    words: str,
+) -> None:
+    spec = without(one_without_mask[0], tmp_path, masks_of=masks_of, columns=columns)
+    baselines = {"it": Baseline(cohort="ms", settings=settings)}
+    with pytest.raises(InputError, match=words) as caught:
+        check_cohorts(dataclasses.replace(spec, baselines=baselines))
+    assert caught.value.where == "[baselines.it]"
+    if masks_of:
+        assert "no scan of group 'HC' of cohort 'ms' has one" in str(caught.value)
+        paper = dataclasses.replace(settings, protocol="paper")  # counts noise where a mask is missing
+        check_cohorts(dataclasses.replace(spec, baselines={"it": Baseline(cohort="ms", settings=paper)}))
+
+
+def test_who_is_in_neither_group_is_no_leak(tmp_path: Path) -> None:
+    """Two cohorts of one dataset by their groups, and somebody whose group is not known."""
+    groups = {f"{group}{n}": group for group in ("MS", "HC", "AD", "CN") for n in range(4)} | {"X": "n/a"}
+    for who in groups:
+        path = tmp_path / f"sub-{who}" / "anat" / f"sub-{who}_FLAIR.nii.gz"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    rows = ["participant_id\tgroup", *(f"sub-{who}\t{group}" for who, group in groups.items())]
+    (tmp_path / "participants.tsv").write_text("\n".join(rows) + "\n")
+    spec, how = read_spec(TINY), Split(holdout=2, validation=2)
+    both = {"ms": cohort(tmp_path), "ad": Cohort(modality="FLAIR", positive="AD", negative="CN", bids=tmp_path)}
+    asking = dataclasses.replace(spec, cohorts=both, splits={"ms": how, "ad": how}, training={}, baselines={})
+    assert {name: rows["problem"].notna().sum() for name, rows in check_cohorts(asking).items()} == {"ms": 1, "ad": 1}
+
+
+def test_who_comes_after_the_division_is_named_and_left_out(undisturbed: Path, tmp_path: Path) -> None:
+    """A scan that was mended, a person who was added: a store made again later has only those who were divided."""
+    spec, run = read_spec(TINY), RunFolder(tmp_path)
+    shutil.copytree(undisturbed / "cohorts" / "ms", run.cohort("ms"))
+    splits = read_tsv(undisturbed / "splits.tsv")
+    late = str(splits.loc[splits["cohort"] == "ms", "participant_id"].iloc[0])
+    write_tsv(run.splits, splits[splits["participant_id"] != late])
+    task = next(task for task in cohort_tasks(spec, run, workers=1) if task.name == "store/ms")
+    task.run(lambda *_: None)
+    assert task.problems is not None
+    ((who, said),) = [(one.subject, one.message) for one in task.problems()]
+    assert who == late
+    assert "Begin a new run" in said
+    assert late not in set(open_store(run.store("ms")).table["participant_id"])
 
 
 @pytest.mark.parametrize(

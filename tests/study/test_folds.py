@@ -163,7 +163,9 @@ def test_of_selected_trials_one_of_the_first_repeat_explains(run: Path) -> None:
 def test_the_lesions_of_the_training_subjects_lie_beside_each_fold_s_model(run: Path) -> None:
     folder = run / "models" / "second"
     assert not (folder / "population_lesions.nii.gz").exists()
-    assert all((folder / f"trial-{n:02d}" / "population_lesions.nii.gz").is_file() for n in range(4))
+    trials = len(list(folder.glob("trial-*")))
+    assert trials >= 4
+    assert len(list(folder.glob("trial-*/population_lesions.nii.gz"))) == trials
 
 
 def test_who_took_part_has_no_roles(run: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pellucid.study.arms import Arm, Baseline
 from pellucid.study.cluster import ClusterSettings
 from pellucid.study.reading import parse_spec
-from pellucid.study.sections import Analysis, Cohort, Explain, Preparation, Split, Study
+from pellucid.study.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
 from pellucid.training.baseline_settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
 
@@ -67,6 +67,14 @@ def test_every_key_stands_there_with_its_default(section: str) -> None:
 
 def test_there_is_no_other_section() -> None:
     assert set(documented()) == set(SECTIONS)
+
+
+def test_every_key_of_a_simulation_stands_on_its_page() -> None:
+    text = PAGE.with_name("simulation.md").read_text(encoding="utf-8").split("\n### Every key\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|", text, re.MULTILINE)
+    for place, (kind, (settings, *_)) in enumerate(SIMULATIONS.items(), start=1):
+        said = {row[0]: tomllib.loads(f"x = {row[place].strip('`')}")["x"] for row in rows if row[place] != "–"}
+        assert said == {field.name: field.default for field in fields(settings)}, kind
 
 
 def test_its_specification_is_one() -> None:

@@ -217,6 +217,25 @@ def test_a_missing_section_is_named(section: str) -> None:
         parse(kept)
 
 
+def test_nobody_held_out_trains_what_a_fold_starts_from() -> None:
+    """By way of another cohort the best of all folds would be taken, which has seen who is judged in this one."""
+    text = TINY.replace("holdout = 4", 'scheme = "cross-validation"\nfolds = 2')
+    parse(text)
+    chain = text.replace("[training.pretraining]", '[training.pretraining]\nstart_from = "scratch"')
+    with pytest.raises(InputError, match="by way of another cohort, from `scratch`, trained on `ms` too"):
+        parse(chain)
+    parse(chain.replace('scheme = "cross-validation"\nfolds = 2', "holdout = 4"))  # held out of every arm
+
+
+def test_a_run_directory_goes_before_a_name_that_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_spec("demo").parent.name == "studies"
+    (tmp_path / "demo").mkdir()
+    assert find_spec("demo").parent.name == "studies"
+    (tmp_path / "demo" / "record.json").write_text("{}")
+    assert find_spec("demo") == Path("demo/study.toml")
+
+
 def test_a_name_that_is_no_file_lists_what_ships(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="demo"):
         find_spec("nowhere")

@@ -181,6 +181,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, counter) -> No
 def test_a_failing_task_is_recorded_and_independent_ones_go_on(tmp_path: Path, undisturbed: Path, counter) -> None:
     out = tmp_path / "copy"
     shutil.copytree(undisturbed, out)
+    before = read_tsv(out / "tables" / "table2.tsv")
     (out / "models" / "pretraining" / "trial-00" / "model.safetensors").write_bytes(b"not a model")
     shutil.rmtree(out / "models" / "finetuned")
     (out / "tables" / "brightness.tsv").unlink()
@@ -189,6 +190,11 @@ def test_a_failing_task_is_recorded_and_independent_ones_go_on(tmp_path: Path, u
     assert "model.safetensors" in results["train/finetuned/trial-00"].error
     assert results["select/finetuned"].state == "blocked"
     assert results["table/brightness"].state == "done"
+    assert results["table/table2"].state == "done"
+    assert set(read_tsv(out / "tables" / "table2.tsv")["arm"]) == set(before["arm"]) - {"finetuned"}
+    lone = read_tsv(out / "tables" / "comparisons.tsv").dropna(subset="problem")
+    assert lone["problem"].str.startswith("finetuned: not all of it could be fitted").all()
+    assert results["table/lesions"].state == "blocked"  # no other arm is explained
     record = read_json(out / "record.json")
     assert record["state"] == "incomplete"
     assert record["tasks"]["train/finetuned/trial-00"]["error"] == results["train/finetuned/trial-00"].error

@@ -31,7 +31,12 @@ class Log:
 
 
 def make(
-    root: Path, name: str, *needs: str, run: Callable[[], None] | None = None, problems: list[Problem] | None = None
+    root: Path,
+    name: str,
+    *needs: str,
+    run: Callable[[], None] | None = None,
+    problems: list[Problem] | None = None,
+    parts: tuple[tuple[str, ...], ...] = (),
 ) -> Task:
     output = root / f"{name}.txt"
 
@@ -41,7 +46,8 @@ def make(
             run()
         output.write_text(name)
 
-    return Task(name=name, outputs=(output,), needs=needs, run=work, problems=(lambda: problems) if problems else None)
+    said = (lambda: problems) if problems else None
+    return Task(name=name, outputs=(output,), needs=needs, run=work, problems=said, parts=parts)
 
 
 def go(tasks: list[Task]) -> tuple[list[Result], Log, list[Task | Result]]:
@@ -157,6 +163,46 @@ def test_a_failure_blocks_what_needs_it_and_nothing_else(tmp_path: Path) -> None
     assert [note.name if isinstance(note, Task) else note.state for note in notes] == [
         "a", "failed", "blocked", "blocked", "d", "done", "e", "failed",
     ]  # fmt: skip
+
+
+def test_what_could_not_be_made_costs_a_table_its_part_and_no_more(tmp_path: Path) -> None:
+    def tasks(run: Callable[[], None] | None) -> list[Task]:
+        return [
+            make(tmp_path, "table", parts=(("a",), ("b", "c"))),
+            make(tmp_path, "figure", "table"),
+            make(tmp_path, "a"),
+            make(tmp_path, "b"),
+            make(tmp_path, "c", run=run),
+            make(tmp_path, "lone", parts=(("c",),)),
+        ]
+
+    first = {r.task.name: r for r in go(tasks(fail))[0]}
+    assert list(first) == ["a", "b", "c", "table", "figure", "lone"]
+    assert {name: r.state for name, r in first.items() if r.state != "done"} == {"c": "failed", "lone": "blocked"}
+    assert first["lone"].error == "needs c"
+
+    again = {r.task.name: (r.state, r.fresh) for r in go(tasks(None))[0]}
+    assert again == {
+        "a": ("done", False), "b": ("done", False), "c": ("done", True),
+        "table": ("done", True), "figure": ("done", True), "lone": ("done", True),
+    }  # fmt: skip
+    assert not any(r.fresh for r in go(tasks(None))[0])
+
+
+def test_outputs_that_lack_a_part_are_gone_before_the_part_is_made(tmp_path: Path) -> None:
+    """Killed between the two, a run would else take a table without an arm for a complete one."""
+
+    def dies() -> None:
+        assert not (tmp_path / "table.txt").exists()
+        raise KeyboardInterrupt
+
+    tasks = [make(tmp_path, "table", parts=(("a",), ("b",))), make(tmp_path, "a"), make(tmp_path, "b", run=fail)]
+    go(tasks)
+    assert (tmp_path / "table.txt").exists()
+    tasks[2] = make(tmp_path, "b", run=dies)
+    with pytest.raises(KeyboardInterrupt):
+        go(tasks)
+    assert not (tmp_path / "table.txt").exists()
 
 
 def test_a_task_that_writes_nothing_has_failed(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
 
+from pellucid.files import read_tsv
 from pellucid.image.grid import Grid
 from pellucid.study import throughput
 from pellucid.study.arms import Arm
@@ -33,6 +36,23 @@ def test_a_filled_store_is_measured_beside_its_cohort() -> None:
     found = measure(read_spec(TINY), ["store/ms_filled"])
     assert set(found.cohorts) == {"ms", "ms_filled"}
     assert found.cohorts["ms_filled"].prepare > 0
+
+
+def test_scans_that_cannot_be_used_are_not_what_is_measured(undisturbed: Path, tmp_path: Path) -> None:
+    """The first of each group have no mask, or are no images: others of the dataset are taken."""
+    root = tmp_path / "ms"
+    shutil.copytree(undisturbed / "cohorts" / "ms", root)
+    people = read_tsv(root / "participants.tsv")
+    firsts = list(people.groupby("group").head(2)["participant_id"])
+    for who in firsts:
+        shutil.rmtree(root / "derivatives" / "lesions" / who)
+    spec = read_spec(TINY)
+    data = dataclasses.replace(spec.cohorts["ms"], simulate=None, bids=root)
+    spec = dataclasses.replace(spec, cohorts=spec.cohorts | {"ms": data})
+    assert measure(spec, ["store/ms_filled"]).cohorts["ms_filled"].prepare > 0
+    for who in set(people.groupby("group").head(4)["participant_id"]) - set(firsts):
+        next((root / who / "anat").glob("*_FLAIR.nii.gz")).write_bytes(b"no image")
+    assert measure(spec, ["store/ms"]).cohorts["ms"].prepare > 0
 
 
 def test_arms_alike_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,11 @@ def fits(name: str, spec: Spec) -> tuple[str, ...]:
     return tuple(f"baseline/{name}/trial-{number:02d}" for number in range(spec.trial_count(name)))
 
 
+def is_fitted(name: str, spec: Spec, folder: RunFolder) -> bool:
+    """Tell whether every fit of a baseline is there."""
+    return all(task.complete for task in baseline_tasks(spec, folder) if task.name in fits(name, spec))
+
+
 def _baseline_task(name: str, baseline: Baseline, number: int, spec: Spec, folder: RunFolder) -> Task:
     out, fold = folder.baseline(name, number), fold_of(number, spec.splits[baseline.cohort])
 

@@ -88,7 +88,12 @@ def check_cluster(cluster: str, settings: ClusterSettings | None) -> None:
     if cluster == "slurm":
         _slurm_class()
         if settings is None:
-            raise InputError("cluster", "slurm has no settings", "Say queue, memory, walltime, cores and workers")
+            raise InputError(
+                "cluster",
+                "slurm has no settings",
+                "Give a specification with a section [cluster] that says queue, memory, walltime, cores and workers; "
+                "a run directory keeps none",
+            )
     elif cluster != "local" and not cluster.startswith(("tcp://", "tls://")):
         raise InputError("cluster", f"is {cluster!r}", "Give local, slurm or a scheduler's address, tcp://host:port")
 

@@ -12,11 +12,12 @@ from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.splits import cross_validation, split
 from pellucid.cohort.store import build_store, open_store
 from pellucid.errors import InputError
-from pellucid.files import write_json, write_tsv
+from pellucid.files import read_tsv, write_json, write_tsv
 from pellucid.image.grid import PAPER_GRID
 from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.people import people_of
 from pellucid.simulate.settings import CohortSettings
+from pellucid.study.arms import Arm, Baseline
 from pellucid.study.folder import RunFolder
 from pellucid.study.sections import Cohort, Simulation, Split
 from pellucid.study.seeds import derive_seed
@@ -134,7 +135,7 @@ def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, 
 
     def run(progress: Progress) -> None:
         build_store(
-            cohort_index(name, cohort, cohort.bids or folder.cohort(name)),
+            _as_divided(name, cohort_index(name, cohort, cohort.bids or folder.cohort(name)), folder),
             out,
             GRIDS[spec.preparation.grid],
             scaling=one.scaling or spec.preparation.scaling,
@@ -158,6 +159,17 @@ def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, 
     )
 
 
+def _as_divided(name: str, rows: pd.DataFrame, folder: RunFolder) -> pd.DataFrame:
+    """Return the scans of a cohort; of a run whose people are divided already, those of others are problems."""
+    if not folder.splits.is_file():
+        return rows
+    splits = read_tsv(folder.splits)
+    divided = set(splits.loc[splits["cohort"] == name, "participant_id"])
+    late = rows["problem"].isna() & ~rows["participant_id"].isin(divided)
+    said = "this run has divided its people without it: it came, or was mended, later. Begin a new run to take it in"
+    return rows.assign(problem=rows["problem"].mask(late, said))
+
+
 def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
     """Index every cohort that is there already, before anything runs; return the rows of each.
 
@@ -176,22 +188,54 @@ def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
         if not cohort.bids.is_dir():
             raise InputError(cohort.bids, "the folder does not exist", f"Change `cohorts.{name}.bids`")
         found[name] = cohort_index(name, cohort, cohort.bids)
-    check_leakage({name: rows[["participant_id"]].assign(role="all scans") for name, rows in found.items()})
+    usable = {name: rows[rows["problem"].isna()] for name, rows in found.items()}
+    check_leakage({name: rows[["participant_id"]].assign(role="all scans") for name, rows in usable.items()})
     for name, cohort in spec.cohorts.items():
         _check_split(name, _people(cohort.simulate) if cohort.simulate else found[name], spec)
-        if name in found and found[name]["lesion_mask"].isna().all():
-            _refuse_masks(name, spec)
+        if name in usable:
+            _check_features(name, usable[name], spec)
     return found
 
 
-def _refuse_masks(name: str, spec: Spec) -> None:
-    """Refuse arms that have to know where lesions are, for a dataset in which nobody drew any."""
+def _check_features(name: str, rows: pd.DataFrame, spec: Spec) -> None:
+    """Refuse arms and baselines for which nobody of a group has what they read."""
     for section, users in (("training", spec.training), ("baselines", spec.baselines)):
         for label, user in users.items():
-            if user.cohort == name and user.images in ("lesion-filled", "lesion-mask"):
-                what = f"`images` is {user.images!r}, but no scan of cohort {name!r} has a lesion mask"
-                fix = f"Say where they are with `cohorts.{name}.lesions`, or take the arm out"
-                raise InputError(f"[{section}.{label}]", what, fix)
+            for what, there in _read_by(user, rows).items() if user.cohort == name else ():
+                lacking = [str(group) for group, some in there.groupby(rows["group"]) if not some.any()]
+                if lacking:
+                    whose = f"group {lacking[0]!r} of " if there.any() else ""
+                    raise InputError(
+                        f"[{section}.{label}]",
+                        f"it needs {what}, and no scan of {whose}cohort {name!r} has one",
+                        f"{_WHERE[what]}, or take it out",
+                    )
+
+
+_MASK, _LOAD, _AGE, _SEX = "a lesion mask", "a lesion mask or a stated volume", "a known age", "a known sex"
+_WHERE = {
+    _MASK: "Say where masks are with `lesions` of the cohort; one without any voxel says that there are no lesions",
+    _LOAD: "Say where masks are with `lesions` of the cohort, or give `lesion_volume_ml` in participants.tsv",
+    _AGE: "Give `age` in participants.tsv",
+    _SEX: "Give `sex` in participants.tsv",
+}
+"""What arms and baselines may read of a person, and how to give it."""
+
+
+def _read_by(user: Arm | Baseline, rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return what an arm or a baseline cannot do without, and of which scans it is there."""
+    masks, found = rows["lesion_mask"].notna(), dict[str, pd.Series]()
+    if user.images in ("lesion-filled", "lesion-mask"):
+        found[_MASK] = masks
+    if isinstance(user, Baseline):
+        settings = user.settings
+        # The paper's protocol counts noise where a mask is missing.
+        if settings.kind == "svm-lesion-load" and settings.protocol != "paper":
+            found[_LOAD] = masks | rows["lesion_volume_ml"].notna()
+        if settings.kind == "logistic-confounds":
+            known = {"age": _AGE, "sex": _SEX}
+            found |= {known[name]: rows[name].notna() for name in settings.confounds if name in known}
+    return found
 
 
 def _people(simulation: Simulation) -> pd.DataFrame:

@@ -11,7 +11,19 @@ from typing import Any
 
 from pellucid.errors import InputError
 from pellucid.study.cluster import Pool
-from pellucid.study.tasks import ATTEMPTS, Progress, Result, Task, Watcher, attempt, failure, known, ordered
+from pellucid.study.tasks import (
+    ATTEMPTS,
+    Progress,
+    Result,
+    Task,
+    Watcher,
+    attempt,
+    discard,
+    failure,
+    known,
+    ordered,
+    outdated,
+)
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at workers that may have come or gone; results wake the driver at once
 SECONDS_UNTIL_SEEN = 90.0  # network file systems remember for up to a minute that a file was not there
@@ -37,6 +49,7 @@ def execute_on(
     InputError
         If the connection or the last process is lost, or a process would run several tasks at once.
     """
+    discard(outdated(tasks))
     run = _Run(pool, ordered(tasks), watcher, note)
     try:
         while run.hand_out():
@@ -70,7 +83,7 @@ class _Run:
         for task in self.order:
             if task.name in self.results or task.name in self._running:
                 continue
-            if not all(need in self.results for need in task.needs):
+            if not all(name in self.results for name in task.waits_for):
                 continue
             result = known(task, self.results)
             if result is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -179,13 +180,29 @@ def _write_means(scans: list[HeldOut], asked: Explain) -> None:
     maps = ((str(one.store.table["group"].iloc[one.row]), one.relevance) for one in counted)
     every = {model.folder: model for one in scans for model in one.explainers}
     which = "held-out scans" if asked.averages == "all" else "correctly classified held-out scans"
+    labels: dict[str, str] = {}
     for group, average in group_means(maps).items():
+        labels[group] = _label(group, set(labels.values()))
         write_volume(
-            out / map_name(f"group-{group}", asked.method, statistic="mean"),
+            out / map_name(f"group-{labels[group]}", asked.method, statistic="mean"),
             average.values,
             explainer.grid,
             np.float32,
             description=f"Mean relevance of {average.number} subjects of {group}",
             sidecar=describe_map(tuple(every.values()), out)
-            | {"Description": f"Mean relevance map of the {which} of group {group}", "Scans": average.number},
+            | {
+                "Description": f"Mean relevance map of the {which} of group {group}",
+                "Group": group,
+                "Scans": average.number,
+            },
         )
+
+
+def _label(group: str, taken: set[str]) -> str:
+    """Return a group's name as file names may have it, letters and digits alone, and none that is taken.
+
+    >>> _label("healthy_control", set()), _label("MS/RR", {"MSRR"})
+    ('healthycontrol', 'MSRR2')
+    """
+    label = "".join(letter for letter in group if letter.isascii() and letter.isalnum())
+    return next(name for n in count(1) if (name := f"{label}{n if n > 1 else ''}") and name not in taken)

@@ -29,22 +29,23 @@ def map_table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     """Return one task a table of maps; none if the study explains nothing."""
     if spec.explain is None:
         return []
-    explained = tuple(f"explain/{arm}" for arm in spec.explain.arms)
+    arms, simulated = (
+        tuple((f"explain/{arm}",) for arm in some) for some in (spec.explain.arms, _simulated(spec, spec.explain))
+    )
     return [
-        table_task("ledger", explained, spec, folder, ledger),
-        table_task("sums", explained, spec, folder, sums),
-        table_task("lesions", explained, spec, folder, lesions),
-        table_task("regions", explained, spec, folder, regions),
-        table_task("region_tests", ("table/regions",), spec, folder, region_tests),
-        table_task("lesion_regions", ("splits",), spec, folder, lesion_regions),
-        *([table_task("truth", explained, spec, folder, truth)] if _simulated(spec) else []),
+        table_task("ledger", spec, folder, ledger, parts=arms),
+        table_task("sums", spec, folder, sums, parts=arms),
+        table_task("lesions", spec, folder, lesions, parts=arms),
+        table_task("regions", spec, folder, regions, parts=arms),
+        table_task("region_tests", spec, folder, region_tests, needs=("table/regions",)),
+        table_task("lesion_regions", spec, folder, lesion_regions, needs=("splits",)),
+        *([table_task("truth", spec, folder, truth, parts=simulated)] if simulated else []),
     ]
 
 
 def ledger(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Say of every map what each layer passed on, and what bias and epsilon absorbed."""
-    asked = _asked(spec)
-    tables = [read_tsv(folder.maps(arm, asked.method) / LEDGER) for arm in asked.arms]
+    tables = [read_tsv(folder.maps(arm, _asked(spec).method) / LEDGER) for arm in _explained(spec, folder)]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -146,18 +147,24 @@ def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _simulated(spec: Spec) -> bool:
-    """Tell whether any of the explained arms learned from simulated people."""
-    return any(spec.cohorts[spec.training[arm].cohort].simulate is not None for arm in _asked(spec).arms)
+def _simulated(spec: Spec, asked: Explain) -> list[str]:
+    """Return the explained arms that learned from simulated people."""
+    return [arm for arm in asked.arms if spec.cohorts[spec.training[arm].cohort].simulate is not None]
 
 
 def _scans(spec: Spec, folder: RunFolder, progress: Progress) -> Iterator[tuple[str, HeldOut]]:
     """Yield every map with its arm, and tell the progress once each has been dealt with."""
     asked = _asked(spec)
-    scans = [(arm, one) for arm in asked.arms for one in held_out_scans(spec, asked, arm, folder)]
+    scans = [(arm, one) for arm in _explained(spec, folder) for one in held_out_scans(spec, asked, arm, folder)]
     for done, (arm, one) in enumerate(scans, start=1):
         yield arm, one
         progress(done, len(scans), one.name)
+
+
+def _explained(spec: Spec, folder: RunFolder) -> list[str]:
+    """Return the arms all of whose maps are there."""
+    asked = _asked(spec)
+    return [arm for arm in asked.arms if (folder.maps(arm, asked.method) / LEDGER).is_file()]
 
 
 def _atlases(spec: Spec, grid: Grid) -> dict[str, Atlas]:

@@ -27,19 +27,20 @@ T = TypeVar("T")
 
 
 def find_spec(name: str) -> Path:
-    """Return the path of a specification: one that ships with Pellucid, by its bare name, a file, or a run's own."""
+    """Return the path of a specification: a run directory's own, one that ships with Pellucid, or a file."""
     shipped = {path.stem: path for path in sorted((Path(str(files("pellucid"))) / "studies").glob("*.toml"))}
+    run = RunFolder(Path(name))
+    if run.record.is_file():
+        return run.spec
     if name in shipped:
         return shipped[name]
-    run = RunFolder(Path(name))
-    path = run.spec if run.record.is_file() else Path(name)
-    if not path.is_file():
+    if not Path(name).is_file():
         raise InputError(
             name,
             "there is no such specification",
             f"Give a TOML file, a run directory, or the name of one that ships: {', '.join(shipped)}",
         )
-    return path
+    return Path(name)
 
 
 def read_spec(path: Path) -> Spec:
@@ -203,8 +204,9 @@ def _check_names(spec: Spec, *, file: Path) -> None:
 
 
 def _check_start(name: str, spec: Spec, *, file: Path) -> None:
-    """Refuse an arm that starts from nothing, from itself, or from another network."""
+    """Refuse an arm that starts from nothing, from itself, from another network, or from those it is judged on."""
     seen = [name]
+    cohort = spec.training[name].cohort
     while (start := spec.training[seen[-1]].start_from) is not None:
         _known(f"training.{seen[-1]}.start_from", start, spec.training, file=file)
         if start in seen:
@@ -216,6 +218,11 @@ def _check_start(name: str, spec: Spec, *, file: Path) -> None:
             if mine != theirs:
                 what = f"`training.{name}.{key}` is {mine}, but it starts from `{start}` with {theirs}"
                 raise InputError(file, what, "Give both the same")
+        cohorts = [spec.training[arm].cohort for arm in (*seen, start)]
+        if cohorts[-1] == cohort and set(cohorts) != {cohort} and spec.splits[cohort].scheme == "cross-validation":
+            what = f"`training.{name}` starts, by way of another cohort, from `{start}`, trained on `{cohort}` too"
+            fix = "A fold's held-out people would have trained what it starts from: take one of the arms out"
+            raise InputError(file, what, fix)
         seen.append(start)
 
 

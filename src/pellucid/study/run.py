@@ -24,7 +24,7 @@ from pellucid.study.reading import read_spec
 from pellucid.study.record import Record
 from pellucid.study.spec import Spec
 from pellucid.study.tables import table_tasks
-from pellucid.study.tasks import Result, Task, Watcher, execute, ordered
+from pellucid.study.tasks import Result, Task, Watcher, execute, ordered, outdated
 from pellucid.study.trials import trial_tasks
 
 
@@ -174,8 +174,12 @@ def complete_tasks(spec: Spec, folder: RunFolder, *, extend: bool = False) -> se
         return set()
     begun = read_spec(folder.spec)
     stale = stale_paths(spec, begun, folder) if spec.differences(begun) else []
+    tasks = study_tasks(spec, folder)
+    again = {task.name for task in outdated(tasks)}
     return {
         task.name
-        for task in study_tasks(spec, folder)
-        if task.complete and not any(output.is_relative_to(path) for output in task.outputs for path in stale)
+        for task in tasks
+        if task.complete
+        and task.name not in again
+        and not any(output.is_relative_to(path) for output in task.outputs for path in stale)
     }

@@ -12,34 +12,36 @@ from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
 from pellucid.analysis.classification import METRICS, over_trials, roc, scores
 from pellucid.analysis.comparison import paired, permutation_p
-from pellucid.analysis.crossed import weakened, widened
+from pellucid.analysis.crossed import widened
 from pellucid.analysis.subgroups import subgroups
 from pellucid.cohort.store import open_store
 from pellucid.errors import InputError
 from pellucid.files import read_tsv, write_tsv
 from pellucid.image.scaling import SCALINGS
-from pellucid.study.baselines import fits
+from pellucid.study.baselines import fits, is_fitted
 from pellucid.study.folder import RunFolder
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Spec
 from pellucid.study.tasks import Progress, Task
-from pellucid.study.trials import calibrated_probabilities, holdout_predictions
+from pellucid.study.trials import calibrated_probabilities, holdout_predictions, is_selected
 
 
 def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return one task a table, each with what it needs and no more."""
-    judged = judged_arms(spec)
-    trials = tuple(need for name in judged for need in _fitted(name, spec))
-    tasks = [table_task("table1", ("splits",), spec, folder, participants)]
-    if judged:
+    """Return one task a table, each with what it needs and no more.
+
+    What cannot be fitted does not cost the others their rows.
+    """
+    tasks = [table_task("table1", spec, folder, participants, needs=("splits",))]
+    arms = tuple(_fitted(name, spec) for name in judged_arms(spec))
+    if arms:
         tasks += [
-            table_task("table2", trials, spec, folder, performance),
-            table_task("trials", trials, spec, folder, by_trial),
-            table_task("roc", trials, spec, folder, curves),
-            table_task("brightness", ("splits",), spec, folder, brightness),
-            table_task("comparisons", trials, spec, folder, comparisons),
-            table_task("calibration", trials, spec, folder, calibration),
-            table_task("subgroups", trials, spec, folder, by_subgroup),
+            table_task("table2", spec, folder, performance, parts=arms),
+            table_task("trials", spec, folder, by_trial, parts=arms),
+            table_task("roc", spec, folder, curves, parts=arms),
+            table_task("brightness", spec, folder, brightness, needs=("splits",)),
+            table_task("comparisons", spec, folder, comparisons, parts=arms),
+            table_task("calibration", spec, folder, calibration, parts=arms),
+            table_task("subgroups", spec, folder, by_subgroup, parts=arms),
         ]
     return tasks
 
@@ -47,6 +49,15 @@ def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
 def judged_arms(spec: Spec) -> list[str]:
     """Return the arms and baselines whose cohort has a holdout to judge them on."""
     return [name for name in (*spec.training, *spec.baselines) if spec.split_of(name).judges]
+
+
+def _ready(spec: Spec, folder: RunFolder) -> list[str]:
+    """Return the arms and baselines of `judged_arms` that are complete."""
+    return [
+        name
+        for name in judged_arms(spec)
+        if (is_selected(name, folder) if name in spec.training else is_fitted(name, spec, folder))
+    ]
 
 
 def _fitted(name: str, spec: Spec) -> tuple[str, ...]:
@@ -58,13 +69,21 @@ Make = Callable[[Spec, RunFolder, Progress], pd.DataFrame]
 """Makes a table of a run."""
 
 
-def table_task(name: str, needs: tuple[str, ...], spec: Spec, folder: RunFolder, make: Make) -> Task:
+def table_task(
+    name: str,
+    spec: Spec,
+    folder: RunFolder,
+    make: Make,
+    *,
+    needs: tuple[str, ...] = (),
+    parts: tuple[tuple[str, ...], ...] = (),
+) -> Task:
     """Return the task that makes one table."""
 
     def run(progress: Progress) -> None:
         write_tsv(folder.table(name), make(spec, folder, progress))
 
-    return Task(name=f"table/{name}", outputs=(folder.table(name),), needs=needs, run=run)
+    return Task(name=f"table/{name}", outputs=(folder.table(name),), needs=needs, parts=parts, run=run)
 
 
 def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -79,7 +98,7 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
     rows = []
     for name in spec.cohorts:
         table = open_store(folder.store(name)).table
-        people = table.groupby("participant_id", sort=False).first().reset_index()
+        people = table.drop_duplicates("participant_id")
         once = spec.splits[name].numbers == 1  # in a cross-validation everyone has each role at some time
         role = splits[(splits["cohort"] == name) & once].set_index("participant_id")["role"]
         scans = table.groupby("participant_id").size()
@@ -112,13 +131,16 @@ def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     cross-validation both are corrected (`analysis.crossed`).
     """
     tables, seed = [], derive_seed(spec.study.seed, "permutation")
-    for name in judged_arms(spec):
+    for name in _ready(spec, folder):
         held_out = holdout_predictions(name, spec, folder)
         table = over_trials(held_out, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap"))
-        tested = {metric: permutation_p(held_out, metric, seed=seed) for metric in ("auc", "balanced_accuracy")}
         factor = spec.split_of(name).correction
+        tested = {
+            metric: permutation_p(held_out, metric, correction=factor, seed=seed)
+            for metric in ("auc", "balanced_accuracy")
+        }
         table = widened(table, factor, value="mean", low="low", high="high", within=(0.0, 1.0))
-        table["p_chance"] = weakened(table["metric"].map(tested), factor, sides=1)
+        table["p_chance"] = table["metric"].map(tested)
         table.insert(0, "arm", name)
         table.insert(1, "pretraining", spec.training[name].start_from if name in spec.training else None)
         tables.append(
@@ -134,7 +156,7 @@ def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     can be compared trial by trial.
     """
     rows = []
-    for name in judged_arms(spec):
+    for name in _ready(spec, folder):
         for trial, some in holdout_predictions(name, spec, folder).groupby("trial"):
             rows.append({"arm": name, "trial": trial, **scores(some["label"], some["logit"])})
     return pd.DataFrame(rows)
@@ -143,7 +165,7 @@ def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
 def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Return the ROC curve of every trial of every arm on its holdout: arm, trial, fpr, tpr."""
     tables = []
-    for name in judged_arms(spec):
+    for name in _ready(spec, folder):
         table = roc(holdout_predictions(name, spec, folder))
         table.insert(0, "arm", name)
         tables.append(table)
@@ -168,22 +190,24 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
 def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Compare every two arms that are judged on one cohort, paired by participant.
 
-    Of a cross-validation intervals and p are corrected (`analysis.crossed`). Two that share too few participants have
-    one row, whose `problem` says so.
+    Of a cross-validation intervals and p are corrected (`analysis.crossed`). Two that cannot be compared, for one is
+    not complete or they share too few participants, have one row, whose `problem` says so.
     """
-    tables = []
+    tables, ready = [], _ready(spec, folder)
     pairs = [
         (one, two) for one, two in combinations(judged_arms(spec), 2) if spec.arm(one).cohort == spec.arm(two).cohort
     ]
     for done, (one, two) in enumerate(pairs, start=1):
-        predicted = [holdout_predictions(name, spec, folder) for name in (one, two)]
         seed = derive_seed(spec.study.seed, "comparison")
         try:
-            table = paired(*predicted, resamples=spec.analysis.bootstrap, seed=seed).assign(problem="")
+            for name in (one, two):
+                if name not in ready:
+                    raise InputError(name, "not all of it could be fitted", "See what failed")
+            predicted = [holdout_predictions(name, spec, folder) for name in (one, two)]
             factor = spec.split_of(one).correction
-            table = widened(table, factor, value="difference", low="low", high="high", within=(-1.0, 1.0))
-            table["p"] = weakened(table["p"], factor, sides=2)
-        except InputError as error:  # too few subjects that both have judged
+            table = paired(*predicted, resamples=spec.analysis.bootstrap, correction=factor, seed=seed)
+            table = table.assign(problem="")
+        except InputError as error:
             table = pd.DataFrame({"problem": [str(error)]})
         table.insert(0, "arm_one", one)
         table.insert(1, "arm_two", two)
@@ -197,17 +221,18 @@ def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     """Say how far probabilities can be taken at their word, as they are and calibrated: a row an arm, kind and bin.
 
     Kind `sigmoid` is 1 / (1 + exp(-logit)). Kind `calibrated` follows Platt, fitted for each trial to its validation
-    subjects; baselines have none. `brier` and `ece` are those of all held-out scans of all trials together.
+    subjects; baselines have none. `brier` and `ece` are those of all held-out scans of all trials together; a bin's
+    interval counts each of its participants once.
     """
     tables = []
-    for name in judged_arms(spec):
+    for name in _ready(spec, folder):
         raw = holdout_predictions(name, spec, folder)
         kinds = {"sigmoid": raw["probability"].to_numpy()}
         if name in spec.training:
             kinds["calibrated"] = calibrated_probabilities(name, spec, folder)
         for kind, probability in kinds.items():
             label = raw["label"].to_numpy()
-            table = reliability(label, probability)
+            table = reliability(label, probability, raw["participant_id"])
             errors = {"brier": brier(label, probability), "ece": expected_calibration_error(label, probability)}
             said = pd.DataFrame({"arm": name, "kind": kind, **errors}, index=table.index)
             table = pd.concat([said, table], axis=1)
@@ -218,7 +243,7 @@ def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
 def by_subgroup(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Score every arm on its holdout by sex, age, EDSS and lesion volume, intervals as in `performance`."""
     tables = []
-    for name in judged_arms(spec):
+    for name in _ready(spec, folder):
         people = open_store(folder.store(spec.arm(name).cohort)).table.drop_duplicates("participant_id")
         table = subgroups(
             holdout_predictions(name, spec, folder),

@@ -42,6 +42,9 @@ class Task:
         else it writes must be in place before the last of them.
     needs
         Names of the tasks whose outputs it reads.
+    parts
+        Groups of further names: it waits for all of them, reads the outputs of every group whose tasks are all done,
+        and needs one such group. So a table has the arms that could be trained when another could not.
     run
         Does the work. A run that was killed half-way may find its own leftovers and must end with the same numbers.
     problems
@@ -53,6 +56,12 @@ class Task:
     needs: tuple[str, ...]
     run: Callable[[Progress], None]
     problems: Callable[[], Sequence[Problem]] | None = None
+    parts: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """Names of the tasks of which it must be known what became before it can run."""
+        return (*self.needs, *(name for part in self.parts for name in part))
 
     @property
     def complete(self) -> bool:
@@ -120,7 +129,7 @@ def ordered(tasks: Sequence[Task]) -> list[Task]:
         if name in path:
             raise ValueError(f"a circle of tasks: {' > '.join([*path, name])}")
         path.append(name)
-        for need in by_name[name].needs:
+        for need in by_name[name].waits_for:
             visit(need)
         path.pop()
         order[name] = by_name[name]
@@ -130,11 +139,26 @@ def ordered(tasks: Sequence[Task]) -> list[Task]:
     return list(order.values())
 
 
+def outdated(tasks: Sequence[Task]) -> list[Task]:
+    """Return the complete tasks that would read more if they ran again: a part of theirs is not complete.
+
+    What needs or takes part of such a task is outdated too.
+    """
+    found: dict[str, Task] = {}
+    by_name = {task.name: task for task in tasks}
+    for task in ordered(tasks):
+        parts = {name for part in task.parts for name in part}
+        more = any(not by_name[name].complete for name in parts)
+        if task.complete and (more or not found.keys().isdisjoint(task.waits_for)):
+            found[task.name] = task
+    return list(found.values())
+
+
 def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result | Task], None]) -> list[Result]:
     """Run every task that is not complete; return what became of each, in order.
 
     A task that raises what Pellucid raises on purpose has failed, any other is tried up to three times: those that need
-    it are blocked, the others go on.
+    it are blocked, the others go on. What is `outdated` is made again.
 
     Parameters
     ----------
@@ -146,6 +170,7 @@ def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result |
         Called with each task before it runs and each result after, to keep the record.
     """
     order = ordered(tasks)
+    discard(outdated(order))
     results: dict[str, Result] = {}
     for number, task in enumerate(order, start=1):
         result = known(task, results)
@@ -163,6 +188,13 @@ def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result |
     return list(results.values())
 
 
+def discard(tasks: Sequence[Task]) -> None:
+    """Delete the outputs of tasks, which are no longer complete then."""
+    for task in tasks:
+        for path in task.outputs:
+            path.unlink(missing_ok=True)
+
+
 def known(task: Task, results: Mapping[str, Result]) -> Result | None:
     """Return what becomes of a task without a run: blocked, or done already; None if it has to run.
 
@@ -171,9 +203,11 @@ def known(task: Task, results: Mapping[str, Result]) -> Result | None:
     task
         What may have to run.
     results
-        By name, among them those of all that the task needs.
+        By name, among them those of all that the task waits for.
     """
     missing = [name for name in task.needs if results[name].state != "done"]
+    if task.parts and not any(all(results[name].state == "done" for name in part) for part in task.parts):
+        missing += [name for part in task.parts for name in part if results[name].state != "done"]
     if missing:
         return Result(task=task, state="blocked", fresh=False, error=f"needs {', '.join(missing)}")
     if task.complete:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 
 from pellucid.cohort.store import build_store
+from pellucid.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.network.architectures import Network, build_network, corner_read
 from pellucid.network.files import WEIGHTS, save_model
@@ -171,21 +173,12 @@ def _measure_cohort(name: str, stores: list[str], spec: Spec, grid: Grid) -> dic
         root = Path(temporary) / "cohort"
         simulated = _simulate_two(cohort.simulate, root) if cohort.simulate else (0.0, 0, 0)
         rows = cohort_index(name, cohort, cohort.bids or root)
-        some = rows[rows["problem"].isna()].groupby("group").head(2).reset_index(drop=True)
+        # Those with lesion masks come first, for a filled store has no others.
+        usable = rows[rows["problem"].isna()].sort_values("lesion_mask", kind="stable", na_position="last")
+        samples = [usable[usable.groupby("group").cumcount().between(n, n + 1)] for n in (0, 2, 4, 6)]
         found = {}
         for store in {name, *stores}:
-            ticks, prepared = [time.perf_counter()], Prepared.parse(store)
-            build_store(
-                some,
-                Path(temporary) / "stores" / store,
-                grid,
-                scaling=prepared.scaling or spec.preparation.scaling,
-                resampling=spec.preparation.resampling,
-                positive=cohort.positive,
-                filling=spec.preparation.filling if prepared.filled else None,
-                progress=lambda done, of, what, ticks=ticks: ticks.append(time.perf_counter()),  # type: ignore[misc]
-            )
-            seconds = np.diff(ticks).tolist()
+            seconds = _prepare_some(samples, Path(temporary) / "stores" / store, Prepared.parse(store), spec, grid)
             found[store] = CohortSpeed(
                 prepare=mean(seconds[1:] or seconds),
                 simulate=simulated[0],
@@ -193,6 +186,35 @@ def _measure_cohort(name: str, stores: list[str], spec: Spec, grid: Grid) -> dic
                 once_bytes=simulated[2],
             )
     return found
+
+
+def _prepare_some(samples: Sequence[pd.DataFrame], out: Path, store: Prepared, spec: Spec, grid: Grid) -> list[float]:
+    """Prepare the first sample of scans of which any can be used; return the seconds that each of them took.
+
+    Raises
+    ------
+    InputError
+        No sample has one.
+    """
+    for n, some in enumerate(samples):
+        ticks = [time.perf_counter()]
+        try:
+            build_store(
+                some.reset_index(drop=True),
+                out,
+                grid,
+                scaling=store.scaling or spec.preparation.scaling,
+                resampling=spec.preparation.resampling,
+                positive=spec.cohorts[store.cohort].positive,
+                filling=spec.preparation.filling if store.filled else None,
+                progress=lambda done, of, what, ticks=ticks: ticks.append(time.perf_counter()),  # type: ignore[misc]
+            )
+        except InputError:
+            if n + 1 == len(samples) or samples[n + 1].empty:
+                raise
+        else:
+            return list(np.diff(ticks))
+    raise AssertionError("there is at least one sample")
 
 
 def _simulate_two(settings: Simulation, root: Path) -> tuple[float, int, int]:

@@ -81,6 +81,11 @@ def trial_rows(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[S
     return store, rows
 
 
+def is_selected(arm: str, folder: RunFolder) -> bool:
+    """Tell whether all trials of an arm are there, and one of them is selected."""
+    return (folder.arm(arm) / SELECTED).is_file()
+
+
 def read_selected(arm: str, folder: RunFolder, *, fold: int | None = None) -> str:
     """Return the name of an arm's selected trial, such as `trial-00`: of all, or of one fold."""
     selected = read_json(folder.arm(arm) / SELECTED)
@@ -176,10 +181,11 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             fold: selected_trial([result for n, result in enumerate(results) if fold_of(n, how) == fold]).folder.name
             for fold in range(how.numbers)
         }
-        for trial in folds.values():
-            # One division: beside all trials. Several: beside the models that saw these training subjects.
-            number = int(trial.removeprefix("trial-"))
-            _write_population(name, number, spec, folder, out if how.numbers == 1 else out / trial)
+        if how.numbers == 1 and spec.training[name].subjects is None:
+            _write_population(name, 0, spec, folder, out)
+        else:  # each model saw training subjects of its own
+            for number, result in enumerate(results):
+                _write_population(name, number, spec, folder, result.folder)
         write_json(
             out / SELECTED,
             {
