@@ -93,19 +93,36 @@ def test_commands_are_found_in_code_blocks_only() -> None:
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
-    import torch
-
+    from pellucid.atlas.template import mni_template
+    from pellucid.image.grid import MNI_2MM
+    from pellucid.image.nifti import write_volume
     from pellucid.network.files import save_model
     from pellucid.network.info import ModelInfo
     from pellucid.network.paper import PaperNetwork
 
     save_model(tmp_path, PaperNetwork(2, seed=0), ModelInfo(modality="FLAIR", scaling="robust"))
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert blocks
-    for block in blocks:
-        code = block.replace('"demo/models/finetuned/trial-00"', repr(str(tmp_path)))
-        exec(code, {"x": torch.randn((1, 1, 96, 114, 96), generator=torch.Generator().manual_seed(0))})
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    write_volume(tmp_path / "scan.nii.gz", mni_template(MNI_2MM), MNI_2MM)
+    names: dict[str, Any] = {}
+    for there, here in (("demo/models/finetuned/trial-00", tmp_path), ("scan.nii.gz", tmp_path / "scan.nii.gz")):
+        assert f'"{there}"' in block
+        block = block.replace(f'"{there}"', repr(str(here)))
+    exec(block, names)
+    assert names["result"].relevance.shape == names["x"].shape == (1, 1, 96, 114, 96)
+    assert names["result"].relevance.any()
+
+
+def test_every_deviation_is_marked_and_every_mark_is_listed() -> None:
+    source = ROOT / "src" / "pellucid"
+    text = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
+    listed = {name for row in re.findall(r"^\| (`.+?) \|", text, re.MULTILINE) for name in re.findall(r"`(.+?)`", row)}
+    marked = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if "# deviates: " in path.read_text(encoding="utf-8")
+    }
+    assert listed == marked
 
 
 def test_the_page_of_an_own_network_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,7 @@ def resample(
     """
     _check(data, source)
     lifted = data.astype(np.float32) - np.float32(fill)
+    # deviates: the paper's code zoomed by cubic splines and did not smooth.
     sigmas = _sigmas(source, target) if antialias else np.zeros(3)
     matrix = np.linalg.inv(source.affine) @ target.affine
     axes = _parallel_axes(matrix, target.shape)

@@ -43,6 +43,7 @@ def scale(
     x = unscaled[brain].astype(np.float64)
     if x.size == 0:
         raise InputError(where, "no brain was found in it", "Check that it shows a brain in MNI space")
+    # deviates: the paper's code has `max` alone; `robust` is what studies do by default.
     if method == "robust":
         offset = float(np.median(x))
         spread = _MAD_TO_SD * float(np.median(np.abs(x - offset)))

@@ -15,6 +15,7 @@ from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume, write_volume
 from pellucid.preprocess.brain import brain_box, crop
 
+# deviates: SPM, ANTs or FSL in the paper, before the brain was extracted.
 _MARGIN_MM = 4.0
 _LARGEST = 8.0  # a field that brightens or darkens more than this is no coil's
 
