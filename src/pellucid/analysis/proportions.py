@@ -24,7 +24,7 @@ def wilson(share: float, n: int) -> Ends:
     z2 = _Z**2
     half = np.sqrt(z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n)))
     low, high = ((share + z2 / (2.0 * n) + side * half) / (1.0 + z2 / n) for side in (-1.0, 1.0))
-    return max(float(low), 0.0), min(float(high), 1.0)
+    return float(low) if share > 0.0 else 0.0, float(high) if share < 1.0 else 1.0  # exactly, whatever the rounding
 
 
 def mean_of_two(shares: Ends, intervals: tuple[Ends, Ends]) -> Ends:
