@@ -40,7 +40,7 @@ def test_a_p_becomes_that_of_a_smaller_statistic(factor: float, z: float) -> Non
 
 def test_what_is_missing_stays_so_and_certain_ends_stay_finite() -> None:
     assert weakened(0.3, 1.0, sides=1) == 0.3
-    assert [weakened(p, 2.0, sides=1) for p in (0.0, 1.0, 0.5)] == [0.0, 1.0, 0.5]
+    assert weakened([0.0, 1.0, 0.5], 2.0, sides=1).tolist() == [0.0, 1.0, 0.5]
     assert np.isnan(weakened(float("nan"), 2.0, sides=2))
     assert weakened(1.0, 2.0, sides=2) == 1.0
 

@@ -134,7 +134,7 @@ def permutation_p(
     permutations, seed
         Number and seed of the permutations.
     correction
-        By how much the metric's distance from 0.5 is divided first (`crossed.correction`).
+        By how much the metric's distance from 0.5 is too large (`crossed.correction`).
 
     Raises
     ------
@@ -202,7 +202,7 @@ def paired(
     permutations, resamples, seed
         Number of flips and of bootstrap draws, and their seed.
     correction
-        By how much intervals are widened and statistics divided (`crossed.correction`).
+        By how much intervals are widened and p weakened (`crossed.correction`).
 
     Returns
     -------
@@ -236,13 +236,14 @@ def paired(
     rows: list[tuple[object, ...]] = [
         (
             *("auc", "DeLong", area.auc_one, area.auc_two, area.difference, area.low, area.high),
-            weakened(area.p, correction, sides=2),
+            float(weakened(area.p, correction, sides=2)),
         )
     ]
     for metric, weight in weights.items():
         w = weight / wholes[metric]
         if metric == "accuracy" and first.shape[1] == second.shape[1] == 1:
-            test, p = "McNemar", weakened(mcnemar(truth, first[:, 0], second[:, 0]).p, correction, sides=2)
+            exact = mcnemar(truth, first[:, 0], second[:, 0]).p
+            test, p = "McNemar", float(weakened(exact, correction, sides=2))
         else:
             test, p = "permutation", _flip_p(weight, right[0], right[1], permutations, correction, seed)
         shares = [float(w @ arm) for arm in right]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
 
@@ -30,20 +31,19 @@ def widened(
     return table.assign(**ends)
 
 
-def weakened(p: float, factor: float, *, sides: int) -> float:
+def weakened(p: npt.ArrayLike, factor: float, *, sides: int) -> npt.NDArray[np.float64]:
     """Return the p of a normal statistic `factor` times smaller: sides (1 - Phi(Phi^-1(1 - p / sides) / factor)).
 
-    One-sided a p above a half, which speaks for less than chance, moves towards a half too. A missing p stays missing.
-    The p of permutations is not weakened: their number bounds it from below, whatever was observed
-    (`permutation.chance` divides the statistic instead).
+    One-sided a p above a half, which speaks for less than chance, moves towards a half too. Missing p stay missing.
 
     Parameters
     ----------
     p
-        A chance, 0-1.
+        Chances in 0-1, of any shape.
     factor
         At least 1; 1 changes nothing.
     sides
         1 or 2.
     """
-    return p if factor == 1.0 else float(sides * norm.sf(norm.isf(p / sides) / factor))
+    chances = np.asarray(p, dtype=np.float64)
+    return chances if factor == 1.0 else np.asarray(sides * norm.sf(norm.isf(chances / sides) / factor))

@@ -1,4 +1,4 @@
-"""How often chance does as well as what was observed, and as well as a share of it."""
+"""How often chance does as well as what was observed, and what that is for a statistic that is too large."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import permutation_test
+from scipy.stats import norm, permutation_test
+
+from pellucid.analysis.crossed import weakened
 
 PERMUTATIONS = 9999
+
+_COUNTED = 10
+"""Permutations as extreme as the statistic from which on their number is taken for its chance."""
 
 
 class Chance(NamedTuple):
@@ -29,11 +34,11 @@ def chance(
     permutations: int = PERMUTATIONS,
     seed: int,
 ) -> Chance:
-    """Permute data and count how often a statistic is as far from its middle as the observed one over `factor`.
+    """Permute data and count how often a statistic is at least as extreme as the observed one.
 
-    With t the statistic, m its middle and t* that of a permutation, p = #{t* >= m + (t - m) / factor} / permutations,
-    the observed order counted as one of them; two-sided, twice the smaller of both tails, at most 1. To divide the
-    statistic, and not a normal quantile of p, leaves the smallest p where the number of permutations has it.
+    Of a statistic `factor` times too large p is `weakened`. Where fewer than ten permutations are as extreme, p is no
+    more than their number lets it be, and weakened would stay large whatever was observed; there it is the normal tail
+    of z / factor, with z the statistic's distance from its middle in standard deviations of the permutations.
 
     Parameters
     ----------
@@ -43,7 +48,7 @@ def chance(
     middle
         What the statistic is on average if nothing is there.
     factor
-        By how much the statistic is too large, at least 1 (`crossed.correction`).
+        By how much the statistic's distance from its middle is too large, at least 1 (`crossed.correction`).
     seed
         Of the permutations.
     """
@@ -60,12 +65,10 @@ def chance(
     )
     if factor == 1.0:
         return Chance(found.statistic, found.pvalue)
-    least = middle + (np.asarray(found.statistic) - middle) / factor
-    drawn = found.null_distribution
-    slack = np.maximum(1e-14, 1e-14 * np.abs(least))  # equal but for rounding
-    own = 1 if len(drawn) == permutations else 0  # all orders hold the observed one already
-    above, below = (
-        ((tail).sum(axis=0) + own) / (len(drawn) + own) for tail in (drawn >= least - slack, drawn <= least + slack)
-    )
-    p = {"greater": above, "less": below, "two-sided": np.minimum(1.0, 2.0 * np.minimum(above, below))}[alternative]
+    sides, drawn = (2 if alternative == "two-sided" else 1), found.null_distribution
+    p = weakened(found.pvalue, factor, sides=sides)
+    if len(drawn) == permutations:  # fewer are all orders there are, and p is exact
+        z = (np.asarray(found.statistic) - middle) / np.maximum(drawn.std(axis=0), np.finfo(float).tiny)
+        z = {"greater": z, "less": -z, "two-sided": np.abs(z)}[alternative]
+        p = np.where(found.pvalue * permutations < sides * _COUNTED, sides * norm.sf(z / factor), p)
     return Chance(found.statistic, p)

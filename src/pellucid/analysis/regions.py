@@ -113,7 +113,7 @@ def compare_groups(
     resamples, seed
         Number and seed of the permutations; few participants are permuted in every way there is.
     correction
-        By how much differences are divided for p, where maps come of models that the others' participants trained
+        By how much differences are too large for p, where maps come of models that the others' participants trained
         (`crossed.correction`).
 
     Returns
