@@ -193,9 +193,6 @@ class _Search:
         method = _sitk.ImageRegistrationMethod()
         method.SetMetricAsMattesMutualInformation(_BINS)
         method.SetMetricFixedMask(self._mask)
-        # Gradients at the sampled points alone: those of whole images, smoothed, take longer and mislead.
-        method.MetricUseFixedImageGradientFilterOff()
-        method.MetricUseMovingImageGradientFilterOff()
         method.SetMetricSamplingStrategy(method.RANDOM)
         method.SetMetricSamplingPercentagePerLevel(list(levels.sample), seed=_SEED)
         method.SetShrinkFactorsPerLevel(list(levels.shrink))
