@@ -227,13 +227,15 @@ def test_nobody_held_out_trains_what_a_fold_starts_from() -> None:
     parse(chain.replace('scheme = "cross-validation"\nfolds = 2', "holdout = 4"))  # held out of every arm
 
 
-def test_a_run_directory_goes_before_a_name_that_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bare_name_is_the_shipped_study_and_a_path_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pellucid demo` leaves a run directory called demo: there the name must go on to mean what it means elsewhere."""
     monkeypatch.chdir(tmp_path)
+    for name in ("demo", "mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "record.json").write_text("{}")
     assert find_spec("demo").parent.name == "studies"
-    (tmp_path / "demo").mkdir()
-    assert find_spec("demo").parent.name == "studies"
-    (tmp_path / "demo" / "record.json").write_text("{}")
-    assert find_spec("demo") == Path("demo/study.toml")
+    assert find_spec("./demo") == Path("demo/study.toml")
+    assert find_spec("mine") == Path("mine/study.toml")
 
 
 def test_a_name_that_is_no_file_lists_what_ships(tmp_path: Path) -> None:

@@ -104,7 +104,11 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
     _, spec, root = _read(study, trials, out)
     folder = RunFolder(root)
     if not claimed(spec, folder):
-        raise InputError(folder.root, "there is no run of this study", "Start it with `pellucid study run`")
+        raise InputError(
+            folder.root,
+            "there is no run of this study",
+            "Start it with `pellucid study run`, or give the run directory, such as ./demo",
+        )
     known = read_json(folder.record)["tasks"] if folder.record.is_file() else {}
     tasks = study_tasks(spec, folder)
     for task in tasks:

@@ -27,13 +27,16 @@ T = TypeVar("T")
 
 
 def find_spec(name: str) -> Path:
-    """Return the path of a specification: a run directory's own, one that ships with Pellucid, or a file."""
+    """Return the path of a specification: one that ships with Pellucid, by its bare name, a run directory's, or a file.
+
+    A bare name means the same wherever one stands: a run directory that is called like a shipped study is `./demo`.
+    """
     shipped = {path.stem: path for path in sorted((Path(str(files("pellucid"))) / "studies").glob("*.toml"))}
+    if name in shipped:
+        return shipped[name]
     run = RunFolder(Path(name))
     if run.record.is_file():
         return run.spec
-    if name in shipped:
-        return shipped[name]
     if not Path(name).is_file():
         raise InputError(
             name,
