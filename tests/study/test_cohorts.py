@@ -65,6 +65,23 @@ def test_a_group_without_anybody_is_one_class_only(datasets: Path) -> None:
         cohort_index("one", cohort(datasets / "one", "AD"), datasets / "one")
 
 
+def test_a_group_without_any_usable_scan_is_told_what_is_wrong_with_the_first(datasets: Path) -> None:
+    other = dataclasses.replace(cohort(datasets / "one"), modality="T1w")
+    with pytest.raises(InputError, match=r"no scan of group 'HC' can be used \(of 1 listed; the first: .*no T1w image"):
+        cohort_index("one", other, datasets / "one")
+
+
+def test_scans_left_out_are_counted_where_too_few_remain(datasets: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(datasets / "one", tmp_path / "one")
+    with (root / "participants.tsv").open("a") as people:
+        people.write("sub-E\tHC\n")  # without a scan
+    alone = dataclasses.replace(
+        read_spec(TINY), cohorts={"one": cohort(root)}, splits={"one": Split(holdout=1, validation=1)}
+    )
+    with pytest.raises(InputError, match=r"1 of its scans cannot be used, the first: .*sub-E: has no FLAIR image"):
+        check_cohorts(alone)
+
+
 def test_datasets_that_share_participants_are_refused_before_anything_runs(datasets: Path) -> None:
     spec = read_spec(TINY)
     both = {name: cohort(datasets / name) for name in ("one", "two")}

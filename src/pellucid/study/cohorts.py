@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -54,7 +55,7 @@ def cohort_index(name: str, cohort: Cohort, root: Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the dataset cannot be read, or one of the two groups has nobody.
+        If the dataset cannot be read, or one of the two groups has nobody, or no scan that can be used.
     """
     rows = index_bids(root, modality=cohort.modality, lesions=cohort.lesions, group=cohort.column)
     wanted = (cohort.negative, cohort.positive)
@@ -66,6 +67,10 @@ def cohort_index(name: str, cohort: Cohort, root: Path) -> pd.DataFrame:
                 f"a study with one class only: nobody is in group {group!r} (groups there: {found})",
                 f"Name two groups that it has as `positive` and `negative` of [cohorts.{name}]",
             )
+        problems = rows.loc[rows["group"] == group, "problem"]
+        if problems.notna().all():
+            what = f"no scan of group {group!r} can be used (of {len(problems)} listed; the first: {problems.iloc[0]}"
+            raise InputError(root, what.rstrip(".") + ")", "Mend the scans")
     # Rows without a group are problems that the store reports; other groups are not part of this study.
     return rows[rows["group"].isna() | rows["group"].isin(wanted)].reset_index(drop=True)
 
@@ -80,8 +85,10 @@ def write_splits(spec: Spec, folder: RunFolder) -> None:
     """
     tables, hashes = {}, []
     for name in spec.cohorts:
-        table = open_store(folder.store(name)).table
-        tables[name] = divide(table, spec.splits[name], seed=derive_seed(spec.study.seed, "split", name))
+        store = open_store(folder.store(name))
+        table = store.table
+        with _explained(name, left_out=[problem for _, problem in store.problems]):
+            tables[name] = divide(table, spec.splits[name], seed=derive_seed(spec.study.seed, "split", name))
         hashes.append(table[["participant_id", "sha256"]])
     every, verdict = pd.concat(hashes, ignore_index=True), ""
     for fold in range(max(how.numbers for how in spec.splits.values())):
@@ -245,8 +252,18 @@ def _people(simulation: Simulation) -> pd.DataFrame:
 
 def _check_split(name: str, rows: pd.DataFrame, spec: Spec) -> None:
     """Divide a cohort as the study will, as far as its scans can be used; say which section is at fault."""
-    usable = rows[rows["problem"].isna()]
+    problems = rows["problem"].dropna()
+    with _explained(name, left_out=list(problems)):
+        divide(rows[rows["problem"].isna()], spec.splits[name], seed=derive_seed(spec.study.seed, "split", name))
+
+
+@contextmanager
+def _explained(name: str, *, left_out: Sequence[str]) -> Iterator[None]:
+    """Say of a cohort that cannot be divided which section is at fault, and why scans are not among it."""
     try:
-        divide(usable, spec.splits[name], seed=derive_seed(spec.study.seed, "split", name))
+        yield
     except InputError as error:
-        raise InputError(f"[splits.{name}]", f"`{error.where}`: {error.what}", error.fix) from None
+        what = f"`{error.where}`: {error.what}"
+        if left_out:
+            what += f"; {len(left_out)} of its scans cannot be used, the first: {left_out[0]}".rstrip(".")
+        raise InputError(f"[splits.{name}]", what, error.fix) from None
