@@ -1,4 +1,4 @@
-"""How often the 95 % interval of an AUC misses what is true: of one holdout, and pooled over folds, also corrected.
+"""How often the 95 % interval of an AUC misses what is true: of one holdout, and over folds, also corrected.
 
     python benchmarks/coverage.py --data 600
 
@@ -35,12 +35,12 @@ def auc(people: int, folds: int, judged: int, *, effect: float, seed: int) -> pd
     x[label == 1, :10] += effect
     x /= np.sqrt(np.arange(1, 301))
     parts = []
-    for train, test in list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, label))[:judged]:
+    division = StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, label)
+    for fold, (train, test) in list(enumerate(division))[:judged]:
         direction = x[train][label[train] == 1].mean(axis=0) - x[train][label[train] == 0].mean(axis=0)
-        parts.append(
-            pd.DataFrame({"trial": 0, "participant_id": test, "label": label[test], "logit": x[test] @ direction})
-        )
-    table = over_trials(pd.concat(parts), resamples=1000, seed=1)
+        parts.append(pd.DataFrame({"participant_id": test, "label": label[test], "logit": x[test] @ direction}))
+        parts[-1]["fold"] = fold
+    table = over_trials(pd.concat(parts).assign(trial=0), resamples=1000, seed=1)
     return table[table["metric"] == "auc"]
 
 

@@ -11,21 +11,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.analysis.bootstrap import resample
-from pellucid.analysis.classification import METRICS, mean_roc, over_trials, roc, scores
+from pellucid.analysis.classification import METRICS, over_trials, scores
+from pellucid.analysis.roc import mean_roc, roc
 from pellucid.errors import InputError
 
 
-def _slow_scores(label: np.ndarray, logit: np.ndarray) -> dict[str, float]:
+def _slow_scores(label: np.ndarray, logit: np.ndarray, fold: np.ndarray | None = None) -> dict[str, float]:
     """Count everything, pair by pair."""
     patients, controls = logit[label == 1], logit[label == 0]
+    judges = np.zeros(len(label)) if fold is None else fold
     sensitivity = sum(p > 0 for p in patients) / len(patients)
     specificity = sum(not c > 0 for c in controls) / len(controls)
-    pairs = [1.0 if p > c else 0.5 if p == c else 0.0 for p in patients for c in controls]
+    pairs = [
+        1.0 if p > c else 0.5 if p == c else 0.0
+        for p, judge in zip(patients, judges[label == 1], strict=True)
+        for c, other in zip(controls, judges[label == 0], strict=True)
+        if judge == other
+    ]
     return {
         "balanced_accuracy": (sensitivity + specificity) / 2,
         "sensitivity": sensitivity,
         "specificity": specificity,
-        "auc": sum(pairs) / len(pairs),
+        "auc": sum(pairs) / len(pairs) if pairs else float("nan"),
     }
 
 
@@ -44,6 +51,13 @@ def _predictions(trials: int, patients: int, controls: int, *, seed: int, sessio
         for s in range(1 + (n % sessions))
     ]
     return pd.DataFrame(rows, columns=["trial", "participant_id", "session_id", "label", "logit"])
+
+
+def _in_folds(table: pd.DataFrame, folds: int) -> pd.DataFrame:
+    """Judge participants in folds, others in every trial."""
+    person = table["participant_id"].str[-4:].astype(int)
+    trial = table["trial"].str[-2:].astype(int)
+    return table.assign(fold=(person * (trial + 1) + person // folds) % folds)
 
 
 def test_scores_of_a_sample_that_a_hand_can_check() -> None:
@@ -79,9 +93,21 @@ def test_negating_and_relabelling_mirrors_the_scores(sample: list[tuple[int, int
         assert scores(label, -logit)["auc"] == pytest.approx(1 - there["auc"])
 
 
-@pytest.mark.parametrize("sessions", [1, 3])
-def test_the_bootstrap_equals_a_plain_loop_over_resampled_subjects(sessions: int) -> None:
-    table = _predictions(3, 7, 5, seed=1, sessions=sessions)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(-4, 4), st.integers(0, 2)), min_size=2, max_size=40))
+def test_within_folds_the_auc_equals_its_slow_twin_and_what_a_model_adds_to_all_its_logits_is_nothing(
+    sample: list[tuple[int, int, int]],
+) -> None:
+    label, logit, fold = np.array(sample).T
+    if len(set(label)) == 2:
+        found = scores(label, logit, fold)
+        assert found == pytest.approx(_slow_scores(label, logit, fold), nan_ok=True)
+        assert scores(label, logit + 10 * fold, fold)["auc"] == pytest.approx(found["auc"], nan_ok=True)
+        assert scores(label, logit, np.full(len(fold), 7)) == scores(label, logit)
+
+
+@pytest.mark.parametrize(("sessions", "folds"), [(1, 1), (3, 1), (3, 2)])
+def test_the_bootstrap_equals_a_plain_loop_over_resampled_subjects(sessions: int, folds: int) -> None:
+    table = _in_folds(_predictions(3, 7, 5, seed=1, sessions=sessions), folds)
     result = over_trials(table, resamples=200, seed=11).set_index("metric")
     subjects = sorted(table["participant_id"].unique())
     label_of = table.groupby("participant_id")["label"].first()
@@ -91,18 +117,21 @@ def test_the_bootstrap_equals_a_plain_loop_over_resampled_subjects(sessions: int
         trials = []
         for trial in table["trial"].unique():
             sample = pd.concat([rows_of[(trial, subjects[n])] for n in drawn])
-            trials.append(_slow_scores(sample["label"].to_numpy(), sample["logit"].to_numpy()))
-        draws.append(pd.DataFrame(trials).mean())
+            trials.append(_slow_scores(*(sample[name].to_numpy() for name in ("label", "logit", "fold"))))
+        draws.append(pd.DataFrame(trials).mean(skipna=False))
     expected = pd.DataFrame(draws)
     per_trial = pd.DataFrame(
-        [_slow_scores(rows["label"].to_numpy(), rows["logit"].to_numpy()) for _, rows in table.groupby("trial")]
+        [
+            _slow_scores(*(rows[name].to_numpy() for name in ("label", "logit", "fold")))
+            for _, rows in table.groupby("trial")
+        ]
     )
     assert tuple(result.index) == METRICS
     for metric in METRICS:
         assert result.loc[metric, "mean"] == pytest.approx(per_trial[metric].mean())
         assert result.loc[metric, "sd"] == pytest.approx(per_trial[metric].std())
-        assert result.loc[metric, "low"] == pytest.approx(np.percentile(expected[metric], 2.5))
-        assert result.loc[metric, "high"] == pytest.approx(np.percentile(expected[metric], 97.5))
+        assert result.loc[metric, "low"] == pytest.approx(np.nanpercentile(expected[metric], 2.5))
+        assert result.loc[metric, "high"] == pytest.approx(np.nanpercentile(expected[metric], 97.5))
 
 
 def test_the_order_of_rows_changes_nothing_and_the_seed_does() -> None:
@@ -132,8 +161,9 @@ def test_two_thousand_resamples_take_less_than_two_seconds() -> None:
     assert time.perf_counter() - start < 2.0
 
 
-def test_roc_runs_from_corner_to_corner_and_its_area_is_the_auc() -> None:
-    table = _predictions(3, 30, 20, seed=4)
+@pytest.mark.parametrize("folds", [1, 4])
+def test_roc_runs_from_corner_to_corner_and_its_area_is_the_auc(folds: int) -> None:
+    table = _in_folds(_predictions(3, 30, 20, seed=4), folds)
     curves = roc(table)
     assert list(curves.columns) == ["trial", "fpr", "tpr"]
     for trial, curve in curves.groupby("trial"):
@@ -141,7 +171,18 @@ def test_roc_runs_from_corner_to_corner_and_its_area_is_the_auc() -> None:
         assert (curve.iloc[0][["fpr", "tpr"]] == 0).all()
         assert (curve.iloc[-1][["fpr", "tpr"]] == 1).all()
         area = np.trapezoid(curve["tpr"], curve["fpr"])
-        assert area == pytest.approx(scores(rows["label"], rows["logit"])["auc"])
+        assert (np.diff(curve[["fpr", "tpr"]], axis=0) >= -1e-12).all()
+        assert area == pytest.approx(scores(rows["label"], rows["logit"], rows["fold"])["auc"])
+
+
+def test_where_no_patient_shares_a_fold_with_a_control_there_is_no_auc_and_no_curve() -> None:
+    table = _predictions(1, 3, 3, seed=5).assign(fold=[0, 0, 0, 1, 1, 1])
+    found = over_trials(table, resamples=50, seed=0).set_index("metric")
+    assert found.loc["auc", ["mean", "low", "high"]].isna().all()
+    assert found.drop(index="auc")[["mean", "low", "high"]].notna().all(axis=None)
+    assert roc(table).empty
+    with pytest.raises(InputError, match="judged in two folds of a trial"):
+        over_trials(_predictions(1, 3, 3, seed=5, sessions=2).assign(fold=range(9)), seed=0)
 
 
 def test_the_mean_roc_of_one_trial_is_that_trial_and_of_two_their_middle() -> None:

@@ -16,7 +16,8 @@ from sklearn.metrics import roc_auc_score
 
 from pellucid.analysis.bootstrap import resample
 from pellucid.analysis.classification import over_trials, scores
-from pellucid.analysis.comparison import delong, mcnemar, paired, paired_trials, permutation_p
+from pellucid.analysis.comparison import delong, mcnemar, paired, paired_trials
+from pellucid.analysis.permutation import permutation_p
 from pellucid.errors import InputError
 
 COLUMNS = [
@@ -25,12 +26,17 @@ COLUMNS = [
 ]
 
 
-def _slow_delong(label: np.ndarray, one: np.ndarray, two: np.ndarray) -> tuple[float, float]:
+def _slow_delong(
+    label: np.ndarray, one: np.ndarray, two: np.ndarray, fold: np.ndarray | None = None
+) -> tuple[float, float]:
     """Return difference and SE with DeLong's full covariance matrix, kernel by kernel."""
     v, w = [], []
     for logit in (one, two):
         x, y = logit[label == 1], logit[label == 0]
         kernel = np.array([[1.0 if a > b else 0.5 if a == b else 0.0 for b in y] for a in x])
+        if fold is not None:
+            same = fold[label == 1][:, None] == fold[label == 0]
+            kernel *= same * same.size / same.sum()
         v.append(kernel.mean(axis=1))
         w.append(kernel.mean(axis=0))
     covariance = np.cov(v) / len(v[0]) + np.cov(w) / len(w[0])
@@ -75,6 +81,24 @@ def test_delong_equals_its_slow_twin_and_swapping_flips_the_sign(sample: list[tu
     assert (back.low, back.high) == pytest.approx((-there.high, -there.low), nan_ok=True)
 
 
+@given(SAMPLES, st.lists(st.integers(0, 2), min_size=30, max_size=30))
+def test_within_folds_delong_equals_its_slow_twin(sample: list[tuple[int, int, int]], folds: list[int]) -> None:
+    label, one, two = np.array(sample).T
+    fold = np.array(folds[: len(label)])
+    if min((label == 1).sum(), (label == 0).sum()) < 2:
+        return
+    if not (fold[label == 1][:, None] == fold[label == 0]).any():
+        with pytest.raises(InputError, match="no patient was judged by a model that also judged a control"):
+            delong(label, one, two, folds=(fold, fold))
+        return
+    found = delong(label, one, two, folds=(fold, fold))
+    difference, se = _slow_delong(label, one, two, fold)
+    assert found.difference == pytest.approx(difference)
+    assert found.se == pytest.approx(se, abs=1e-8)
+    assert found.auc_one == pytest.approx(scores(label, one, fold)["auc"])
+    np.testing.assert_allclose(delong(label, one + 20 * fold, two, folds=(fold, fold)), found, atol=1e-12)
+
+
 @given(SAMPLES)
 def test_delong_knows_only_the_order(sample: list[tuple[int, int, int]]) -> None:
     label, one, two = np.array(sample).T
@@ -98,6 +122,17 @@ def test_delong_agrees_with_a_large_bootstrap() -> None:
         for d in resample(label, resamples=800, seed=0)
     ]
     assert delong(label, one, two).se == pytest.approx(np.std(draws), rel=0.08)
+
+
+def test_within_folds_delong_agrees_with_a_large_bootstrap() -> None:
+    label, one, two = _sample(120, 100, seed=1)
+    fold = np.arange(220) % 5
+    one, two = one + 2 * fold, two - 3 * fold
+    draws = [
+        scores(label[d], one[d], fold[d])["auc"] - scores(label[d], two[d], fold[d])["auc"]
+        for d in resample(label, resamples=500, seed=0)
+    ]
+    assert delong(label, one, two, folds=(fold, fold)).se == pytest.approx(np.std(draws), rel=0.1)
 
 
 def test_delong_without_variance() -> None:
@@ -128,15 +163,20 @@ def test_mcnemar_equals_the_closed_binomial_sum(b: int, c: int) -> None:
     assert mcnemar(label, two, one) == (c, b, pytest.approx(result.p))
 
 
-@pytest.mark.parametrize("metric", ["auc", "balanced_accuracy"])
-def test_few_participants_are_permuted_in_every_order(metric: str) -> None:
-    label = np.array([1, 1, 0, 0])
-    table = _table(label, np.random.default_rng(4).normal(size=(8, 3)) + label.repeat(2)[:, None], scans=2)
+@pytest.mark.parametrize(("metric", "folds"), [("auc", 1), ("balanced_accuracy", 1), ("auc", 2)])
+def test_few_participants_are_permuted_in_every_order(metric: str, folds: int) -> None:
+    label = np.array([1, 1, 0, 0, 0, 1] if folds > 1 else [1, 1, 0, 0])
+    noise = np.random.default_rng(4).normal(size=(2 * label.size, 3))
+    table = _table(label, noise + label.repeat(2)[:, None], scans=2)
+    table["fold"] = table["participant_id"].str[-1].astype(int) * (1 + table["trial"].str[-1].astype(int)) % folds
+    if folds > 1:
+        table = table[~((table["participant_id"] == "sub-0001") & (table["session_id"] == "ses-1"))]
 
     def mean(labels: tuple[int, ...]) -> float:
         named = dict(zip(sorted(table["participant_id"].unique()), labels, strict=True))
         every = table.assign(label=table["participant_id"].map(named))
-        return float(np.mean([scores(rows["label"], rows["logit"])[metric] for _, rows in every.groupby("trial")]))
+        each = [scores(rows["label"], rows["logit"], rows["fold"])[metric] for _, rows in every.groupby("trial")]
+        return float(np.mean(np.nan_to_num(each, nan=0.5)))  # labels of which no fold has both say nothing
 
     observed = mean(tuple(label))
     expected = np.mean([mean(order) >= observed - 1e-9 for order in orders(label)])
@@ -215,6 +255,23 @@ def test_an_arm_s_score_is_the_mean_over_its_trials_as_in_the_table_of_scores() 
     assert found.se == pytest.approx(np.sqrt(variance))
     assert found.difference == pytest.approx(apart.mean())
     assert table.loc["auc", "p"] == pytest.approx(found.p)
+
+
+def test_a_cross_validation_is_compared_within_folds_as_it_is_scored() -> None:
+    label, one, two = _sample(20, 15, seed=14)
+    fold = np.stack([np.arange(35) % 5, np.arange(35) // 2 % 5], axis=1)
+    logits = np.stack([one, two], axis=1) + 6 * fold
+    tables = [
+        _table(label, logits).assign(fold=fold.ravel()),  # two repeats
+        _table(label, two[:, None]).assign(fold=fold[:, 0]),
+    ]
+    table = paired(*tables, seed=0).set_index("metric")
+    for arm, predictions in zip(("one", "two"), tables, strict=True):
+        means = over_trials(predictions, resamples=10, seed=0).set_index("metric")["mean"]
+        assert table.loc["auc", arm] == pytest.approx(means["auc"])
+    pooled = paired(*(one.drop(columns="fold") for one in tables), seed=0).set_index("metric")
+    assert table.loc["auc", "one"] > pooled.loc["auc", "one"] + 0.05
+    assert table.loc["accuracy"].equals(pooled.loc["accuracy"])
 
 
 def test_several_equal_models_are_one() -> None:

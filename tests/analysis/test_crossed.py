@@ -9,8 +9,9 @@ from scipy.stats import norm
 from sklearn.model_selection import StratifiedKFold
 
 from pellucid.analysis.classification import over_trials
-from pellucid.analysis.comparison import delong, permutation_p
+from pellucid.analysis.comparison import delong
 from pellucid.analysis.crossed import correction, weakened, widened
+from pellucid.analysis.permutation import permutation_p
 
 AUC = {"value": "mean", "low": "low", "high": "high", "within": (0.0, 1.0)}
 
@@ -66,9 +67,10 @@ def test_without_an_effect_a_cross_validation_misses_a_half_too_often_and_correc
         label = np.repeat([0, 1], 30)
         x = rng.normal(size=(60, 300)) / np.sqrt(np.arange(1, 301))
         parts = []
-        for train, test in StratifiedKFold(5, shuffle=True, random_state=seed).split(x, label):
+        for fold, (train, test) in enumerate(StratifiedKFold(5, shuffle=True, random_state=seed).split(x, label)):
             direction = x[train][label[train] == 1].mean(axis=0) - x[train][label[train] == 0].mean(axis=0)
             parts.append(pd.DataFrame({"participant_id": test, "label": label[test], "logit": x[test] @ direction}))
+            parts[-1]["fold"] = fold
         predictions = pd.concat(parts).assign(trial=0)
         table = over_trials(predictions, resamples=500, seed=1)
         for missed, one in ((raw, table), (mended, widened(table, factor, **AUC))):

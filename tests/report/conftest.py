@@ -20,11 +20,12 @@ from tests.report.visits import make_visits
 from pellucid.analysis.averages import group_means, mean_map
 from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
-from pellucid.analysis.classification import over_trials, roc
+from pellucid.analysis.classification import over_trials
 from pellucid.analysis.comparison import paired
 from pellucid.analysis.lesions import lesion_table
 from pellucid.analysis.nulls import null_maps
 from pellucid.analysis.regions import regional_relevance
+from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import subgroups
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.template import mni_template

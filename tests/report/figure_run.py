@@ -13,8 +13,9 @@ from matplotlib.text import Text
 from PIL import Image
 from scipy import ndimage
 
-from pellucid.analysis.classification import over_trials, roc
+from pellucid.analysis.classification import over_trials
 from pellucid.analysis.regions import regional_relevance
+from pellucid.analysis.roc import roc
 from pellucid.atlas.template import mni_template
 from pellucid.files import write_json, write_text, write_tsv
 from pellucid.image.grid import MNI_1MM, Grid, resized

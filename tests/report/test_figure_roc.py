@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from tests.report.figure_run import SPEC, material, pixels, shared_run, words
 
+from pellucid.analysis.roc import limits_at
 from pellucid.files import write_text
 from pellucid.report.figure_material import MissingError, Version
-from pellucid.report.figure_roc import area, auc_interval, figure_s1, limits_at, paper_roc_data, roc_data
+from pellucid.report.figure_roc import area, auc_interval, figure_s1, paper_roc_data, roc_data
 
 STEP = [(0, 0.0, 0.0), (0, 0.0, 0.6), (0, 0.5, 0.6), (0, 0.5, 1.0), (0, 1.0, 1.0)]
 TIED = [(1, 0.0, 0.0), (1, 1.0, 1.0)]

@@ -102,7 +102,7 @@ def test_the_table_scores_each_repeat_on_everybody(run: Path) -> None:
     predicted = []
     for n in range(FOLDS * REPEATS):
         every = read_tsv(run / f"models/second/trial-{n:02d}/predictions.tsv")
-        predicted.append(every[every["role"] == "holdout"].assign(trial=n // FOLDS))
+        predicted.append(every[every["role"] == "holdout"].assign(trial=n // FOLDS, fold=n % FOLDS))
     seed = derive_seed(1, "bootstrap")
     expected = over_trials(pd.concat(predicted), resamples=100, seed=seed).set_index("metric")
     assert table["mean"].to_dict() == pytest.approx(expected["mean"].to_dict())

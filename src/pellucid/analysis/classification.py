@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score, roc_curve
+from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
 
 from pellucid.analysis.bootstrap import RESAMPLES, counts, interval, resample
 from pellucid.analysis.proportions import Ends, auc_interval, mean_of_two, wilson
@@ -18,11 +20,15 @@ THRESHOLD = 0.0
 Floats = npt.NDArray[np.float64]
 
 
-def scores(label: npt.ArrayLike, logit: npt.ArrayLike) -> dict[str, float]:
+def scores(label: npt.ArrayLike, logit: npt.ArrayLike, fold: npt.ArrayLike | None = None) -> dict[str, float]:
     """Score one set of predictions, each metric in 0-1.
 
     sensitivity = P(logit > 0 | patient), specificity = P(logit <= 0 | control), balanced accuracy = their mean,
     AUC = P(logit of a patient > logit of a control) + P(equal) / 2.
+
+    Of a cross-validation the AUC is over the pairs of a patient and a control whom one model judged: the mean of the
+    folds' AUCs, each counting by its pairs. Logits of two models have no common zero, and ranking them together would
+    score that too. Without any such pair the AUC is missing.
 
     Parameters
     ----------
@@ -30,6 +36,8 @@ def scores(label: npt.ArrayLike, logit: npt.ArrayLike) -> dict[str, float]:
         1 for patients, 0 for controls, (n,).
     logit
         The network's output before the sigmoid, (n,).
+    fold
+        Whose model judged, (n,); one model judged all if None.
 
     Raises
     ------
@@ -42,8 +50,18 @@ def scores(label: npt.ArrayLike, logit: npt.ArrayLike) -> dict[str, float]:
         "balanced_accuracy": float(balanced_accuracy_score(truth, predicted)),
         "sensitivity": float(recall_score(truth, predicted, pos_label=1)),
         "specificity": float(recall_score(truth, predicted, pos_label=0)),
-        "auc": float(roc_auc_score(truth, value)),
+        "auc": _auc(truth, value, np.zeros(truth.size) if fold is None else np.asarray(fold)),
     }
+
+
+def _auc(truth: npt.NDArray[np.int_], value: Floats, fold: npt.NDArray[Any]) -> float:
+    """Return the mean of the folds' AUCs by their numbers of pairs; a missing one if no fold has both classes."""
+    areas, pairs = [], []
+    for one in np.unique(fold):
+        label = truth[fold == one]
+        pairs.append(int(label.sum()) * int((1 - label).sum()))
+        areas.append(roc_auc_score(label, value[fold == one]) if pairs[-1] else 0.0)
+    return float(np.average(areas, weights=pairs)) if any(pairs) else float("nan")
 
 
 def over_trials(predictions: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int) -> pd.DataFrame:
@@ -58,7 +76,9 @@ def over_trials(predictions: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     Parameters
     ----------
     predictions
-        One row a scan and trial: trial, participant_id, label (0 or 1), logit, and session_id where there are sessions.
+        One row a scan and trial: trial, participant_id, label (0 or 1), logit, session_id where there are sessions,
+        and fold where several models make a trial: AUCs are within folds then (`scores`), and drawn subjects of whom no
+        patient and control share a fold do not count for its interval.
     resamples, seed
         Number and seed of the bootstrap draws.
 
@@ -74,20 +94,22 @@ def over_trials(predictions: pd.DataFrame, *, resamples: int = RESAMPLES, seed: 
     logits = by_scan(predictions)
     label = logits.index.get_level_values("label").to_numpy(dtype=int)
     value = logits.to_numpy(dtype=np.float64)
-    per_trial = pd.DataFrame([scores(label, value[:, trial]) for trial in range(value.shape[1])])
+    fold = folds_by_scan(predictions, logits)
+    per_trial = pd.DataFrame([scores(label, *trial) for trial in zip(value.T, fold.T, strict=True)])
 
     participant = logits.index.get_level_values("participant_id").to_numpy()
     subjects, scan_subject = np.unique(participant, return_inverse=True)
     stratum = np.zeros(subjects.size, dtype=int)
     stratum[scan_subject] = label
     weight = counts(resample(stratum, resamples=resamples, seed=seed))[:, scan_subject]
-    draws = _weighted_means(label, value, weight)
-    means = {metric: float(per_trial[metric].mean()) for metric in METRICS}
+    draws = _weighted_means(label, value, fold, weight)
+    means = {metric: float(per_trial[metric].mean(skipna=False)) for metric in METRICS}
     exact = {} if (np.ptp(value, axis=0) == 0).all() else _by_formula(means, *np.bincount(stratum, minlength=2)[::-1])
     rows = []
     for metric in METRICS:
-        low, high = interval(draws[metric])
-        if np.ptp(draws[metric]) < 1e-12:
+        drawn = draws[metric][~np.isnan(draws[metric])]
+        low, high = interval(drawn) if drawn.size else (float("nan"), float("nan"))
+        if drawn.size and np.ptp(drawn) < 1e-12:
             low, high = exact.get(metric, (low, high))  # the same logit for everybody has no chance in it
         spread = float(per_trial[metric].std(ddof=1)) if len(per_trial) > 1 else float("nan")
         rows.append((metric, means[metric], spread, low, high))
@@ -107,62 +129,31 @@ def _by_formula(means: dict[str, float], patients: int, controls: int) -> dict[s
     }
 
 
-def roc(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the ROC curve of each trial: trial, fpr, tpr, from (0, 0) to (1, 1).
+def _weighted_means(
+    label: npt.NDArray[np.int_], value: Floats, fold: npt.NDArray[Any], weight: Floats
+) -> dict[str, Floats]:
+    """Score every resample at once: label (n,), value and fold (n, trials), weight (B, n) -> (B,) for each metric.
 
-    `predictions` is what `over_trials` takes.
-    """
-    logits = by_scan(predictions)
-    label = logits.index.get_level_values("label").to_numpy(dtype=int)
-    curves = []
-    for trial in logits.columns:
-        fpr, tpr, _ = roc_curve(*checked(label, logits[trial]))
-        curves.append(pd.DataFrame({"trial": trial, "fpr": fpr, "tpr": tpr}))
-    return pd.concat(curves, ignore_index=True)
-
-
-def mean_roc(curves: pd.DataFrame, *, points: int = 101) -> pd.DataFrame:
-    """Average ROC curves vertically: fpr on an even raster, mean tpr, sd of tpr over trials (0 for one trial).
-
-    `curves` is what `roc` returns. A vertical step counts with its upper end.
-    """
-    raster = np.linspace(0.0, 1.0, points)
-    tprs = np.array([_interpolated(raster, curve) for _, curve in curves.groupby("trial")])
-    mean, spread = tprs.mean(axis=0), tprs.std(axis=0)
-    return pd.DataFrame({"fpr": np.r_[0.0, raster], "tpr": np.r_[0.0, mean], "sd": np.r_[0.0, spread]})
-
-
-def _interpolated(raster: Floats, curve: pd.DataFrame) -> Floats:
-    """Read a curve at the raster: straight between its corners, the upper end where it rises vertically."""
-    fpr, tpr = curve["fpr"].to_numpy(dtype=np.float64), curve["tpr"].to_numpy(dtype=np.float64)
-    left = np.searchsorted(fpr, raster, side="right") - 1  # the last corner at or before, the upper of several
-    right = np.minimum(left + 1, fpr.size - 1)
-    width = fpr[right] - fpr[left]
-    part = np.where(width > 0, (raster - fpr[left]) / np.where(width > 0, width, 1.0), 0.0)
-    return np.asarray(tpr[left] + part * (tpr[right] - tpr[left]))
-
-
-def _weighted_means(label: npt.NDArray[np.int_], value: Floats, weight: Floats) -> dict[str, Floats]:
-    """Score every resample at once: label (n,), value (n, trials), weight (B, n) -> (B,) for each metric.
-
-    Every metric is linear in a trial's indicator, so trials are averaged first. For the AUC the indicator is the
-    Mann-Whitney kernel K[p, c] = [patient p > control c] + [equal] / 2, and AUC_b = w_b' K v_b / (sum w_b sum v_b).
+    Sensitivity and specificity are linear in a trial's indicator, so trials are averaged first. The AUC of a trial
+    is w_b' (S K) v_b / w_b' S v_b, with the Mann-Whitney kernel K[p, c] = [patient p > control c] + [equal] / 2 and
+    S[p, c] = 1 where both were judged in one fold.
     """
     patients, controls = label == 1, label == 0
     w, v = weight[:, patients], weight[:, controls]
     w, v = w / w.sum(axis=1, keepdims=True), v / v.sum(axis=1, keepdims=True)
     sensitivity = w @ (value[patients] > THRESHOLD).mean(axis=1)
     specificity = v @ (value[controls] <= THRESHOLD).mean(axis=1)
-    kernel = np.zeros((int(patients.sum()), int(controls.sum())))
-    for trial in value.T:
-        above = trial[patients][:, None] - trial[controls][None, :]
-        kernel += (np.sign(above) + 1.0) / 2.0
-    auc = ((w @ (kernel / value.shape[1])) * v).sum(axis=1)
+    aucs = []
+    for trial, judge in zip(value.T, fold.T, strict=True):
+        kernel = (np.sign(trial[patients][:, None] - trial[controls]) + 1.0) / 2.0
+        same = (judge[patients][:, None] == judge[controls]).astype(float)
+        wins, pairs = (((w @ what) * v).sum(axis=1) for what in (same * kernel, same))
+        aucs.append(np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0))
     return {
         "balanced_accuracy": (sensitivity + specificity) / 2.0,
         "sensitivity": sensitivity,
         "specificity": specificity,
-        "auc": auc,
+        "auc": np.mean(aucs, axis=0),
     }
 
 
@@ -219,3 +210,22 @@ def by_scan(predictions: pd.DataFrame) -> pd.DataFrame:
             "predictions", "trials do not hold the same scans, or a logit is missing", "Predict all scans in all trials"
         )
     return logits
+
+
+def folds_by_scan(predictions: pd.DataFrame, logits: pd.DataFrame) -> npt.NDArray[np.int_]:
+    """Lay out, as `by_scan` does logits, in whose fold each was judged: (scan, trial); 0 where nothing is said.
+
+    Raises
+    ------
+    InputError
+        If scans of one participant were judged in two folds of a trial.
+    """
+    if "fold" not in predictions:
+        return np.zeros(logits.shape, dtype=int)
+    session = predictions["session_id"].fillna("") if "session_id" in predictions else ""
+    keys = list(logits.index.names)
+    table = predictions.assign(session_id=session).pivot(index=keys, columns="trial", values="fold")  # noqa: PD010
+    people = table.groupby("participant_id")
+    if (people.min() != people.max()).to_numpy().any():
+        raise InputError("predictions", "a participant was judged in two folds of a trial", "Divide by participant")
+    return table.reindex(index=logits.index, columns=logits.columns).to_numpy(dtype=int)

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import binomtest, norm, rankdata, ttest_1samp
 
 from pellucid.analysis.bootstrap import RESAMPLES, counts, interval, resample
-from pellucid.analysis.classification import THRESHOLD, Floats, by_scan, checked
+from pellucid.analysis.classification import THRESHOLD, Floats, by_scan, checked, folds_by_scan
 from pellucid.analysis.crossed import weakened, widened
 from pellucid.analysis.permutation import PERMUTATIONS, chance
 from pellucid.errors import InputError
@@ -40,7 +40,13 @@ class McNemar(NamedTuple):
     p: float
 
 
-def delong(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> DeLong:
+def delong(
+    label: npt.ArrayLike,
+    one: npt.ArrayLike,
+    two: npt.ArrayLike,
+    *,
+    folds: tuple[npt.ArrayLike | None, npt.ArrayLike | None] = (None, None),
+) -> DeLong:
     """Compare two AUCs measured on the same subjects, or the means of several models' AUCs.
 
     With the kernel psi(x, y) = [x > y] + [x = y] / 2, each patient i has the component V_i = mean over controls of
@@ -50,6 +56,10 @@ def delong(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> DeLo
         difference = mean(dV),   SE^2 = var(dV) / patients + var(dW) / controls   (variances over n - 1),
 
     interval = difference -+ 1.96 SE, p = 2 (1 - Phi(|difference| / SE)). Components come from midranks, in n log n.
+
+    Of a cross-validation only the pairs of a patient and a control in one fold count, as in `classification.scores`:
+    with P such pairs of m patients and n controls, V_i = m / P times the sum of psi over the controls in i's fold and
+    W_j = n / P times that over the patients in j's fold, whose means are the AUC again.
 
     Without any variance and difference (identical logits, say) p is 1 and the interval has no width; where a
     difference has no variance (0.5 against a perfect 1, say) the normal approximation says nothing: low, high and p
@@ -61,11 +71,13 @@ def delong(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> DeLo
         1 for patients, 0 for controls, (n,).
     one, two
         Logits of the same n subjects, (n,) each, or (n, models). Only their order in each model counts.
+    folds
+        In which fold each logit of `one` and of `two` was judged, of their shapes; all in one if None.
 
     Raises
     ------
     InputError
-        If a class has fewer than two subjects, shapes differ, or a logit is not finite.
+        If a class has fewer than two subjects, shapes differ, a logit is not finite, or no fold has both classes.
 
     Source: DeLong 1988; midranks: Sun & Xu 2014.
     """
@@ -75,16 +87,15 @@ def delong(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> DeLo
     if min(n_patients, n_controls) < 2:
         what = f"{n_patients} patients and {n_controls} controls have no variance"
         raise InputError("predictions", what, "Compare on at least two of each")
-    below_one, above_one = _placements(truth, first)
-    below_two, above_two = _placements(truth, second)
-    d_below, d_above = below_one - below_two, above_one - above_two
-    auc_one, auc_two = (float(below.mean()) / n_controls for below in (below_one, below_two))
-    difference = float(d_below.mean()) / n_controls
-    # without several models these are whole or half numbers, so that equal ones are exactly equal
-    if max(np.ptp(d_below) / n_controls, np.ptp(d_above) / n_patients) < _EQUAL:
+    of_patients_one, of_controls_one = _components(truth, first, folds[0])
+    of_patients_two, of_controls_two = _components(truth, second, folds[1])
+    d_patients, d_controls = of_patients_one - of_patients_two, of_controls_one - of_controls_two
+    auc_one, auc_two = float(of_patients_one.mean()), float(of_patients_two.mean())
+    difference = float(d_patients.mean())
+    if max(np.ptp(d_patients), np.ptp(d_controls)) < _EQUAL:
         end, p = (0.0, 1.0) if abs(difference) < _EQUAL else (float("nan"), float("nan"))
         return DeLong(auc_one, auc_two, difference, 0.0, end, end, p)
-    variance = np.var(d_below / n_controls, ddof=1) / n_patients + np.var(d_above / n_patients, ddof=1) / n_controls
+    variance = np.var(d_patients, ddof=1) / n_patients + np.var(d_controls, ddof=1) / n_controls
     se = float(np.sqrt(variance))
     half = float(norm.ppf(0.975)) * se
     p = float(2.0 * norm.sf(abs(difference) / se))
@@ -114,68 +125,6 @@ def mcnemar(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> McN
     right_one, right_two = _right(truth, first), _right(truth, second)
     b, c = int((right_one & ~right_two).sum()), int((right_two & ~right_one).sum())
     return McNemar(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
-
-
-def permutation_p(
-    predictions: pd.DataFrame, metric: str, *, permutations: int = PERMUTATIONS, correction: float = 1.0, seed: int
-) -> float:
-    """Return the chance of a trial-mean metric at least this high if labels meant nothing.
-
-    Labels are permuted over participants, each of whom brings all its scans in all trials:
-    p = (1 + #{permuted >= observed}) / (1 + permutations). Where participants have no more orders than `permutations`,
-    all orders are counted instead, and p = #{>=} / orders.
-
-    Parameters
-    ----------
-    predictions
-        One row a scan and trial: trial, participant_id, label (0 or 1), logit, and session_id where there are sessions.
-    metric
-        auc or balanced_accuracy.
-    permutations, seed
-        Number and seed of the permutations.
-    correction
-        By how much the metric's distance from 0.5 is too large (`crossed.correction`).
-
-    Raises
-    ------
-    InputError
-        If the metric is another, a class is missing, or the predictions are none that `over_trials` takes.
-    """
-    logits = by_scan(predictions)
-    value = logits.to_numpy(dtype=np.float64)
-    for trial in value.T:
-        checked(logits.index.get_level_values("label"), trial)
-    # both metrics are linear in a scan's merit, so trials are averaged once: midranks, or the share of logits > 0
-    if metric == "auc":
-        merit = rankdata(value, axis=0).mean(axis=1)
-    elif metric == "balanced_accuracy":
-        merit = (value > THRESHOLD).mean(axis=1)
-    else:
-        raise InputError("metric", f"{metric!r} has no permutation test", "Choose auc or balanced_accuracy")
-    people = logits.reset_index().groupby("participant_id")
-    label = people["label"].first().to_numpy(dtype=np.float64)
-    merits = pd.Series(merit, index=logits.index).groupby("participant_id").sum().to_numpy(dtype=np.float64)
-    scans = people.size().to_numpy(dtype=np.float64)
-
-    def statistic(labels: Floats, axis: int) -> Any:
-        n1 = (labels * scans).sum(axis=axis)
-        n0 = scans.sum() - n1
-        of_patients = (labels * merits).sum(axis=axis)
-        if metric == "auc":
-            return (of_patients - n1 * (n1 + 1.0) / 2.0) / (n1 * n0)
-        return (of_patients / n1 + 1.0 - (merits.sum() - of_patients) / n0) / 2.0
-
-    found = chance(
-        (label,),
-        statistic,
-        kind="pairings",
-        alternative="greater",
-        middle=0.5,
-        factor=correction,
-        permutations=permutations,
-        seed=seed,
-    )
-    return float(found.p)
 
 
 def paired(
@@ -215,7 +164,7 @@ def paired(
     InputError
         If the arms share fewer than two participants of a class, or give a participant different labels.
     """
-    one, two = _by_participant(predictions_one), _by_participant(predictions_two)
+    (one, folds_one), (two, folds_two) = _by_participant(predictions_one), _by_participant(predictions_two)
     both = one.index.intersection(two.index, sort=True)
     truth, other = (arm.loc[both, "label"].to_numpy(dtype=int) for arm in (one, two))
     apart = both[truth != other]
@@ -225,7 +174,7 @@ def paired(
     if both.empty:
         raise InputError("predictions", "the arms have no participant in common", "Compare arms with one holdout")
     first, second = (arm.loc[both].drop(columns="label").to_numpy(dtype=np.float64) for arm in (one, two))
-    area = delong(truth, first, second)
+    area = delong(truth, first, second, folds=(folds_one.loc[both], folds_two.loc[both]))
     right = [_right(truth[:, None], logit).mean(axis=1) for logit in (first, second)]
     apart_by = np.where(np.abs(right[0] - right[1]) < _EQUAL, 0.0, right[0] - right[1])
     patients, controls = int(truth.sum()), int((1 - truth).sum())
@@ -300,26 +249,41 @@ def _checked_models(label: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[npt.ND
     return models[0][0], np.column_stack([value for _, value in models])
 
 
-def _placements(truth: npt.NDArray[np.int_], value: Floats) -> tuple[Floats, Floats]:
-    """Count the controls below each patient, and the patients above each control; an equal one counts half.
+def _components(truth: npt.NDArray[np.int_], value: Floats, fold: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+    """Return the components V (patients,) and W (controls,) of `delong`, means over the models of logits (n, models).
 
-    Logits (n, models) give the means over models, (patients,) and (controls,).
+    A patient's controls below, and a control's patients above, are counted by midranks; an equal one counts half.
     """
-    rank = rankdata(value, axis=0)
+    judge = np.zeros(value.shape) if fold is None else np.asarray(fold).reshape(value.shape)
     patients, controls = truth == 1, truth == 0
-    below = rank[patients] - rankdata(value[patients], axis=0)
-    above = patients.sum() - (rank[controls] - rankdata(value[controls], axis=0))
-    return below.mean(axis=1), above.mean(axis=1)
+    v, w = np.zeros(value.shape), np.zeros(value.shape)
+    for model, judged in enumerate(judge.T):
+        pairs = 0
+        for one in np.unique(judged):
+            p, c = patients & (judged == one), controls & (judged == one)
+            rank = rankdata(np.r_[value[p, model], value[c, model]])
+            n_p, n_c = int(p.sum()), int(c.sum())
+            v[p, model] = rank[:n_p] - rankdata(value[p, model])
+            w[c, model] = n_p - (rank[n_p:] - rankdata(value[c, model]))
+            pairs += n_p * n_c
+        if not pairs:
+            what = "no patient was judged by a model that also judged a control"
+            raise InputError("predictions", what, "Compare where folds hold both")
+        v[:, model] *= patients.sum() / pairs
+        w[:, model] *= controls.sum() / pairs
+    return v[patients].mean(axis=1), w[controls].mean(axis=1)
 
 
 def _right(truth: npt.NDArray[np.int_], value: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray((value > THRESHOLD) == (truth == 1))
 
 
-def _by_participant(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return label and, a column a trial, mean logit over scans, one row a participant."""
+def _by_participant(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return label and, a column a trial, mean logit over scans, one row a participant; and so the folds."""
     scans = by_scan(predictions)
-    return scans.groupby(["participant_id", "label"]).mean().reset_index("label")
+    folds = pd.DataFrame(folds_by_scan(predictions, scans), index=scans.index, columns=scans.columns)
+    logits = scans.groupby(["participant_id", "label"]).mean().reset_index("label")
+    return logits, folds.groupby("participant_id").first()
 
 
 def _flip_p(weight: Floats, one: Floats, two: Floats, permutations: int, factor: float, seed: int) -> float:

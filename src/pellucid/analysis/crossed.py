@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 
 def correction(folds: int) -> float:
-    """Return by how much the standard error of a score pooled over k folds exceeds that of independent subjects.
+    """Return by how much the standard error of a score over k folds exceeds that of independent subjects.
 
     With n/k judged and n - n/k trained on in each of k folds, Nadeau and Bengio's variance of the mean of k scores,
     (1/k + test/train) s^2, is 1 + k / (k - 1) times s^2 / k. Its root is returned.

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from pellucid.analysis.classification import mean_roc
+from pellucid.analysis.roc import mean_roc
 from pellucid.report.style import INK, MUTED, SERIES, styled
 
 WIDTH = 7.4

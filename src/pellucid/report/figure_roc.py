@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pellucid.analysis.classification import mean_roc
+from pellucid.analysis.roc import limits_at, mean_roc
 from pellucid.report.blocks import number
 from pellucid.report.figure_charts import add_note, look, paper_ticks
 from pellucid.report.figure_material import Drawing, Material, MissingError, Version
@@ -79,25 +79,6 @@ def roc_data(curves: pd.DataFrame) -> pd.DataFrame:
     each = trials.drop_duplicates("trial")["auc"]
     mean["auc_sd"] = each.std(ddof=1) if len(each) > 1 else np.nan
     return _together(trials, mean)
-
-
-def limits_at(at: Floats, fpr: npt.ArrayLike, tpr: npt.ArrayLike) -> Floats:
-    """Return a curve's value just before and just after each rate `at`, (2, n): they differ where it rises upright.
-
-    >>> limits_at(np.array([0.0, 0.5, 1.0]), [0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.4, 0.4, 0.8, 1.0])
-    array([[0. , 0.4, 1. ],
-           [0.4, 0.8, 1. ]])
-    """
-    x, y = np.asarray(fpr, dtype=np.float64), np.asarray(tpr, dtype=np.float64)
-    rates, first = np.unique(x, return_index=True)
-    last = np.r_[first[1:], x.size] - 1
-    # Between two rates a curve is straight, from the upper end of the one to the lower end of the next.
-    right = np.clip(np.searchsorted(rates, at), 0, rates.size - 1)
-    left = np.maximum(right - 1, 0)
-    exact = rates[right] == at
-    width = np.where(exact, 1.0, rates[right] - rates[left])
-    between = y[last][left] + (y[first][right] - y[last][left]) * np.where(exact, 0.0, at - rates[left]) / width
-    return np.stack([np.where(exact, y[first][right], between), np.where(exact, y[last][right], between)])
 
 
 def area(fpr: npt.ArrayLike, tpr: npt.ArrayLike) -> float:

@@ -167,7 +167,8 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         "the training subjects."
         + (" p: how often an AUC as high comes of permuted labels." * ("p_chance" in table))
         + (
-            " In a cross-validation a trial is a repeat, and everyone also trains the models of the other folds. The "
+            " In a cross-validation a trial is a repeat; its AUC compares patients with controls of their own fold, as "
+            "logits of two models have no common scale. Everyone also trains the models of the other folds: "
             "intervals and p of scores, of differences between arms and of relevance over areas are corrected for that "
             "(Nadeau and Bengio 2003); intervals of medians (of lift, and in planted places) and of probabilities in "
             "bins are not." * crossed

@@ -10,9 +10,11 @@ import pandas as pd
 
 from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
-from pellucid.analysis.classification import METRICS, over_trials, roc, scores
-from pellucid.analysis.comparison import paired, permutation_p
+from pellucid.analysis.classification import METRICS, over_trials, scores
+from pellucid.analysis.comparison import paired
 from pellucid.analysis.crossed import widened
+from pellucid.analysis.permutation import permutation_p
+from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import subgroups
 from pellucid.cohort.store import open_store
 from pellucid.errors import InputError
@@ -158,7 +160,7 @@ def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     rows = []
     for name in _ready(spec, folder):
         for trial, some in holdout_predictions(name, spec, folder).groupby("trial"):
-            rows.append({"arm": name, "trial": trial, **scores(some["label"], some["logit"])})
+            rows.append({"arm": name, "trial": trial, **scores(some["label"], some["logit"], some["fold"])})
     return pd.DataFrame(rows)
 
 

@@ -105,13 +105,14 @@ def holdout_predictions(name: str, spec: Spec, folder: RunFolder) -> pd.DataFram
     """Return what the trials of an arm or a baseline say of those who were held out, one row a scan and `trial`.
 
     In a cross-validation the folds of a repeat make one trial together: in it everyone is predicted once, by the model
-    that was trained without them. Trial t of these is made of the arm's trials t * folds to t * folds + folds - 1.
+    that was trained without them, whose `fold` is a column. Trial t of these is made of the arm's trials t * folds to
+    t * folds + folds - 1.
     """
     how = spec.split_of(name)
     together = how.folds if how.scheme == "cross-validation" else 1
     place = folder.trial if name in spec.training else folder.baseline
     tables = [
-        read_tsv(place(name, number) / "predictions.tsv").assign(trial=number // together)
+        read_tsv(place(name, number) / "predictions.tsv").assign(trial=number // together, fold=number % together)
         for number in range(spec.trial_count(name))
     ]
     predictions = pd.concat(tables, ignore_index=True)

@@ -1,0 +1,82 @@
+"""ROC curves of trials, and their vertical means."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.metrics import roc_curve
+
+from pellucid.analysis.classification import Floats, by_scan, checked, folds_by_scan
+
+
+def roc(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the ROC curve of each trial: trial, fpr, tpr, from (0, 0) to (1, 1).
+
+    Its area is the trial's AUC (`classification.scores`): of a cross-validation it is the exact vertical mean of the
+    folds' curves, each counting by its pairs of a patient and a control, with two rows at each rate at which a fold's
+    curve steps, before and after.
+
+    Parameters
+    ----------
+    predictions
+        What `classification.over_trials` takes.
+
+    Raises
+    ------
+    InputError
+        As `over_trials`; trials without any fold that has patients and controls have no rows.
+    """
+    logits = by_scan(predictions)
+    label = logits.index.get_level_values("label").to_numpy(dtype=int)
+    folds, curves = folds_by_scan(predictions, logits), []
+    for number, trial in enumerate(logits.columns):
+        truth, value = checked(label, logits[trial])
+        several, pairs = [], []
+        for fold in np.unique(folds[:, number]):
+            judged = folds[:, number] == fold
+            n_patients = int(truth[judged].sum())
+            if 0 < n_patients < judged.sum():
+                several.append(roc_curve(truth[judged], value[judged])[:2])
+                pairs.append(n_patients * (int(judged.sum()) - n_patients))
+        if several:
+            fpr, tpr = several[0] if len(several) == 1 else _mean(several, pairs)
+            curves.append(pd.DataFrame({"trial": trial, "fpr": fpr, "tpr": tpr}))
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["trial", "fpr", "tpr"])
+
+
+def _mean(curves: list[tuple[Floats, Floats]], weights: list[int]) -> tuple[Floats, Floats]:
+    """Average curves vertically, with two points at each rate at which one has a corner."""
+    corners = np.unique(np.concatenate([fpr for fpr, _ in curves]))
+    ends = np.average([limits_at(corners, *curve) for curve in curves], axis=0, weights=weights)
+    return np.repeat(corners, 2), ends.T.ravel()
+
+
+def mean_roc(curves: pd.DataFrame, *, points: int = 101) -> pd.DataFrame:
+    """Average ROC curves vertically: fpr on an even raster, mean tpr, sd of tpr over trials (0 for one trial).
+
+    `curves` is what `roc` returns. A vertical step counts with its upper end.
+    """
+    raster = np.linspace(0.0, 1.0, points)
+    tprs = np.array([limits_at(raster, one["fpr"], one["tpr"])[1] for _, one in curves.groupby("trial")])
+    mean, spread = tprs.mean(axis=0), tprs.std(axis=0)
+    return pd.DataFrame({"fpr": np.r_[0.0, raster], "tpr": np.r_[0.0, mean], "sd": np.r_[0.0, spread]})
+
+
+def limits_at(at: Floats, fpr: npt.ArrayLike, tpr: npt.ArrayLike) -> Floats:
+    """Return a curve's value just before and just after each rate `at`, (2, n): they differ where it rises upright.
+
+    >>> limits_at(np.array([0.0, 0.5, 1.0]), [0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.4, 0.4, 0.8, 1.0])
+    array([[0. , 0.4, 1. ],
+           [0.4, 0.8, 1. ]])
+    """
+    x, y = np.asarray(fpr, dtype=np.float64), np.asarray(tpr, dtype=np.float64)
+    rates, first = np.unique(x, return_index=True)
+    last = np.r_[first[1:], x.size] - 1
+    # Between two rates a curve is straight, from the upper end of the one to the lower end of the next.
+    right = np.clip(np.searchsorted(rates, at), 0, rates.size - 1)
+    left = np.maximum(right - 1, 0)
+    exact = rates[right] == at
+    width = np.where(exact, 1.0, rates[right] - rates[left])
+    between = y[last][left] + (y[first][right] - y[last][left]) * np.where(exact, 0.0, at - rates[left]) / width
+    return np.stack([np.where(exact, y[first][right], between), np.where(exact, y[last][right], between)])
