@@ -98,8 +98,9 @@ def test_who_is_left_out_is_said_once(finished: tuple[Path, list[Result]]) -> No
 def test_baselines_stand_in_the_table_beside_the_arms(run: Path) -> None:
     table = read_tsv(run / "tables" / "table2.tsv")
     assert table["arm"].drop_duplicates().tolist() == ["scratch", *NAMES]
-    predicted = [read_tsv(run / "baselines" / "load" / f"trial-{n:02d}" / "predictions.tsv") for n in (0, 1)]
-    every = pd.concat(predicted)
+    every = pd.concat(
+        read_tsv(run / "baselines" / "load" / f"trial-{n:02d}" / "predictions.tsv").assign(fold=n) for n in (0, 1)
+    )
     expected = over_trials(every[every["role"] == "holdout"].assign(trial=0), resamples=100, seed=0)
     found = table[table["arm"] == "load"].set_index("metric")["mean"]
     assert found.to_dict() == pytest.approx(expected.set_index("metric")["mean"].to_dict())

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pellucid.analysis.classification import over_trials
-from pellucid.analysis.comparison import permutation_p
+from pellucid.analysis.permutation import permutation_p
 from pellucid.files import read_tsv
 from pellucid.study.folder import RunFolder
 from pellucid.study.map_tables import regions
