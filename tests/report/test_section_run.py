@@ -131,3 +131,15 @@ def test_the_headline_is_that_of_the_arm_explained_and_of_no_baseline(copy: Path
         path.unlink()
     (cards,) = look.of(summary(open_run(copy)), Cards)
     assert [card.label for card in cards.cards][:2] == ["AUC, finetuned", "Balanced accuracy, finetuned"]
+
+
+def test_the_opening_says_what_each_arm_is_and_in_how_many_folds(tmp_path: Path, look: Any) -> None:
+    (tmp_path / "record.json").write_text("{}")
+    (tmp_path / "study.toml").write_text(
+        '[splits.ms]\nscheme = "cross-validation"\nfolds = 4\nrepeats = 2\n'
+        '[training.first]\ncohort = "other"\ntrials = 3\n'
+        '[training.second]\ncohort = "ms"\nstart_from = "first"\nfit = false\n'
+    )
+    words = look.words(what_ran(open_run(tmp_path)))
+    assert "first (cohort other, 3 trials, from random weights)" in words
+    assert "second (cohort ms, 1 trial in each of 8 folds, starting from first, not trained)" in words

@@ -203,7 +203,7 @@ def _opening(run: Run) -> list[str | Markup]:
         parts.append(f"Run from {' to '.join(times)} UTC" + (f", in {len(runs)} goes." if len(runs) > 1 else "."))
     arms = run.spec.get("training", {})
     if arms:
-        parts.append(f"Arms: {'; '.join(_arm(arm, settings) for arm, settings in arms.items())}.")
+        parts.append(f"Arms: {'; '.join(_arm(run, arm, settings) for arm, settings in arms.items())}.")
     return [" ".join(part for part in parts if part)]
 
 
@@ -212,11 +212,18 @@ def _time(stamp: str) -> str:
     return datetime.fromisoformat(stamp).strftime("%d %B %Y, %H:%M").lstrip("0")
 
 
-def _arm(name: str, settings: dict[str, Any]) -> str:
-    start = settings.get("start_from")
-    trials = settings.get("trials", 1)
-    said = f"{name} (cohort {settings.get('cohort', 'unknown')}, {trials} trial{'s' if trials != 1 else ''}"
-    return f"{said}, starting from {start})" if start else f"{said}, from random weights)"
+def _arm(run: Run, name: str, settings: dict[str, Any]) -> str:
+    cohort, start, trials = settings.get("cohort", "unknown"), settings.get("start_from"), settings.get("trials", 1)
+    split = run.spec.get("splits", {}).get(cohort, {})
+    crossed = split.get("scheme") == "cross-validation"
+    said = [
+        f"cohort {cohort}",
+        f"{trials} trial{'s' if trials != 1 else ''}"
+        + (f" in each of {int(split.get('folds', 5)) * int(split.get('repeats', 1))} folds" if crossed else ""),
+        f"starting from {start}" if start else "from random weights",
+        *([] if settings.get("fit", True) else ["not trained"]),
+    ]
+    return f"{name} ({', '.join(said)})"
 
 
 def _participants(table: pd.DataFrame) -> Table:
