@@ -199,12 +199,10 @@ def by_scan(predictions: pd.DataFrame) -> pd.DataFrame:
     if (labels > 1).any():
         both = ", ".join(labels.index[labels > 1])
         raise InputError("predictions", f"participants with two labels: {both}", "Give each participant one label")
-    session = predictions["session_id"].fillna("") if "session_id" in predictions else ""
-    table = predictions[list(wanted)].assign(session_id=session)
-    keys = ["participant_id", "session_id", "label"]
-    if table.duplicated([*keys, "trial"]).any():
+    table = _with_sessions(predictions)
+    if table.duplicated([*_SCAN, "trial"]).any():
         raise InputError("predictions", "a scan occurs twice in one trial", "Keep one row a scan and trial")
-    logits = table.pivot(index=keys, columns="trial", values="logit")  # noqa: PD010 (a pivot without aggregation)
+    logits = table.pivot(index=_SCAN, columns="trial", values="logit")  # noqa: PD010 (a pivot without aggregation)
     if logits.isna().to_numpy().any():
         raise InputError(
             "predictions", "trials do not hold the same scans, or a logit is missing", "Predict all scans in all trials"
@@ -222,10 +220,17 @@ def folds_by_scan(predictions: pd.DataFrame, logits: pd.DataFrame) -> npt.NDArra
     """
     if "fold" not in predictions:
         return np.zeros(logits.shape, dtype=int)
-    session = predictions["session_id"].fillna("") if "session_id" in predictions else ""
-    keys = list(logits.index.names)
-    table = predictions.assign(session_id=session).pivot(index=keys, columns="trial", values="fold")  # noqa: PD010
-    people = table.groupby("participant_id")
+    folds = _with_sessions(predictions).pivot(index=_SCAN, columns="trial", values="fold")  # noqa: PD010
+    people = folds.groupby("participant_id")
     if (people.min() != people.max()).to_numpy().any():
         raise InputError("predictions", "a participant was judged in two folds of a trial", "Divide by participant")
-    return table.reindex(index=logits.index, columns=logits.columns).to_numpy(dtype=int)
+    return folds.to_numpy(dtype=int)
+
+
+_SCAN = ["participant_id", "session_id", "label"]
+"""What names a scan in predictions."""
+
+
+def _with_sessions(predictions: pd.DataFrame) -> pd.DataFrame:
+    session = predictions["session_id"].fillna("") if "session_id" in predictions else ""
+    return predictions.assign(session_id=session)

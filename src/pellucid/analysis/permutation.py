@@ -89,7 +89,8 @@ def permutation_p(
     Parameters
     ----------
     predictions
-        One row a scan and trial: trial, participant_id, label (0 or 1), logit, and session_id where there are sessions.
+        One row a scan and trial, as `over_trials` takes them: trial, participant_id, label (0 or 1), logit, and
+        session_id and fold where there are such.
     metric
         auc or balanced_accuracy.
     permutations, seed

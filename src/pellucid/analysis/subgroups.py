@@ -35,7 +35,8 @@ def subgroups(
     Parameters
     ----------
     predictions
-        One row a scan and trial: trial, participant_id, label (0 or 1), logit, and session_id where there are sessions.
+        One row a scan and trial, as `over_trials` takes them: trial, participant_id, label (0 or 1), logit, and
+        session_id and fold where there are such.
         The label, not `group`, says who is a patient.
     people
         One row a participant: participant_id and any of sex, age (years), edss, lesion_volume_ml. Those without
