@@ -125,6 +125,15 @@ def test_everyone_is_explained_by_a_model_that_never_saw_them(run: Path) -> None
     assert read_tsv(run / "tables" / "lesions.tsv")["participant_id"].nunique() == 12
 
 
+def test_tables_of_maps_name_the_networks_that_people_share(run: Path) -> None:
+    folder = run / "maps" / "second" / "lrp-epsilon"
+    for name in ("sums", "lesions", "regions", "truth"):
+        table = read_tsv(run / "tables" / f"{name}.tsv").query("arm == 'second'")
+        for who, networks in table.groupby("participant_id")["networks"].unique().items():
+            models = read_json(sidecar_path(next(folder.glob(f"{who}_*_relevance.nii.gz"))))["Model"]
+            assert networks.tolist() == [" ".join(f"second/{Path(model).name}" for model in models)]
+
+
 def test_a_map_is_the_mean_of_its_models_maps_and_their_spread_lies_beside_it(run: Path) -> None:
     folder = run / "maps" / "second" / "lrp-epsilon"
     path = sorted(folder.glob("sub-*_relevance.nii.gz"))[0]

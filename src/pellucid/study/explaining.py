@@ -75,6 +75,11 @@ class HeldOut(NamedTuple):
         return scan_name(self.store.table.iloc[self.row])
 
     @property
+    def networks(self) -> str:
+        """Which networks the map is of, `finetuned/trial-01`, with spaces between them; others' maps may share one."""
+        return " ".join(f"{one.folder.parent.name}/{one.folder.name}" for one in self.explainers)
+
+    @property
     def logit(self) -> float:
         """The explained logit, of several models their mean; its map must be there."""
         return float(read_json(sidecar_path(self.path))["Logit"])

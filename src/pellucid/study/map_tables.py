@@ -58,7 +58,7 @@ def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     rows = []
     for arm, one in _scans(spec, folder, progress):
         R = one.relevance.astype(np.float64)
-        row = scan_columns(arm, one.store.table.iloc[one.row])
+        row = _whose(arm, one)
         row |= {"correct": one.correct, "logit": one.logit, "sum": R.sum(), "positive": R.clip(min=0).sum()}
         rows.append(row | {"negative": R.clip(max=0).sum(), "voxel_mean": R.mean()})
     return pd.DataFrame(rows)
@@ -80,7 +80,7 @@ def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
             population=find_population(explainer.folder, explainer.grid),
             seed=derive_seed(spec.study.seed, "null", one.name),
         )
-        tables.append(_with_subject(table, scan_columns(arm, store.table.iloc[n])))
+        tables.append(_with_subject(table, _whose(arm, one)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -89,7 +89,7 @@ def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     tables, atlases = [], dict[str, Atlas]()
     for arm, one in _scans(spec, folder, progress):
         atlases = atlases or _atlases(spec, one.explainer.grid)
-        whose = scan_columns(arm, one.store.table.iloc[one.row]) | {"correct": one.correct}
+        whose = _whose(arm, one) | {"correct": one.correct}
         relevance, seen = one.relevance, one.explainer.view.mask()
         for name, atlas in atlases.items():
             table = regional_relevance(relevance, atlas.labels, atlas.regions, seen)
@@ -138,7 +138,7 @@ def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
             continue
         if cohort not in places:
             places[cohort] = truth_maps(folder.cohort(cohort), one.explainer.grid)
-        whose = scan_columns(arm, one.store.table.iloc[one.row])
+        whose = _whose(arm, one)
         brain, seen = one.store.brain[one.row], one.explainer.view.mask()
         image = one.store.images[one.row].astype(np.float32)
         for name, values in ((_asked(spec).method, one.relevance), ("intensity", image)):
@@ -176,6 +176,11 @@ def _asked(spec: Spec) -> Explain:
     """Return what was asked to be explained."""
     assert spec.explain is not None  # the tasks that call this exist only then
     return spec.explain
+
+
+def _whose(arm: str, one: HeldOut) -> dict[str, Any]:
+    """Return the columns that say whose map a row is about, and of which networks: people of one are alike."""
+    return scan_columns(arm, one.store.table.iloc[one.row]) | {"networks": one.networks}
 
 
 def _with_subject(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
