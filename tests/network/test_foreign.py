@@ -124,6 +124,14 @@ def test_equal_seeds_give_equal_weights_and_the_process_s_generator_is_left_alon
         ("smallnets.deep:Net", ["'smallnets.deep:Net'", "no module smallnets.deep"]),
         ("smallnets:SmalNet", ["has no class SmalNet", "Did you mean SmallNet?", "smallnets.py"]),
         ("smallnets:not_a_class", ["has no class not_a_class"]),
+        ("smallnets:small", ["a function of", "smallnets.py", "Only a class of networks is ever called"]),
+        ("subprocess:Popen", ["no subclass of torch.nn.Module", "not called"]),
+        ("pathlib:Path", ["no subclass of torch.nn.Module"]),
+        ("os:system", ["'os:system'"]),
+        ("builtins:exec", ["'builtins:exec'", "no source text"]),
+        ("torch:relu", ["has no class relu"]),
+        ("antigravity:webbrowser", ["has no class webbrowser"]),
+        ("exits:Net", ["cannot be imported: SystemExit"]),
         ("needs_more:Net", ["whose module needs nowhere_at_all", "Install nowhere_at_all"]),
         ("broken:Net", ["cannot be imported: ZeroDivisionError", "python -c 'import broken'"]),
         ("smallnets", ['"package.module:Name"']),
@@ -132,8 +140,9 @@ def test_equal_seeds_give_equal_weights_and_the_process_s_generator_is_left_alon
 def test_what_cannot_be_imported_is_said(
     path: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "needs_more.py").write_text("import nowhere_at_all\n")
-    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "needs_more.py").write_text("import nowhere_at_all\nclass Net: ...\n")
+    (tmp_path / "broken.py").write_text("1 / 0\nclass Net: ...\n")
+    (tmp_path / "exits.py").write_text("raise SystemExit\nclass Net: ...\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(InputError) as caught:
         import_network(path)
@@ -202,7 +211,7 @@ class Failing(nn.Module):
     [
         (partial(ForeignNetwork, "smallnets:Squeezed"), ["shape ()", "not one logit a scan"]),
         (partial(ForeignNetwork, "smallnets:TwoUnits"), ["shape (1, 2)"]),
-        (partial(ForeignNetwork, "smallnets:chain"), ["fails on an image of shape (1, 1, 24, 28, 24)", "RuntimeError"]),
+        (partial(ForeignNetwork, "smallnets:Chain"), ["fails on an image of shape (1, 1, 24, 28, 24)", "RuntimeError"]),
         (partial(ForeignNetwork, Failing, options={"what": "raise"}), ["KeyError: 'no such thing'"]),
         (partial(ForeignNetwork, Failing, options={"what": "tuple"}), ["is a tuple, not a tensor"]),
         (partial(ForeignNetwork, Failing, options={"what": "nan"}), ["gives NaN or infinity"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,14 @@ ExtendOption = Annotated[
         "and analyses. What was fitted stays; maps and tables are made again.",
     ),
 ]
+NetworkOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE:NAME",
+        help="A network of your own that may be imported, though STUDY.toml is a run directory's: that is code, so "
+        "nothing is imported on the word of a directory. For each one option.",
+    ),
+]
 
 
 @app.command("run", epilog="Example: pellucid study run mystudy.toml --out runs/mystudy")
@@ -58,14 +67,20 @@ def run_command(
     workers: Workers = None,
     cluster: ClusterOption = None,
     extend: ExtendOption = False,
+    network: NetworkOption = None,
 ) -> None:
     """Run a study; what is complete already is not run again, and a stopped run goes on."""
-    run(study, out=out, trials=trials, workers=workers, cluster=cluster, extend=extend)
+    run(study, out=out, trials=trials, workers=workers, cluster=cluster, extend=extend, networks=network or [])
 
 
 @app.command("check", epilog="Example: pellucid study check mystudy.toml")
 def check(
-    study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = None, extend: ExtendOption = False
+    study: SpecArgument,
+    *,
+    out: OutOption = None,
+    trials: TrialsOption = None,
+    extend: ExtendOption = False,
+    network: NetworkOption = None,
 ) -> None:
     """Check a specification and its data before anything runs; say what would run, how long, and what it needs."""
     from pellucid.study.estimate import estimate
@@ -73,7 +88,9 @@ def check(
     from pellucid.study.run import check_study, complete_tasks, study_tasks
 
     path, spec, folder = _read(study, trials, out)
-    scans = check_study(spec)
+    trusted = _trusted(spec, path, network or [])
+    unknown = _say_networks(spec, trusted)
+    scans = check_study(spec, trusted=trusted)
     for name, cohort in spec.cohorts.items():
         where = f"{console.count(scans[name], 'scan')} in {cohort.bids}" if name in scans else "simulated"
         console.say(f"cohort {name}: {cohort.modality}, {cohort.positive} against {cohort.negative}, {where}")
@@ -87,9 +104,12 @@ def check(
     run_folder = RunFolder(folder.resolve())
     done = complete_tasks(spec, run_folder, extend=extend)
     console.say(f"{len(study_tasks(spec, run_folder))} tasks, {len(done)} of them complete; run directory {folder}")
-    console.say("measuring this machine ...")
-    expected = estimate(spec, scans, complete=done.__contains__, folder=run_folder, workers=worker_count(None))
-    console.say(expected.words(folder))
+    if unknown:
+        console.say(f"time, disk and memory are not estimated, for {', '.join(unknown)} would have to be imported")
+    else:
+        console.say("measuring this machine ...")
+        expected = estimate(spec, scans, complete=done.__contains__, folder=run_folder, workers=worker_count(None))
+        console.say(expected.words(folder))
     console.say(f"{path}: nothing wrong was found")
 
 
@@ -133,15 +153,26 @@ def run(
     trials: int | None = None,
     cluster: str | None = None,
     extend: bool = False,
+    networks: Sequence[str] = (),
 ) -> None:
     """Run a study and its report; exit 1 if a task failed or a subject was left out."""
     from pellucid.cli.report import write_report
     from pellucid.errors import InputError
+    from pellucid.study.networks import own_networks
     from pellucid.study.run import run_study
 
     if workers is not None and cluster not in (None, "local"):
         raise InputError("--workers", f"has no meaning with --cluster {cluster}", "Leave it out")
-    _, spec, folder = _read(study, trials, out)
+    path, spec, folder = _read(study, trials, out)
+    trusted = _trusted(spec, path, networks)
+    if unknown := [name for name in own_networks(spec) if name not in trusted]:
+        named = " ".join(f"--network {name}" for name in unknown)
+        raise InputError(
+            path,
+            f"it is a run directory's and names code to import: {', '.join(unknown)}",
+            f"If you trust that code, add {named}; or give your own specification: "
+            f"`pellucid study run STUDY.toml --out {folder}`",
+        )
     command = ["pellucid", *sys.argv[1:]]
     try:
         with console.Bars() as bars:
@@ -181,11 +212,34 @@ def run(
 
 def _read(study: str, trials: int | None, out: Path | None) -> tuple[Path, Spec, Path]:
     """Return the specification's file, the specification, and the run directory."""
-    from pellucid.study.folder import RunFolder
-    from pellucid.study.reading import find_spec, read_spec
+    from pellucid.study.reading import find_spec, of_a_run, read_spec
 
     path = find_spec(study)
     spec = read_spec(path)
-    of_a_run = path == RunFolder(Path(study)).spec
-    folder = out or (Path(study) if of_a_run else Path("runs") / spec.study.name)
+    folder = out or (path.parent if of_a_run(path) else Path("runs") / spec.study.name)
     return path, spec if trials is None else spec.at_most(trials), folder
+
+
+def _trusted(spec: Spec, path: Path, named: Sequence[str]) -> set[str]:
+    """Return the networks that may be imported: those named by the user, and all of a specification of the user's."""
+    from pellucid.errors import InputError
+    from pellucid.study.reading import of_a_run
+
+    own = {arm.own_network for arm in spec.training.values() if arm.own_network is not None}
+    if strange := [name for name in named if name not in own]:
+        there = ", ".join(sorted(own)) or "none"
+        raise InputError("--network", f"{strange[0]} is no network of this study (those are: {there})", "Leave it out")
+    return own & set(named) if of_a_run(path) else own
+
+
+def _say_networks(spec: Spec, trusted: Collection[str]) -> list[str]:
+    """Say which classes a check imports, and from where, before it does; return those that it does not."""
+    from pellucid.study.networks import own_networks
+
+    for name, source in own_networks(spec).items():
+        where = f"network {name}: class of {source.file}, line {source.line}"
+        if name in trusted:
+            console.say(f"{where}; its module is imported and the class made")
+        else:
+            console.say(f"{where}; not imported, for only a run directory names it: add --network {name} to try it")
+    return [name for name in own_networks(spec) if name not in trusted]

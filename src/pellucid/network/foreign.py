@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,11 +16,12 @@ from pellucid.files import sha256
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.network.field_of_view import Wrapper
 from pellucid.network.info import Described
-from pellucid.network.naming import check_options, is_import_path
+from pellucid.network.naming import check_options
+from pellucid.network.source import find_class
 from pellucid.network.volume_network import check_input, is_out_of_memory, too_large
 
 Maker = Callable[..., nn.Module]
-"""A class of networks, or a function that returns one."""
+"""A class of networks, or a function that returns one: what a caller hands over in Python."""
 
 _ONE_SCAN = "Expected more than 1 value per channel"  # how PyTorch says that batch norm has nothing to average over
 _CONTRACT = "A network takes x: (B, 1, X, Y, Z) and gives one logit a scan, of shape (B,) or (B, 1)"
@@ -34,8 +33,8 @@ class ForeignNetwork(Wrapper, Described):
     Parameters
     ----------
     network
-        The class, or a function that returns a network, or where it is: `package.module:Name`. It must take
-        x: (B, 1, X, Y, Z) and give (B,) or (B, 1).
+        The class, or a function that returns a network; or where the class is, `package.module:Name`, which must be a
+        subclass of `nn.Module`. It must take x: (B, 1, X, Y, Z) and give (B,) or (B, 1).
     grid
         The grid of the images; x is of exactly its shape.
     options
@@ -145,57 +144,48 @@ def name_of(network: str | Maker) -> str:
     return f"{network.__module__}:{getattr(network, '__name__', type(network).__name__)}"
 
 
-def import_network(path: str) -> Maker:
-    """Import a network from `package.module:Name`, from where this Python finds modules; no folder is added to those.
+def import_network(path: str) -> type[nn.Module]:
+    """Import a class of networks from `package.module:Name`, from where this Python finds modules.
+
+    No folder is added to those. A name in a file may come from a stranger, so that nothing but a subclass of
+    `torch.nn.Module` is returned: a function that makes a network is none, and is handed over in Python instead. What
+    has no class statement (`source.find_class`) is not even imported.
 
     Raises
     ------
     InputError
-        At `network`, if there is no such module, it cannot be imported, or has no such name.
+        At `network`, if there is no such module, it cannot be imported, or has no such class.
     """
-    if not is_import_path(path):
-        raise InputError("network", f"is {path!r}", 'Give where the class is, as "package.module:Name"')
+    find_class(path)
     where, _, name = path.partition(":")
     try:
-        module = importlib.import_module(where)
+        found: object = getattr(importlib.import_module(where), name, None)
     except ModuleNotFoundError as error:
-        missing = str(error.name)
-        if where == missing or where.startswith(f"{missing}."):
-            fix = (
-                "Install its package into this Python, or name the folder that holds it in the environment variable "
-                "PYTHONPATH; neither the current folder nor the specification's is searched"
-            )
-            raise InputError("network", f"is {path!r}, but there is no module {missing}", fix) from None
-        raise InputError("network", f"is {path!r}, whose module needs {missing}", f"Install {missing}") from None
-    except Exception as error:  # a user's module may raise anything
+        raise InputError("network", f"is {path!r}, whose module needs {error.name}", f"Install {error.name}") from None
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
         what = f"is {path!r}, whose module cannot be imported: {_said(error)}"
         raise InputError("network", what, f"Mend the module until python -c 'import {where}' works") from error
-    found = getattr(module, name, None)
-    if not callable(found):
-        makers = [other for other, value in vars(module).items() if callable(value)]
-        close = difflib.get_close_matches(name, makers, n=1)
-        guess = f"Did you mean {close[0]}? " if close else ""
-        what = f"is {path!r}, but {where} ({module.__file__ or 'no file'}) has no class {name}"
-        raise InputError("network", what, f"{guess}Give a class, or a function that returns a network")
-    maker: Maker = found
-    return maker
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise InputError(
+            "network",
+            f"is {path!r}, which is no subclass of torch.nn.Module, so that it was not called",
+            "Write a class that inherits torch.nn.Module, and name that",
+        )
+    return found
 
 
 def source_digest(path: str) -> str | None:
-    """Return the SHA-256 of the file that defines the network at `package.module:Name`; None if it has no such file.
+    """Return the SHA-256 of the file that defines the network at `package.module:Name`; None if it is no plain file.
 
-    What that file imports is not in it.
+    Nothing is imported. What that file imports is not in it.
 
     Raises
     ------
     InputError
-        As `import_network`.
+        As `source.find_class`.
     """
-    maker = import_network(path)
-    try:
-        return sha256(Path(inspect.getfile(maker)))
-    except (TypeError, OSError):  # built in, an object that is called, or typed in
-        return None
+    file = find_class(path).file
+    return sha256(file) if file.is_file() else None
 
 
 def check_tensors(name: str, network: nn.Module) -> None:
@@ -235,7 +225,7 @@ def _make(network: str | Maker, options: dict[str, Any], seed: int | None) -> nn
         if seed is not None:
             generator.manual_seed(seed)
         made: object = maker(**options)
-    except Exception as error:  # a user's class may raise anything
+    except (Exception, SystemExit) as error:  # a user's class may raise anything
         given = ", ".join(options) or "no options"
         raise InputError(
             "options", f"{name} cannot be made with {given}: {_said(error)}", _takes(name, maker)
@@ -258,6 +248,6 @@ def _takes(name: str, maker: Maker) -> str:
         return f"Give what {name} takes"
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """Return an error of the user's code as one line without a full stop."""
     return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -11,14 +11,32 @@ from pellucid.errors import InputError, PellucidError
 from pellucid.explain.api import explain
 from pellucid.explain.trace import trace
 from pellucid.network.foreign import ForeignNetwork, source_digest
+from pellucid.network.source import ClassSource, find_class
 from pellucid.study.cohorts import GRIDS
 from pellucid.study.spec import Spec
 
 
-def check_networks(spec: Spec) -> None:
+def own_networks(spec: Spec) -> dict[str, ClassSource]:
+    """Return where the class of each network that is not Pellucid's is written, by its name; nothing is imported.
+
+    Raises
+    ------
+    InputError
+        At `training.ARM.network`, if there is no such class.
+    """
+    found: dict[str, ClassSource] = {}
+    for name, arm in spec.training.items():
+        if arm.own_network is not None and arm.own_network not in found:
+            with _told_of(name):
+                found[arm.own_network] = find_class(arm.own_network)
+    return found
+
+
+def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> None:
     """Import each network that is not Pellucid's, make it, run an image of zeros through it, explain that if asked.
 
-    Networks alike are tried once.
+    Networks alike are tried once. Of networks that are not among the `trusted`, if those are given, nothing is
+    imported.
 
     Raises
     ------
@@ -30,7 +48,7 @@ def check_networks(spec: Spec) -> None:
     for name, arm in spec.training.items():
         explained = spec.explain is not None and name in spec.explain.arms
         words = (arm.network, repr(arm.options), explained)
-        if arm.own_network is None or words in tried:
+        if arm.own_network is None or words in tried or (trusted is not None and arm.own_network not in trusted):
             continue
         tried.add(words)
         with _told_of(name):

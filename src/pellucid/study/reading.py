@@ -46,6 +46,12 @@ def find_spec(name: str) -> Path:
     return Path(name)
 
 
+def of_a_run(path: Path) -> bool:
+    """Tell whether a specification is the one of a run directory, which may have come from anybody."""
+    run = RunFolder(path.parent)
+    return path.name == run.spec.name and run.record.is_file()
+
+
 def read_spec(path: Path) -> Spec:
     """Read a specification from a TOML file.
 

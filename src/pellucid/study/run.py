@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pellucid.atlas.find import find_atlas
@@ -42,8 +42,15 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
     )
 
 
-def check_study(spec: Spec) -> dict[str, int]:
+def check_study(spec: Spec, *, trusted: Collection[str] | None = None) -> dict[str, int]:
     """Check all that can be known before anything runs; return the number of scans of each cohort that is there.
+
+    Parameters
+    ----------
+    spec
+        The study.
+    trusted
+        Which of the networks that are not Pellucid's may be imported; all if None. A name is as good as its author.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def check_study(spec: Spec) -> dict[str, int]:
         raise InputError("explain.method", f"is {spec.explain.method!r}", f"Give one of {', '.join(names)}")
     for atlas in spec.analysis.atlases if spec.explain else ():
         find_atlas(atlas, merge=spec.analysis.merge)
-    check_networks(spec)
+    check_networks(spec, trusted=trusted)
     return {name: len(rows) for name, rows in check_cohorts(spec).items()}
 
 
