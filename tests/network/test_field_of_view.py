@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -160,9 +161,6 @@ def test_adaptive_pool_needs_all_it_is_given() -> None:
 @pytest.mark.parametrize(
     ("model", "shape", "message"),
     [
-        (nn.Sequential(nn.Conv1d(1, 1, 3), nn.GroupNorm(1, 1)), (9,), "Layer 1 \\(GroupNorm\\) has no known"),
-        (nn.Sequential(nn.Sequential(nn.Linear(9, 1))), (9,), "Layer 0.0 \\(Linear\\) has no known"),
-        (nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular"), (9,), "pads with 'circular'"),
         (nn.Conv1d(1, 1, 3), (2,), "shape: 2 is too small"),
         (nn.Conv1d(1, 1, 3), (9, 9), "9x9 has 2 axes, the layers are 1D"),
         (nn.Conv1d(1, 1, 3), None, "shape: is missing and Conv1d has no grid"),
@@ -176,3 +174,106 @@ def test_refuses(model: nn.Module, shape: Any, message: str) -> None:
 def test_too_small_is_an_input_error() -> None:
     with pytest.raises(InputError, match="Give a larger input"):
         field_of_view(PaperNetwork(channels=1), (96, 114, 26))
+
+
+class Causal(nn.Conv1d):
+    """A convolution that reads other voxels than its geometry says."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(nn.functional.pad(x, (2, 0)))
+
+
+class Skip(nn.Sequential):
+    """A sequence whose output also holds its input."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([super().forward(x).flatten(1), x.flatten(1)], 1)
+
+
+class OwnPool(nn.MaxPool1d):
+    """A subclass that changes nothing; nobody can know that."""
+
+
+class Own(nn.Module):
+    """A network of the user's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv1d(1, 1, 3, stride=3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x.flip(-1))
+
+
+def hooked(register: str, hook: Callable[..., Any]) -> nn.Module:
+    model = nn.Sequential(nn.Conv1d(1, 1, 3, stride=3), nn.ELU())
+    getattr(model[0], register)(hook)
+    return model
+
+
+def replaced() -> nn.Module:
+    model = nn.Conv1d(1, 1, 3, stride=3)
+    model.forward = lambda x: nn.Conv1d.forward(model, x.flip(-1))
+    return model
+
+
+class OwnPaperNetwork(PaperNetwork):
+    """Pellucid's network, given the image from the other end."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return super().forward(input.flip(2))
+
+
+UNKNOWN: dict[str, nn.Module] = {
+    "a subclass of a convolution": nn.Sequential(Causal(1, 1, 3, stride=3), nn.Flatten()),
+    "a subclass of a sequence": Skip(nn.Conv1d(1, 1, 3, stride=4)),
+    "a subclass of a pool": nn.Sequential(nn.Conv1d(1, 1, 2), OwnPool(3)),
+    "a network of the user's own": Own(),
+    "a pre-hook": hooked("register_forward_pre_hook", lambda layer, args: (args[0].flip(-1),)),
+    "a hook": hooked("register_forward_hook", lambda layer, args, out: out + args[0].sum()),
+    "a replaced forward": replaced(),
+    "a batch norm by the batch": nn.Sequential(
+        nn.Conv1d(1, 1, 3, stride=3), nn.BatchNorm1d(1, track_running_stats=False)
+    ).eval(),
+    "a group norm": nn.Sequential(nn.Conv1d(1, 1, 3, stride=3), nn.GroupNorm(1, 1)),
+    "an instance norm": nn.Sequential(nn.Conv1d(1, 1, 3, stride=3), nn.InstanceNorm1d(1)),
+    "a dense layer along the axis": nn.Sequential(nn.Sequential(nn.Linear(10, 1))),
+    "another padding": nn.Conv1d(1, 1, 3, padding=1, stride=3, padding_mode="circular"),
+    "a transposed convolution": nn.ConvTranspose1d(1, 1, 3),
+    "an upsampling": nn.Sequential(nn.Conv1d(1, 1, 3, stride=3), nn.Upsample(scale_factor=2)),
+    "a weight that is computed": nn.utils.parametrizations.weight_norm(nn.Conv1d(1, 1, 3, stride=3)),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_has_no_derivation_is_unknown_and_counts_as_seen(name: str) -> None:
+    view = field_of_view(UNKNOWN[name], (10,))
+    assert not view.known
+    assert view.mask().all()
+    assert view.stops == (10,)
+
+
+def test_a_subclass_of_the_paper_s_network_with_a_forward_of_its_own_is_unknown() -> None:
+    assert field_of_view(OwnPaperNetwork(channels=1)).known is False
+    assert field_of_view(PaperNetwork(channels=1)).known
+
+
+def test_global_hooks_make_every_view_unknown() -> None:
+    handle = nn.modules.module.register_module_forward_pre_hook(lambda module, args: args)
+    try:
+        assert not field_of_view(nn.Conv1d(1, 1, 3), (9,)).known
+    finally:
+        handle.remove()
+    assert field_of_view(nn.Conv1d(1, 1, 3), (9,)).known
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (nn.Sequential(nn.GroupNorm(1, 1)), "Layer 0 \\(GroupNorm\\) has no known"),
+        (nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular"), "pads with 'circular'"),
+    ],
+)
+def test_windows_name_the_layer_that_is_not_known(layer: nn.Module, message: str) -> None:
+    with pytest.raises(PellucidError, match=message):
+        windows(layer)

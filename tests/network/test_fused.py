@@ -25,6 +25,7 @@ from pellucid.network.fused_functions import (
     bfloat16_convolutions,
     bfloat16_obstacle,
     convolve_pool,
+    elu_dropout,
     numba_version,
 )
 from pellucid.network.paper import PaperNetwork
@@ -57,6 +58,11 @@ def block(
     for parameter in layers.parameters():
         parameter.data.normal_(generator=generator)
     return layers.double()
+
+
+def elu_dropout_block(p: float, c_in: int = 2, c_out: int = 3) -> FusedSequential:
+    """Return a block whose ELU and dropout are fused, too: a convolution reads what they make."""
+    return block(c_in, c_out, behind=[nn.ELU(), nn.Dropout(p), nn.Conv3d(c_out, 2, 1)])
 
 
 def plain(layers: FusedSequential) -> nn.Sequential:
@@ -167,15 +173,18 @@ def with_one_mask(layers: nn.Module, x: torch.Tensor, weight: torch.Tensor, bias
 @pytest.mark.parametrize("p", [0.0, 0.4])
 @pytest.mark.parametrize("c_in", [1, 2])
 def test_gradients_and_theirs_are_those_of_small_steps(c_in: int, p: float) -> None:
-    layers, x = block(c_in, p=p), drawn(1, c_in, 4, 4, 4)
+    layers, x = elu_dropout_block(p, c_in), drawn(1, c_in, 4, 4, 4)
     leaves = [values.detach().clone().requires_grad_() for values in (x, layers[0].weight, layers[0].bias)]
-    assert (with_one_mask(layers, *leaves) == 0).any() == (p > 0)
+    dropped = with_one_mask(layers, *leaves)
+    layers.eval()
+    assert torch.equal(with_one_mask(layers, *leaves), dropped) == (p == 0)
+    layers.train()
     assert torch.autograd.gradcheck(lambda *values: with_one_mask(layers, *values), leaves)
     assert torch.autograd.gradgradcheck(lambda *values: with_one_mask(layers, *values), leaves)
 
 
 def test_dropout_follows_the_global_generator_and_the_mode() -> None:
-    layers, x = block(p=0.5), drawn(2, 2, 9, 9, 9)
+    layers, x = elu_dropout_block(0.5), drawn(2, 2, 9, 9, 9)
     torch.manual_seed(0)
     one, other = layers(x), layers(x)
     torch.manual_seed(0)
@@ -190,13 +199,21 @@ def test_dropout_follows_the_global_generator_and_the_mode() -> None:
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread")
 @pytest.mark.parametrize("c_in", [1, 5])
 def test_threads_change_nothing(c_in: int) -> None:
-    layers, x = block(c_in, 16, p=0.3).float(), drawn(3, c_in, 24, 24, 24).float()
+    layers, x = block(c_in, 16, behind=[]).float(), drawn(3, c_in, 24, 24, 24).float()
+
+    class Activated(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return elu_dropout(convolve_pool(x, layers[0], layers[1]), 0.3)
+
+        def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+            return layers.parameters(recurse)
+
     before, found = torch.get_num_threads(), []
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
             torch.manual_seed(0)
-            found.append(gradients(layers, x))
+            found.append(gradients(Activated(), x))
     finally:
         torch.set_num_threads(before)
     for one, two in zip(*found, strict=True):
@@ -343,6 +360,9 @@ OTHERS: dict[str, tuple[list[nn.Module], str]] = {
     "no pool": ([nn.Conv3d(2, 3, 2), nn.ELU()], "no max-pool"),
     "an activation that falls": ([nn.Conv3d(2, 3, 2), nn.GELU(), nn.MaxPool3d(2)], "no max-pool"),
     "an ELU that falls": ([nn.Conv3d(2, 3, 2), nn.ELU(-1.0), nn.MaxPool3d(2)], "no max-pool"),
+    "a CELU of negative alpha": ([nn.Conv3d(2, 3, 2), nn.CELU(-1.0), nn.MaxPool3d(2)], "no max-pool"),
+    "a softplus that falls": ([nn.Conv3d(2, 3, 2), nn.Softplus(threshold=1), nn.MaxPool3d(2)], "no max-pool"),
+    "a softplus of negative beta": ([nn.Conv3d(2, 3, 2), nn.Softplus(-1.0), nn.MaxPool3d(2)], "no max-pool"),
 }
 
 
@@ -398,6 +418,151 @@ def test_hooks_are_called(place: int, register: str) -> None:
     handle.remove()
     layers(x).sum().backward()
     assert len(called) == 1
+
+
+@pytest.mark.parametrize("register", ["register_module_forward_hook", "register_module_forward_pre_hook"])
+def test_global_hooks_see_every_layer(register: str) -> None:
+    layers, x, called = block(), drawn(1, 2, 8, 8, 8), []
+    handle = getattr(nn.modules.module, register)(lambda module, *_: called.append(type(module)))
+    try:
+        expected = plain(layers)(x)
+        of_plain, called = called, []
+        torch.testing.assert_close(layers(x), expected)
+    finally:
+        handle.remove()
+    kinds = {nn.Conv3d, nn.MaxPool3d, nn.ELU, nn.Dropout}
+    assert [kind for kind in called if kind in kinds] == [kind for kind in of_plain if kind in kinds]
+    assert kinds <= set(called)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_replaced_forward_is_respected(place: int, fusions: list[nn.Conv3d]) -> None:
+    layers, x = elu_dropout_block(0.0), drawn(1, 2, 8, 8, 8)
+    whole, original = layers(x), layers[place].forward
+    layers[place].forward = lambda values: 2.0 * original(values)
+    changed = layers(x)
+    assert not torch.allclose(changed, whole)
+    torch.testing.assert_close(changed, plain(layers)(x))
+
+
+def test_a_replaced_forward_of_a_class_is_respected(monkeypatch: pytest.MonkeyPatch, fusions: list[nn.Conv3d]) -> None:
+    layers, x = block(), drawn(1, 2, 8, 8, 8)
+    original = nn.Conv3d.forward
+    monkeypatch.setattr(nn.Conv3d, "forward", lambda self, values: 2.0 * original(self, values))
+    torch.testing.assert_close(layers(x), plain(layers)(x))
+    assert not fusions
+
+
+IN_PLACE: dict[str, list[nn.Module]] = {
+    "behind ELU and dropout": [nn.MaxPool3d(2), nn.ELU(), nn.Dropout(0.0), nn.ReLU(inplace=True)],
+    "behind the block, ELU and dropout last": [nn.MaxPool3d(2), nn.ELU(), nn.Dropout(0.0)],
+    "behind the block, ELU last": [nn.MaxPool3d(2), nn.ELU()],
+    "behind the block, the pool last": [nn.MaxPool3d(2)],
+    "behind the block, a moved ReLU": [nn.ReLU(), nn.MaxPool3d(2)],
+    "behind the block, a moved ELU and a dropout": [nn.ELU(), nn.MaxPool3d(2), nn.Dropout(0.0)],
+    "behind the block, a moved sigmoid": [nn.Sigmoid(), nn.MaxPool3d(2)],
+    "behind a moved tanh": [nn.Tanh(), nn.MaxPool3d(2), nn.ReLU(inplace=True)],
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+@pytest.mark.parametrize("training", [True, False])
+def test_what_comes_out_may_be_overwritten(name: str, training: bool, fusions: list[nn.Conv3d]) -> None:
+    """As what the layers one by one give: a residual sum or an activation works in its place."""
+    layers = FusedSequential(nn.Conv3d(2, 2, 2), *IN_PLACE[name]).double().train(training)
+    layers[0].weight.data = drawn(2, 2, 2, 2, 2, seed=5)
+
+    def found(network: nn.Module) -> list[torch.Tensor]:
+        x = drawn(1, 2, 7, 7, 7).requires_grad_()
+        out = network(x)
+        if not name.startswith("behind the block"):  # the last layer overwrites what it was given
+            return [out.detach(), *torch.autograd.grad(out.square().sum(), [x, *network.parameters()])]
+        out += 0.5
+        torch.relu_(out)
+        return [out.detach(), *torch.autograd.grad(out.square().sum(), [x, *network.parameters()])]
+
+    expected = found(plain(layers))
+    fusions.clear()
+    assert_close(found(layers), expected, [1e-10] * 4)
+    assert len(fusions) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # PyTorch uses it for max-pools
+def test_torch_func_and_forward_mode_go_layer_by_layer() -> None:
+    layers, x = block(), drawn(3, 2, 8, 8, 8)
+    one_by_one = plain(layers)
+
+    def loss(network: nn.Module, values: torch.Tensor) -> torch.Tensor:
+        return network(values).square().sum()
+
+    for transform in (
+        lambda network: torch.func.grad(lambda v: loss(network, v))(x),
+        lambda network: torch.func.vmap(lambda v: network(v[None])[0])(x),
+        lambda network: torch.func.vmap(torch.func.grad(lambda v: loss(network, v[None])))(x),
+        lambda network: torch.func.jvp(network, (x,), (torch.ones_like(x),))[1],
+    ):
+        torch.testing.assert_close(transform(layers), transform(one_by_one))
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, torch.ones_like(x))
+        tangents = [torch.autograd.forward_ad.unpack_dual(network(dual)).tangent for network in (layers, one_by_one)]
+    torch.testing.assert_close(*tangents)
+
+
+@pytest.mark.parametrize("behind", [[nn.ELU()], [nn.ELU(), nn.Dropout(0.0), nn.Conv3d(3, 1, 1)]])
+def test_several_gradients_at_once(behind: list[nn.Module], fusions: list[nn.Conv3d]) -> None:
+    layers = block(behind=behind)
+
+    def found(network: nn.Module) -> tuple[torch.Tensor, ...]:
+        x = drawn(1, 2, 7, 7, 7).requires_grad_()
+        out = network(x)
+        along = torch.stack([drawn(*out.shape, seed=seed) for seed in range(3)])
+        return torch.autograd.grad(out, [x, *network.parameters()], along, is_grads_batched=True)
+
+    expected = found(plain(layers))
+    fusions.clear()
+    torch.testing.assert_close(found(layers), expected)
+    assert len(fusions) == 1
+
+
+def test_dispatch_modes_see_the_convolution(fusions: list[nn.Conv3d]) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    layers, x = block(), drawn(1, 2, 8, 8, 8)
+    counts = []
+    for network in (layers, plain(layers)):
+        with FlopCounterMode(display=False) as counter:
+            network(x)
+        counts.append(counter.get_total_flops())
+    assert counts[0] == counts[1] > 0
+    assert not fusions
+
+
+class Viewed(nn.Module):
+    """A layer of a user's own that wants contiguous values."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.view(x.size(0), -1)
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_what_comes_out_can_be_viewed_where_it_could_be_layer_by_layer(
+    contiguous: bool, fusions: list[nn.Conv3d]
+) -> None:
+    layers, x = block(behind=[nn.ELU(), nn.Dropout(0.0)]), drawn(2, 2, 8, 8, 8)
+    inside = FusedSequential(*layers, Viewed())
+    if not contiguous:
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+    expected = plain(layers)(x)
+    found = layers(x)
+    assert fusions
+    torch.testing.assert_close(found.view(2, -1), expected.reshape(2, -1))
+    torch.testing.assert_close(inside(x), expected.reshape(2, -1))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_torch_jit_scripts_the_layers_one_by_one() -> None:
+    layers, x = block().eval(), drawn(1, 2, 8, 8, 8)
+    torch.testing.assert_close(torch.jit.script(layers)(x), plain(layers)(x))
 
 
 def test_an_activation_between_is_seen_as_it_is(fusions: list[nn.Conv3d]) -> None:

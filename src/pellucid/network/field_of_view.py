@@ -7,9 +7,10 @@ Valid convolutions and flooring pools drop the far end of every axis. The paper'
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from torch import nn
 from pellucid.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
 from pellucid.network.fused import FusedSequential
+from pellucid.network.fused_functions import is_watched
 
 ELEMENTWISE = (
     nn.ELU, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus,
@@ -34,6 +36,19 @@ _SEES_ALL = (
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
 )  # fmt: skip
+
+
+_chains: set[Callable[..., Any]] = {nn.Sequential.forward, FusedSequential.forward}
+
+
+def runs_layers_in_order(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare that a `forward` does no more to x than crop it to its field of view and run its layers in order."""
+    _chains.add(forward)
+    return forward
+
+
+class UnknownWindowError(PellucidError):
+    """A layer whose geometry does not tell what it reads."""
 
 
 class Window(NamedTuple):
@@ -80,7 +95,7 @@ class FieldOfView:
     seen
         Per axis, the indices that can move the output. A voxel is seen if its index is on every axis.
     known
-        False for a network of the user's own whose layers do not tell: then everything counts as seen.
+        False for a network whose layers do not tell: then everything counts as seen.
     """
 
     stops: tuple[int, ...]
@@ -123,11 +138,12 @@ def field_of_view(model: nn.Module, shape: tuple[int, ...] | None = None) -> Fie
     Parameters
     ----------
     model
-        A layer or an `nn.Sequential` (nested ones too) of convolutions, pools and elementwise layers in 1D to 3D, up to
-        its flatten or adaptive pool; what follows that sees everything it is given. Of a network of the user's own
-        (`ForeignNetwork`) it is derived only where that is such a sequence of PyTorch's own layers. Else it is not
-        known: everything counts as seen, for no voxel is called unseen without a proof. It is not measured: max-pools
-        and ReLUs give zero gradients to voxels that other images make count.
+        One of Pellucid's networks, a layer, or an `nn.Sequential` (nested ones too) of convolutions, pools and
+        elementwise layers in 1D to 3D, in evaluation mode, up to its flatten or adaptive pool; what follows that sees
+        everything it is given. Only PyTorch's own classes count, and only where nothing may change what they do: no
+        subclass, no hook, no replaced `forward`. Of any other network it is not known: everything counts as seen, for
+        no voxel is called unseen without a proof. It is not measured: max-pools and ReLUs give zero gradients to
+        voxels that other images make count.
     shape
         The spatial shape of the input; may be left out if the model has a `grid`.
 
@@ -135,15 +151,28 @@ def field_of_view(model: nn.Module, shape: tuple[int, ...] | None = None) -> Fie
     ------
     InputError
         If `shape` is missing, has another number of axes than the layers, or is too small for them.
-    PellucidError
-        If a layer's geometry is not known, but for a `ForeignNetwork`.
     """
     if shape is None:
         if not hasattr(model, "grid"):
             raise InputError("shape", f"is missing and {type(model).__name__} has no grid", "Give the input's shape")
         shape = cast("Grid", model.grid).shape
-    if isinstance(model, Wrapper):
-        return _view_of_wrapped(model.network, tuple(shape))
+    network, shape = model.network if isinstance(model, Wrapper) else model, tuple(shape)
+    if not any(is_watched(module) for module in network.modules()):  # a hook may change what a layer is given or gives
+        with suppress(UnknownWindowError):
+            return derive_view(network, shape)
+    return FieldOfView(stops=shape, shape=shape, seen=tuple(tuple(range(n)) for n in shape), known=False)
+
+
+def derive_view(model: nn.Module, shape: tuple[int, ...]) -> FieldOfView:
+    """Return what layers see of an input of `shape` by their geometry, whoever watches them.
+
+    Raises
+    ------
+    InputError
+        If `shape` has another number of axes than the layers, or is too small for them.
+    UnknownWindowError
+        If what a layer reads is not known.
+    """
     layers = windows(model)
     _check_axes(layers, shape)
     axes = [tuple(layer[axis] for layer in layers) for axis in range(len(shape))]
@@ -151,32 +180,9 @@ def field_of_view(model: nn.Module, shape: tuple[int, ...] | None = None) -> Fie
         raise InputError("shape", f"{_by(shape)} is too small: a layer has nothing left to read", "Give a larger input")
     return FieldOfView(
         stops=tuple(_stop(axis, n) for axis, n in zip(axes, shape, strict=True)),
-        shape=tuple(shape),
+        shape=shape,
         seen=tuple(tuple(sorted(_seen(axis, n))) for axis, n in zip(axes, shape, strict=True)),
     )
-
-
-def _view_of_wrapped(network: nn.Module, shape: tuple[int, ...]) -> FieldOfView:
-    """Return what can be derived of a network that is not Pellucid's, or that everything counts as seen."""
-    try:
-        if _is_plain(network):
-            return field_of_view(network, shape)
-    except PellucidError:  # a layer that is not known, or that leaves nothing to read
-        pass
-    return FieldOfView(stops=shape, shape=shape, seen=tuple(tuple(range(n)) for n in shape), known=False)
-
-
-def _is_plain(network: nn.Module) -> bool:
-    """Tell whether a network is an `nn.Sequential` that does what its name says, of PyTorch's own layers, unwatched."""
-    if not isinstance(network, nn.Sequential):
-        return False
-    chains = (nn.Sequential.forward, FusedSequential.forward)
-    for module in network.modules():
-        own = type(module).forward in chains or type(module).__module__.startswith("torch.nn.modules.")
-        # Hooks may change what a layer is given or gives.
-        if not own or module._forward_hooks or module._forward_pre_hooks:
-            return False
-    return True
 
 
 def output_shape(model: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -187,16 +193,23 @@ def output_shape(model: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def windows(model: nn.Module) -> list[tuple[Window, ...]]:
-    """Return the window along each axis of every convolution and pool of `model`, in order, up to its flatten."""
+    """Return the window along each axis of every convolution and pool of `model`, in order, up to its flatten.
+
+    Raises
+    ------
+    UnknownWindowError
+        If what a layer reads is not known.
+    """
     found: list[tuple[Window, ...]] = []
     for path, layer in _layers(model, ""):
-        if isinstance(layer, _SEES_ALL):
+        kind = type(layer)  # never isinstance: a subclass may read something else
+        if kind in _SEES_ALL:
             break
-        if isinstance(layer, (*ELEMENTWISE, *BATCH_NORM)):
+        if kind in ELEMENTWISE or (kind in BATCH_NORM and _is_affine(layer)):
             continue
-        if not isinstance(layer, (*CONVOLUTION, *MAX_POOL, *AVERAGE_POOL)):
-            raise PellucidError(
-                f"Layer {path or 'model'} ({type(layer).__name__}) has no known field of view. "
+        if kind not in (*CONVOLUTION, *MAX_POOL, *AVERAGE_POOL):
+            raise UnknownWindowError(
+                f"Layer {path or 'model'} ({kind.__name__}) has no known field of view. "
                 "Known are convolutions, pools, elementwise layers and, at the end, a flatten or adaptive pool."
             )
         found.append(_windows_of(layer, path))
@@ -204,12 +217,17 @@ def windows(model: nn.Module) -> list[tuple[Window, ...]]:
 
 
 def _layers(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the layers of a module and their paths, going into `nn.Sequential` only."""
-    if not isinstance(module, nn.Sequential):
+    """Yield the layers of a module and their paths, going into what runs its layers in order."""
+    if type(module).forward not in _chains:
         yield path, module
         return
     for name, child in module.named_children():
         yield from _layers(child, f"{path}.{name}" if path else name)
+
+
+def _is_affine(norm: nn.Module) -> bool:
+    """Tell whether a batch norm scales by running statistics; by those of the batch, every voxel moves every other."""
+    return cast(nn.BatchNorm3d, norm).running_mean is not None
 
 
 def _windows_of(layer: nn.Module, path: str) -> tuple[Window, ...]:
@@ -221,8 +239,8 @@ def _windows_of(layer: nn.Module, path: str) -> tuple[Window, ...]:
 
     kernel, stride = per_axis(layer.kernel_size), per_axis(layer.stride)
     dilation = per_axis(getattr(layer, "dilation", 1))  # average pools have none
-    if isinstance(layer, CONVOLUTION) and layer.padding_mode != "zeros":
-        raise PellucidError(
+    if getattr(layer, "padding_mode", "zeros") != "zeros":
+        raise UnknownWindowError(
             f"Layer {path or 'model'} pads with {layer.padding_mode!r}; its field of view is not known. Pad with zeros."
         )
     if layer.padding == "same":

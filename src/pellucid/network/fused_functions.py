@@ -5,6 +5,7 @@ The kernels are imported at first use, because numba is slow to import.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,15 +18,28 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd import forward_ad as fwAD  # noqa: N812
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.modules import module as every_module
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from pellucid.kernels.arrays import Floats, Size
 
 _LEAST_WORK = 10**6
 """Products of a convolution, for all of a batch, from which on it is worth having a kernel compiled."""
 
-MONOTONE = (nn.ELU, nn.ReLU, nn.ReLU6, nn.SELU, nn.CELU, nn.Softplus, nn.Softsign, nn.Tanh, nn.Sigmoid, nn.Identity)
-"""Activations that commute with a max-pool, for they never fall as their input rises."""
+_MONOTONE = (nn.ELU, nn.ReLU, nn.ReLU6, nn.SELU, nn.CELU, nn.Softplus, nn.Softsign, nn.Tanh, nn.Sigmoid, nn.Identity)
+"""Activations that never fall as their input rises, if their parameters allow it (`is_monotone`)."""
+
+_GLOBAL_HOOKS = (
+    every_module._global_forward_pre_hooks,
+    every_module._global_forward_hooks,
+    every_module._global_backward_pre_hooks,
+    every_module._global_backward_hooks,
+)
+
+_FORWARDS = {kind: kind.forward for kind in (nn.Conv3d, nn.MaxPool3d, nn.Dropout, *_MONOTONE)}
+"""What the layers compute, as PyTorch has it: a class whose `forward` was replaced computes something else."""
 
 _one_at_a_time = threading.Lock()  # kernels use all threads, and not every threading layer of numba bears two at once
 _owner: int | None = None  # the process that first ran a kernel
@@ -76,7 +90,9 @@ def obstacle(x: torch.Tensor, convolution: nn.Module, pool: nn.Module) -> str | 
         and not pool.ceil_mode
         and not pool.return_indices,
         "the pool's window has more than 256 positions": prod(window) <= 256,  # winners are kept in a byte
-        "a hook watches a layer": not is_watched(convolution) and not is_watched(pool),
+        "a hook or a replaced forward watches a layer": not is_watched(convolution) and not is_watched(pool),
+        "torch.func or forward-mode differentiation transforms the layers": not _is_transformed(),
+        "a dispatch mode watches the operations": _get_current_dispatch_mode() is None,
         f"the input's shape is {tuple(x.shape)}": x.ndim == 5 and len(x) > 0 and x.shape[1] == convolution.in_channels,
         "the input is smaller than a window": all(n >= p for n, p in zip(room, window, strict=False)),
         "there is too little to do": work >= _LEAST_WORK,
@@ -96,9 +112,23 @@ def pool_behind(layers: Sequence[nn.Module]) -> int:
         return 0
     if kinds[1:2] == [nn.MaxPool3d]:
         return 1
-    # An ELU of negative alpha falls, and who watches a layer must see what it would have seen.
-    commutes = kinds[2:] == [nn.MaxPool3d] and kinds[1] in MONOTONE and getattr(layers[1], "alpha", 1.0) >= 0
+    # Who watches a layer must see what it would have seen.
+    commutes = kinds[2:] == [nn.MaxPool3d] and is_monotone(layers[1], cast(nn.Conv3d, layers[0]).weight.dtype)
     return 2 if commutes and not is_watched(layers[1]) else 0
+
+
+def is_monotone(activation: nn.Module, dtype: torch.dtype) -> bool:
+    """Tell whether an activation never falls as its input of `dtype` rises, so that it commutes with a max-pool.
+
+    ELU falls below 0 if its alpha is negative. Softplus is linear from `beta x > threshold` on, where it falls by
+    `log1p(exp(-threshold)) / beta`: it counts as monotone where `dtype` does not resolve that of `threshold / beta`.
+    """
+    if type(activation) not in _MONOTONE:
+        return False
+    if isinstance(activation, nn.Softplus):
+        fall = math.log1p(math.exp(-activation.threshold)) if activation.threshold > 0 else math.inf
+        return activation.beta > 0 and fall <= torch.finfo(dtype).eps * activation.threshold
+    return bool(getattr(activation, "alpha", 1.0) > 0)
 
 
 def convolve_pool(x: torch.Tensor, convolution: nn.Conv3d, pool: nn.MaxPool3d, *, frozen: bool = False) -> torch.Tensor:
@@ -155,6 +185,8 @@ def bfloat16_convolutions() -> Iterator[None]:
 def elu_dropout(z: torch.Tensor, p: float) -> torch.Tensor:
     """Return `dropout(elu(z))` in z's place, which must be of a kind that `convolve_pool` returned.
 
+    The way back reads the result, so whoever gets it must not overwrite it.
+
     Parameters
     ----------
     z
@@ -198,10 +230,12 @@ class _ConvolvePool(torch.autograd.Function):
         from pellucid.kernels.winners import input_gradient, weight_gradient
 
         x, weight, bias = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient itself shall have gradients: go back through the plain layers
+        # The gradient itself shall have gradients, or is one of several at once: go back through the plain layers.
+        if (again := torch.is_grad_enabled()) or _is_transformed() or _is_batched(gradients[0]):
             asked = [t for t, needed in zip((x, weight, bias), ctx.needs_input_grad, strict=False) if needed]
-            z = F.max_pool3d(F.conv3d(x, weight, bias), ctx.pool)
-            found = iter(torch.autograd.grad(z, asked, gradients[0], create_graph=True))
+            with torch.enable_grad():
+                z = F.max_pool3d(F.conv3d(x, weight, bias), ctx.pool)
+            found = iter(torch.autograd.grad(z, asked, gradients[0], create_graph=again))
             return *(next(found) if needed else None for needed in ctx.needs_input_grad[:3]), None, None
         g = _array(gradients[0])
         dx = dw = db = None
@@ -240,7 +274,7 @@ class _EluDropout(torch.autograd.Function):
 
         (y,) = ctx.saved_tensors
         (g,) = gradients
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or _is_transformed() or _is_batched(g):
             mask = np.ones((y.numel() // y.shape[1], y.shape[1]), dtype=_array(y).dtype)
             with running_kernels():
                 drop(mask, ctx.seed, ctx.p)  # 0 or 1 / (1 - p)
@@ -275,9 +309,24 @@ def running_kernels() -> Iterator[None]:
 
 
 def is_watched(layer: nn.Module) -> bool:
-    """Tell whether something wants to be called with the layer: only the layer itself calls it."""
+    """Tell whether a hook, or a `forward` that was put in its place, wants to be called with the layer.
+
+    Only the layer itself calls them.
+    """
     hooks = (layer._forward_pre_hooks, layer._forward_hooks, layer._backward_pre_hooks, layer._backward_hooks)
-    return any(hooks)
+    kind = type(layer)
+    replaced = "forward" in vars(layer) or kind.__call__ is not nn.Module.__call__
+    return any(hooks) or any(_GLOBAL_HOOKS) or replaced or _FORWARDS.get(kind, kind.forward) is not kind.forward
+
+
+def _is_transformed() -> bool:
+    """Tell whether torch.func (grad, vmap, jvp) or forward-mode differentiation is at work, unseen by kernels."""
+    return bool(torch._C._are_functorch_transforms_active()) or fwAD._current_level >= 0
+
+
+def _is_batched(gradient: torch.Tensor) -> bool:
+    """Tell whether a gradient stands for several, as `torch.autograd.grad(..., is_grads_batched=True)` makes them."""
+    return "Batched" in str(torch._C._dispatch_keys(gradient))  # PyTorch gives this key no name
 
 
 def size_of(value: Any) -> Size:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
+from torch import nn
+
 from pellucid.image.grid import PAPER_GRID, Grid
-from pellucid.network.field_of_view import field_of_view, output_shape
+from pellucid.network.field_of_view import derive_view, output_shape
 from pellucid.network.volume_network import Geometry, VolumeNetwork
 
 
@@ -48,8 +52,9 @@ class PaperNetwork(VolumeNetwork):
 
     def __init__(self, channels: int = 64, grid: Grid = PAPER_GRID, *, seed: int | None = None) -> None:
         super().__init__(channels, grid, seed=seed)
-        self._shortest = field_of_view(self, grid.shape).stops
-        self._longest = tuple(_longest(self, axis) for axis in range(3))
+        layers = nn.Sequential(OrderedDict(self.named_children()))  # a subclass may have a forward of its own
+        self._shortest = derive_view(layers, grid.shape).stops
+        self._longest = tuple(_longest(layers, axis, grid.shape) for axis in range(3))
 
     @classmethod
     def _geometry(cls, grid: Grid) -> Geometry:
@@ -57,9 +62,9 @@ class PaperNetwork(VolumeNetwork):
         return Geometry()
 
 
-def _longest(model: PaperNetwork, axis: int) -> int:
-    """Return the greatest length of an axis that leaves as many cells as the grid's does."""
-    shape = list(model.grid.shape)
-    while output_shape(model, tuple(shape))[axis] == model.cells[axis]:
-        shape[axis] += 1
-    return shape[axis] - 1
+def _longest(layers: nn.Sequential, axis: int, shape: tuple[int, ...]) -> int:
+    """Return the greatest length of an axis that leaves as many cells as `shape` does."""
+    longer, cells = list(shape), output_shape(layers, shape)[axis]
+    while output_shape(layers, tuple(longer))[axis] == cells:
+        longer[axis] += 1
+    return longer[axis] - 1

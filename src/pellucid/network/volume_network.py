@@ -12,7 +12,7 @@ from torch import nn
 from pellucid.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.kernels.arrays import Size
-from pellucid.network.field_of_view import Wrapper, output_shape
+from pellucid.network.field_of_view import Wrapper, output_shape, runs_layers_in_order
 from pellucid.network.fused import FusedSequential
 from pellucid.network.info import Described
 
@@ -102,6 +102,7 @@ class VolumeNetwork(FusedSequential, Described):
         """Return how many cells along X, Y and Z a grid leaves to the dense layer, without making that layer."""
         return output_shape(nn.Sequential(_layers(1, cls.geometry(grid))), grid.shape)
 
+    @runs_layers_in_order
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the logit (B,) of input: (B, 1, X, Y, Z)."""
         try:
