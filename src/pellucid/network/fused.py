@@ -41,7 +41,7 @@ class FusedSequential(nn.Sequential):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return what the layers make of the input, one behind the other."""
-        if torch.jit.is_scripting():  # type: ignore[no-untyped-call]
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
             for layer in self:
                 input = layer(input)
             return input

@@ -38,7 +38,9 @@ _GLOBAL_HOOKS = (
     every_module._global_backward_hooks,
 )
 
-_FORWARDS = {kind: kind.forward for kind in (nn.Conv3d, nn.MaxPool3d, nn.Dropout, *_MONOTONE)}
+_FORWARDS: dict[type[nn.Module], Any] = {
+    kind: kind.forward for kind in (nn.Conv3d, nn.MaxPool3d, nn.Dropout, *_MONOTONE)
+}
 """What the layers compute, as PyTorch has it: a class whose `forward` was replaced computes something else."""
 
 _one_at_a_time = threading.Lock()  # kernels use all threads, and not every threading layer of numba bears two at once
