@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,14 @@ _LONG = {
 """What pybids, and so the filter files that people have, calls them."""
 
 PARTICIPANT = re.compile(r"sub-[0-9A-Za-z]+")
+SESSION = re.compile(r"ses-[0-9A-Za-z]+")
+IGNORE = ".bidsignore"
 _PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")
+_IDENTITY = ("sub", "ses", "sample", "acq", "ce", "rec", "dir", "run", "echo", "flip", "inv", "part", "proc", "chunk")
+_LESION = re.compile(r"lesion|_(?:mask|roi|d?seg)\.", re.IGNORECASE)
+_GLOB = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])")
+_INDICES = ("run", "echo", "flip", "inv", "split", "chunk")
+"""Entities whose labels are numbers, so that 1 and 01 are one."""
 
 
 def entities(path: Path) -> dict[str, str]:
@@ -68,6 +75,146 @@ def visits(root: Path, participant: str) -> list[tuple[str | None, Path]]:
     return found + [(anat.parent.name, anat) for anat in sorted(folder.glob("ses-*/anat")) if anat.is_dir()]
 
 
+def as_label(name: str) -> str:
+    """Return a name with the letters and digits of its label alone: what it might be called.
+
+    >>> as_label("sub-HC-1"), as_label("007")
+    ('sub-HC1', 'sub-007')
+    """
+    prefix = "ses-" if name.startswith("ses-") else "sub-"
+    kept = "".join(re.findall(r"[0-9A-Za-z]", name.removeprefix(prefix)))
+    return f"{prefix}{kept or '<label>'}"
+
+
+def strangers(anat: Path, participant: str, session: str | None) -> list[str]:
+    """Say what is wrong with the names of a visit's NIfTI files: those of others, and labels that are none in BIDS.
+
+    A file that names no participant, or no session, is not wrong.
+    """
+    found = []
+    for path in [path for path in sorted(anat.iterdir()) if path.name.lower().endswith((".nii", ".nii.gz"))]:
+        odd = [part for part in path.name.split(".")[0].split("_")[:-1] if not _PAIR.fullmatch(part)]
+        said = entities(path)
+        for key, own in (("sub", participant), ("ses", session)):
+            other = f"{key}-{said[key]}" if key in said else None
+            if other and other != own and not odd:
+                where = f"the folder of {own}" if own else "a folder without a session"
+                found.append(f"{path}: its name says {other}, and it lies in {where}. Move or rename it.")
+        if odd and path.name.startswith("sub-"):
+            found.append(f"{path}: {odd[0]!r} is no label of BIDS, which has letters and digits. Rename the file.")
+    return found
+
+
+def alike(anat: Path, suffix: str) -> list[Path]:
+    """Return the NIfTI files of a visit whose names hold a suffix otherwise than BIDS writes it: _flair, T2_FLAIR.NII."""
+    files = [path for path in sorted(anat.iterdir()) if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".img"))]
+    return [path for path in files if suffix.lower() in path.name.lower() and not path.name.startswith("._")]
+
+
+LESIONS: dict[str, Any] = {"suffix": "mask", "label": ["lesion", "lesions"]}
+"""How lesion masks are named."""
+
+
+def lesion_masks(folder: Path, *, raw: Path | None = None) -> tuple[list[Path], list[str]]:
+    """Return the lesion masks of a visit's folder, and which files there or beside the raw scans look like some."""
+    drawn = images(folder, LESIONS)
+    others = [
+        path
+        for place in dict.fromkeys([folder, *([raw] if raw else [])])
+        if place.is_dir()
+        for path in sorted(place.iterdir())
+        if path not in drawn and path.name.endswith((".nii", ".nii.gz")) and _may_be_lesions(path)
+    ]
+    return drawn, [f"{path}: lesion masks lie in {folder} and end in _label-lesion_mask.nii[.gz]" for path in others]
+
+
+def _may_be_lesions(path: Path) -> bool:
+    """Tell whether a name may be that of a lesion mask, and not of the brain or a tissue."""
+    said = entities(path)
+    other = said.get("desc") in ("brain", "aseg", "aparcaseg") or said.get("label") in ("CSF", "GM", "WM", "brain")
+    return _LESION.search(path.name) is not None and not other
+
+
+def identity(path: Path) -> dict[str, str]:
+    """Return what a BIDS name says of whom, when and how a scan was taken, and not of what was made of it."""
+    return {
+        key: value.lstrip("0") or "0" if key in _INDICES and value.isdecimal() else value
+        for key, value in entities(path).items()
+        if key in _IDENTITY
+    }
+
+
+def contradiction(mask: Path, scans: Iterable[Path]) -> str | None:
+    """Say in what a mask's name is of another scan than all of these, if it is: another run, another acquisition.
+
+    What a mask does not name it does not contradict.
+    """
+    why = None
+    for scan in scans:
+        own, other = identity(scan), identity(mask)
+        differing = [key for key, value in other.items() if own.get(key) != value]
+        if not differing:
+            return None
+        why = f"it is named {differing[0]}-{other[differing[0]]}, which {scan.name} is not"
+    return why
+
+
+def read_ignore(root: Path) -> list[str]:
+    """Return the patterns of a dataset's .bidsignore, which are written as those of a .gitignore; none without one."""
+    path = root / IGNORE
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def without_ignored(root: Path, paths: Sequence[Path], patterns: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Return the files of a dataset that its .bidsignore does not leave out, and a word on each of the others."""
+    names = {path: path.relative_to(root).as_posix() for path in paths}
+    out = {path: name for path, name in names.items() if is_ignored(name, patterns)}
+    return [path for path in paths if path not in out], [f"{IGNORE} leaves out {name}" for name in out.values()]
+
+
+def is_ignored(path: str, patterns: Sequence[str]) -> bool:
+    """Tell whether the last pattern that fits a path, given from the dataset's root, leaves it out.
+
+    A folder's path ends with a slash; what lies in it goes with it.
+
+    >>> is_ignored("sub-03/", ["sub-0*/", "!sub-03"]), is_ignored("sub-03/anat/sub-03_T1w.nii", ["**/*_T1w.nii*"])
+    (False, True)
+    """
+    parts = path.rstrip("/").split("/")
+    for depth in range(1, len(parts) + 1):
+        one, is_folder = "/".join(parts[:depth]), depth < len(parts) or path.endswith("/")
+        fitting = [pattern for pattern in patterns if _fits(one, is_folder, pattern.removeprefix("!"))]
+        if fitting and not fitting[-1].startswith("!"):
+            return True
+    return False
+
+
+def _fits(path: str, is_folder: bool, pattern: str) -> bool:
+    """Tell whether one pattern of a .gitignore names a path: anywhere, or from the root if it holds a slash."""
+    if pattern.endswith("/") and not is_folder:
+        return False
+    plain = pattern.rstrip("/")
+    anchored = "/" in plain
+    steps = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    text = "".join(steps.get(one) or _one_of(one) for one in _GLOB.split(plain.lstrip("/")))
+    return re.fullmatch(text if anchored else f"(?:.*/)?{text}", path) is not None
+
+
+def _one_of(text: str) -> str:
+    """Return a class of letters such as `[!0-3]` as a regular expression has it, and any other text as itself."""
+    if not text.startswith("["):
+        return re.escape(text)
+    letters = f"[^{text[2:]}" if text.startswith("[!") else text
+    try:
+        re.compile(letters)
+    except re.error:  # such as [z-a]
+        return re.escape(text)
+    return letters
+
+
 def images(folder: Path, wanted: Mapping[str, Any]) -> list[Path]:
     """Return the NIfTI files in `folder` whose names say what is `wanted`, sorted.
 
@@ -78,15 +225,37 @@ def images(folder: Path, wanted: Mapping[str, Any]) -> list[Path]:
 
 
 def _says(path: Path, wanted: Mapping[str, Any]) -> bool:
-    said = entities(path)
+    said = entities(path) | {"datatype": path.parent.name, "extension": _extension(path)}
     for key, value in wanted.items():
         found = said.get(_LONG.get(key, key))
         if value is None:
             if found is not None:
                 return False
-        elif found not in ([str(v) for v in value] if isinstance(value, (list, tuple)) else [str(value)]):
+        elif not any(
+            _same(found, one, key in _INDICES) for one in (value if isinstance(value, list | tuple) else [value])
+        ):
             return False
     return True
+
+
+def _same(found: str | None, value: Any, index: bool) -> bool:
+    """Tell whether a label is a value; a number, of an entity that counts, may have zeros before it."""
+    if found is None or value is None:
+        return found is value
+    text = str(value)
+    if (index or isinstance(value, int)) and found.isdecimal() and text.isdecimal():
+        return found.lstrip("0") == text.lstrip("0")
+    return found == text or found == f".{text}"
+
+
+def _extension(path: Path) -> str:
+    return ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix
+
+
+def unknown_key(wanted: Mapping[str, Any]) -> str | None:
+    """Return the first key that is no entity of BIDS, or None if all are."""
+    known = {*ENTITIES, *_LONG, "suffix", "datatype", "extension"}
+    return next((key for key in wanted if key not in known), None)
 
 
 def is_derivative(root: Path) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pellucid.words import one_line, printable
+
 
 class PellucidError(Exception):
     """The base of every error that Pellucid raises on purpose."""
@@ -23,10 +25,10 @@ class InputError(PellucidError):
     """
 
     def __init__(self, where: str | Path, what: str, fix: str) -> None:
-        self.where = str(where)
-        self.what = what
+        self.where = printable(str(where))  # names of files may hold anything
+        self.what = printable(one_line(what))  # as may what another library says of them
         self.fix = fix
-        super().__init__(f"{where}: {what}. {fix}.")
+        super().__init__(f"{self.where}: {self.what}. {fix}.")
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
         """Let the error cross a process boundary whole."""

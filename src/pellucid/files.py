@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from pellucid.errors import InputError
+from pellucid.words import one_line
 
 NAMES = (
     *("participant_id", "session_id", "group", "sex", "level", "role"),
@@ -39,12 +41,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block ends well.
 
     The temporary name keeps the suffixes of `path`, because writers choose their format by them, and starts with a dot,
-    so that nothing takes it for a result. A block that fails leaves nothing behind.
+    so that nothing takes it for a result. A block that fails leaves nothing behind. The file has the permissions that
+    any new file has in its folder, whatever its writer thinks (that of safetensors makes files that nobody else reads).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
     try:
+        temporary.touch(exist_ok=False)
+        usual = temporary.stat().st_mode
         yield temporary
+        if temporary.stat().st_mode != usual:
+            temporary.chmod(stat.S_IMODE(usual))
         # Without fsync a power cut can leave a renamed file of zero bytes.
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -77,9 +84,9 @@ def disk_trouble(error: BaseException) -> InputError | None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, atomically."""
+    """Write `text` as UTF-8, atomically; what is no text in it, such as a byte of a file's name, is escaped."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -98,9 +105,18 @@ def read_json(path: Path) -> Any:
 
 
 def write_tsv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as BIDS-style TSV, atomically: tab-separated, no index, missing values as `n/a`."""
+    """Write a table as BIDS-style TSV, atomically: tab-separated, no index, missing values as `n/a`.
+
+    Line breaks and tabs in a cell become blanks, and what is no text is escaped, so that every row is one line.
+    """
+    words = table.select_dtypes(["object", "string"]).columns
+    whole = table.assign(**{str(name): table[name].map(_cell) for name in words}) if len(words) else table
     with atomic_path(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, na_rep="n/a")
+        whole.to_csv(temporary, sep="\t", index=False, na_rep="n/a", encoding="utf-8", errors="backslashreplace")
+
+
+def _cell(value: Any) -> Any:
+    return one_line(value) if isinstance(value, str) else value
 
 
 def read_tsv(path: Path, *, names: Iterable[str] = ()) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,16 +95,9 @@ def test_no_participants_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda t: pd.concat([t, t.iloc[[1, 4]]]), r"lists sub-01, sub-04 more than once \(2 participants\)"),
         (lambda t: t.drop(columns="group"), "has no column 'group'"),
         (lambda t: t.rename(columns={"participant_id": "id"}), "has no column 'participant_id'"),
         (lambda t: t.iloc[:0], "lists nobody"),
-        (lambda t: t.assign(age=["89+", *t["age"][1:]]), "age '89\\+' is not a number"),
-        (
-            lambda t: t.assign(participant_id=t["participant_id"].str.removeprefix("sub-")),
-            "'00' is no BIDS participant",
-        ),
-        (lambda t: t.assign(participant_id=t["participant_id"].where(t.index != 2)), "no BIDS participant"),
     ],
 )
 def test_a_participants_file_that_cannot_be_used(
@@ -112,6 +106,105 @@ def test_a_participants_file_that_cannot_be_used(
     change(dataset, function)
     with pytest.raises(InputError, match=message):
         index_bids(dataset, modality="FLAIR")
+
+
+def test_rows_that_cannot_be_used_are_named_and_cost_nobody_else(dataset: Path) -> None:
+    """Two rows of one person that differ, an id without its prefix, nobody's row, a lost zero, a folder's odd name."""
+    (dataset / "sub-05").rename(dataset / "sub-HC-5")
+    (dataset / "sub-04").rename(dataset / "sub-004")
+    lines = ["sub-00\tMS", "sub-00\tHC", "01\tHC", "sub-02\tMS", "sub-02\tMS", "\tMS", "sub-03\tHC\t3", "sub-4\tMS"]
+    write_text(dataset / "participants.tsv", "\n".join(["participant_id\tgroup", *lines, "sub-HC-5\tHC"]))
+    table = index_bids(dataset, modality="FLAIR").set_index("participant_id")
+    words = {
+        "sub-00": r"stands in lines 2, 3 with different cells \(group 'MS' and 'HC'\)",
+        "01": "'01' in line 4 is no BIDS participant.*Did you mean 'sub-01'",
+        "sub-01": "has no row in participants.tsv. Did you mean '01'",
+        "(nobody)": "line 7 names nobody",
+        "sub-03": "line 8 has 3 cells and the header 2",
+        "sub-4": "there is no folder .*sub-4. Did you mean 'sub-004'",
+        "sub-004": "has no row in participants.tsv. Did you mean 'sub-4'",
+        "sub-HC-5": "Labels in BIDS are letters and digits. Rename .* sub-HC5",
+    }
+    assert set(table.index) == {*words, "sub-02"}
+    for who, said in words.items():
+        assert re.search(said, table.loc[who, "problem"]), who
+    assert pd.isna(table.loc["sub-02", "problem"])
+    assert "it stands 2 times in participants.tsv, with equal cells" in table.loc["sub-02", "remark"]
+
+
+def test_a_number_that_is_none_is_missing_for_that_person_and_is_reported(dataset: Path) -> None:
+    ages = ["inf", "-5", "1e308", "34,5", "89+", "NaN"]
+    change(dataset, lambda table: table.assign(age=ages, edss=["2", "N/A", "11", "x", "", None]))
+    table = index_bids(dataset, modality="FLAIR")
+    assert table["problem"].isna().all()
+    assert table["age"].tolist()[4] == 89.0
+    assert table["age"].isna().tolist() == [True, True, True, True, False, True]
+    assert table["edss"].isna().tolist() == [False, *[True] * 5]
+    said = table["remark"].tolist()
+    for n, age in enumerate(ages[:5]):
+        assert f"age {age!r}" in said[n]
+    assert "edss '11' does not lie between 0 and 10" in said[2]
+    assert pd.isna(said[5])  # a word for "not known" is no mistake
+
+
+def test_blanks_around_names_and_groups_are_trimmed_and_reported(dataset: Path) -> None:
+    people = ["sub-00 \tMS", "sub-01\t HC", "sub-02\tMS\u200b", "sub-03\tHC", "sub-04\tMS", "sub-05\tHC"]
+    write_text(dataset / "participants.tsv", "\r\n".join(["participant_id\tgroup ", *people]))
+    table = index_bids(dataset, modality="FLAIR")
+    assert table["group"].tolist() == ["MS", "HC"] * 3
+    assert table["problem"].isna().all()
+    for n, words in enumerate(("name 'sub-00 '", "group ' HC'", "group 'MS\\u200b'")):
+        assert f"{words} were trimmed" in table["remark"][n]
+    assert table["remark"].isna().tolist() == [False] * 3 + [True] * 3
+
+
+def test_a_quotation_mark_swallows_no_rows(dataset: Path) -> None:
+    people = ["sub-00\tMS", 'sub-01\t"HC', "sub-02\tMS", 'sub-03\tHC"', "sub-04\tMS", 'sub-05\t"HC"']
+    write_text(dataset / "participants.tsv", "\n".join(["participant_id\tgroup", *people]))
+    assert index_bids(dataset, modality="FLAIR")["group"].tolist() == ["MS", '"HC', "MS", 'HC"', "MS", "HC"]
+
+
+def test_what_bidsignore_leaves_out_is_named(dataset: Path) -> None:
+    touch(dataset / "sub-04" / "anat" / "sub-04_acq-bad_FLAIR.nii.gz")
+    write_text(dataset / ".bidsignore", "# ours\nsub-03/\n*_acq-bad_*\nsub-05/**/*_FLAIR.nii.gz\n")
+    table = index_bids(dataset, modality="FLAIR").set_index("participant_id")
+    assert "leaves out sub-03/" in table.loc["sub-03", "problem"]
+    assert "leaves out sub-05/anat/sub-05_FLAIR.nii.gz" in table.loc["sub-05", "problem"]
+    assert "leaves out sub-04/anat/sub-04_acq-bad_FLAIR.nii.gz" in table.loc["sub-04", "remark"]
+    assert table["problem"].notna().sum() == 2
+
+
+def test_files_of_others_in_a_folder_are_a_mix_up(dataset: Path) -> None:
+    touch(dataset / "sub-00" / "anat" / "sub-01_T1w.nii.gz")
+    anat = dataset / "sub-02" / "anat"
+    (anat / "sub-02_FLAIR.nii.gz").rename(anat / "sub-02_ses-2_FLAIR.nii.gz")
+    (dataset / "sub-03" / "anat" / "sub-03_FLAIR.nii.gz").rename(dataset / "sub-03" / "anat" / "sub-03_flair.nii.gz")
+    touch(dataset / "sub-04" / "anat" / "sub-04_acq-t_2_T1w.nii.gz")
+    problem = index_bids(dataset, modality="FLAIR").set_index("participant_id")["problem"]
+    assert "its name says sub-01, and it lies in the folder of sub-00" in problem["sub-00"]
+    assert "its name says ses-2, and it lies in a folder without a session" in problem["sub-02"]
+    assert "has no FLAIR image (there is sub-03/anat/sub-03_flair.nii.gz)" in problem["sub-03"]
+    assert "'2' is no label of BIDS" in problem["sub-04"]
+    assert problem.notna().sum() == 4
+
+
+def test_masks_of_another_run_or_another_name_are_not_taken_and_named(dataset: Path) -> None:
+    place = "derivatives/lesions/{0}/anat/{0}"
+    for n, run in ((0, "run-2"), (2, "run-02")):
+        anat = dataset / f"sub-0{n}" / "anat"
+        (anat / f"sub-0{n}_FLAIR.nii.gz").rename(anat / f"sub-0{n}_{run}_FLAIR.nii.gz")
+        mask = dataset / place.format(f"sub-0{n}")
+        old = mask.with_name(f"sub-0{n}_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
+        old.rename(mask.with_name(f"sub-0{n}_run-{n or 1}_label-lesion_mask.nii.gz"))
+    touch(dataset / f"{place.format('sub-04')}_label-lesion_roi.nii.gz")
+    touch(dataset / "sub-05" / "anat" / "sub-05_label-lesion_mask.nii.gz")
+    table = index_bids(dataset, modality="FLAIR").set_index("participant_id")
+    assert table["lesion_mask"].notna().tolist() == [False, False, True, False, False, False]
+    assert "named run-1, which sub-00_run-2_FLAIR.nii.gz is not" in table.loc["sub-00", "remark"]
+    assert "not taken as its lesion mask" in table.loc["sub-04", "remark"]
+    assert "sub-04_label-lesion_roi.nii.gz" in table.loc["sub-04", "remark"]
+    assert "sub-05/anat/sub-05_label-lesion_mask.nii.gz" in table.loc["sub-05", "remark"]
+    assert table["remark"].notna().sum() == 3
 
 
 def test_sex_in_every_way_that_bids_writes_it(dataset: Path) -> None:

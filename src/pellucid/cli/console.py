@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
+
+from pellucid.words import printable
 
 if TYPE_CHECKING:
     from pellucid.study.tasks import Result, Task
@@ -24,33 +30,60 @@ SECONDS_BETWEEN_LINES = 10.0  # a log that is read later needs a sign of life, n
 PLAIN_WIDTH = 160  # a file has no width of its own
 
 
+class _Steady(Console):
+    """A console that nobody may be listening to: once its reader has gone (`| head`), it prints into nothing."""
+
+    def on_broken_pipe(self) -> None:
+        """Lead what is still to be printed nowhere: the work is done, and its exit code says how it went."""
+        with suppress(OSError, ValueError, AttributeError):  # a stream in memory has no number
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
+
+def take_any_text() -> None:
+    """Let the streams print what their encoding has no letters for, escaped, such as a name in ASCII's terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def output() -> Console:
     """Return the console of results; one a call, so that a redirected stream is the one in force."""
-    return Console(highlight=False, soft_wrap=True)
+    return _Steady(highlight=False, soft_wrap=True)
 
 
 def errors() -> Console:
     """Return the console of progress and trouble."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _Steady(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(text: str, *, style: str | None = None) -> None:
-    """Print one line of results."""
-    output().print(text, style=style, markup=False)
+    """Print results; whatever comes from a file or its name is seen as it is, and moves no cursor."""
+    output().print(_shown(text), style=style, markup=False, emoji=False)
 
 
 def warn(text: str) -> None:
-    """Print one red line of trouble."""
-    errors().print(text, style="bold red", markup=False)
+    """Print trouble in red, as `say` does."""
+    errors().print(_shown(text), style="bold red", markup=False, emoji=False)
+
+
+def note(text: str) -> None:
+    """Print on the error stream what is worth a word and no trouble, as `say` does."""
+    errors().print(_shown(text), style="yellow", markup=False, emoji=False)
+
+
+def _shown(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; the first column is left, the others right."""
+    """Print a table; the first column is left, the others right. Cells are no markup."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left", overflow="fold")
+        table.add_column(Text(printable(column)), justify="right" if place else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console = output()
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
@@ -62,9 +95,9 @@ def number(value: float, digits: int = 3) -> str:
     return "n/a" if value != value else f"{value:.{digits}f}"
 
 
-def count(n: int, noun: str) -> str:
+def count(n: int, noun: str, many: str | None = None) -> str:
     """Write a count with its noun: `1 scan`, `2 scans`."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    return f"{n} {noun}" if n == 1 else f"{n} {many or f'{noun}s'}"
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -82,8 +115,9 @@ class Bars:
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._progress = Progress(*columns, TextColumn("{task.fields[what]}"), console=self._console)
+            label, what = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[what]}"))
+            columns = (label, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), what)
+            self._progress = Progress(*columns, console=self._console)
             self._progress.start()
         return self
 
@@ -112,7 +146,8 @@ class Bars:
         else:
             self._close(label, f"done in {duration(result.seconds)}" if result.fresh else "there already")
         for problem in result.problems:
-            self._console.print(f"  left out: {problem.subject}: {problem.message}", style="red", markup=False)
+            kind, style = ("left out", "red") if problem.left_out else ("remark", "yellow")
+            self._print(f"  {kind}: {problem.subject}: {problem.message}", style=style)
 
     def _open(self, label: str) -> Report:
         """Show that something starts; return what to call as it goes."""
@@ -120,22 +155,22 @@ class Bars:
         if progress is None:
             return self._open_lines(label)
         # Bars of what runs now only: a terminal shows no more rows than it has, and would hide those that move.
-        self._bars[label] = bar = progress.add_task(label.replace("[", r"\["), total=None, what="")
+        self._bars[label] = bar = progress.add_task(printable(label), total=None, what="")
 
         def report(done: int, total: int, what: str) -> None:
-            progress.update(bar, completed=done, total=total, what=what.replace("[", r"\["))
+            progress.update(bar, completed=done, total=total, what=printable(what))
 
         return report
 
     def _open_lines(self, label: str) -> Report:
-        self._console.print(f"{label} ...", markup=False)
+        self._print(f"{label} ...")
         last = time.monotonic()
 
         def report(done: int, total: int, what: str) -> None:
             nonlocal last
             if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
                 last = time.monotonic()
-                self._console.print(f"{label}: {done}/{total} {what}".rstrip(), markup=False)
+                self._print(f"{label}: {done}/{total} {what}".rstrip())
 
         return report
 
@@ -143,7 +178,10 @@ class Bars:
         """Take the bar away, if there is one, and leave a line in its place."""
         if self._progress and label in self._bars:
             self._progress.remove_task(self._bars.pop(label))
-        self._console.print(f"{label}: {text}", style=style, markup=False)
+        self._print(f"{label}: {text}", style=style)
+
+    def _print(self, text: str, *, style: str | None = None) -> None:
+        self._console.print(_shown(text), style=style, markup=False, emoji=False)
 
 
 def duration(seconds: float) -> str:

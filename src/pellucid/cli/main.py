@@ -72,6 +72,7 @@ def run(arguments: list[str] | None = None) -> None:
     if given[:1] == ["preprocess"]:
         given = preprocess.spread(given)
     debug = "--debug" in given
+    console.take_any_text()
     try:
         app([argument for argument in given if argument != "--debug"])
     except (PellucidError, OSError) as error:  # OSError: no permission, a full disk

@@ -13,6 +13,7 @@ from pellucid.cli import console
 from pellucid.cli.options import Workers, worker_count
 
 if TYPE_CHECKING:
+    from pellucid.study.members import Members
     from pellucid.study.spec import Spec
 
 INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
@@ -82,7 +83,10 @@ def check(
     extend: ExtendOption = False,
     network: NetworkOption = None,
 ) -> None:
-    """Check a specification and its data before anything runs; say what would run, how long, and what it needs."""
+    """Check a specification and its data before anything runs; say what would run, how long, and what it needs.
+
+    Exits with 1 if somebody is left out.
+    """
     from pellucid.study.estimate import estimate
     from pellucid.study.folder import RunFolder
     from pellucid.study.run import check_study, complete_tasks, study_tasks
@@ -90,10 +94,14 @@ def check(
     path, spec, folder = _read(study, trials, out)
     trusted = _trusted(spec, path, network or [])
     unknown = _say_networks(spec, trusted)
-    scans = check_study(spec, trusted=trusted)
+    found = check_study(spec, trusted=trusted)
+    scans = {name: len(members.usable) for name, members in found.items()}
+    left_out = 0
     for name, cohort in spec.cohorts.items():
         where = f"{console.count(scans[name], 'scan')} in {cohort.bids}" if name in scans else "simulated"
         console.say(f"cohort {name}: {cohort.modality}, {cohort.positive} against {cohort.negative}, {where}")
+        if name in found:
+            left_out += _show_people(found[name])
     for name, arm in spec.training.items():
         start = f"from {arm.start_from}" if arm.start_from else "from random weights"
         folds = spec.split_of(name).numbers
@@ -110,7 +118,19 @@ def check(
         console.say("measuring this machine ...")
         expected = estimate(spec, scans, complete=done.__contains__, folder=run_folder, workers=worker_count(None))
         console.say(expected.words(folder))
+    if left_out:
+        console.say(f"{path}: {console.count(left_out, 'scan or person', 'scans or people')} left out (named above)")
+        raise typer.Exit(1)
     console.say(f"{path}: nothing wrong was found")
+
+
+def _show_people(members: Members) -> int:
+    """Print who is left out of a cohort and what was mended; return how many are left out."""
+    for subject, message in members.left_out:
+        console.say(f"  left out: {subject}: {message}")
+    for subject, message in members.remarks:
+        console.say(f"  remark: {subject}: {message}")
+    return len(members.left_out)
 
 
 @app.command("status", epilog="Example: pellucid study status runs/mystudy")
@@ -140,8 +160,9 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
         tried = f"(tried {entry['attempts']} times)" if "attempts" in entry else ""
         seconds = console.duration(entry["seconds"]) if state == "complete" and "seconds" in entry else ""
         console.say(" ".join(part for part in (f"{state:9}", task.name, note or seconds, tried) if part))
-        for problem in entry.get("problems", []):
-            console.say(f"          left out: {problem['subject']}: {problem['message']}")
+        for kind, said in (("problems", "left out"), ("remarks", "remark")):
+            for problem in entry.get(kind, []):
+                console.say(f"          {said}: {problem['subject']}: {problem['message']}")
     console.say(f"{sum(task.complete for task in tasks)} of {len(tasks)} tasks are complete")
 
 
@@ -190,7 +211,7 @@ def run(
         console.warn("stopped; the same command goes on from here")
         raise typer.Exit(INTERRUPTED) from None
     open_tasks = [result for result in results if result.state != "done"]
-    left_out = [problem for result in results for problem in result.problems]
+    left_out = [problem for result in results for problem in result.problems if problem.left_out]
     for problem in left_out:
         console.warn(f"left out: {problem.subject}: {problem.message}")
     for result in open_tasks:

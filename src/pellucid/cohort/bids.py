@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
 from pellucid import bids
+from pellucid.cohort.clinical import BOUNDS, read_number, read_sex
 from pellucid.errors import InputError
-from pellucid.files import read_tsv
+from pellucid.people import TABLE, read_people
 from pellucid.preprocess.verdicts import refused
+from pellucid.typed_tables import read_typed
+from pellucid.words import trim
 
 Modality = Literal["FLAIR", "T1w"]
 
-CLINICAL = ("age", "edss", "lesion_volume_ml")
+CLINICAL = tuple(BOUNDS)
 """Numbers that participants.tsv may give, and that a sessions table may give anew for a visit."""
 
 COLUMNS = (
     *("participant_id", "session_id", "group", "age", "sex", "edss", "lesion_volume_ml"),
-    *("modality", "image", "lesion_mask", "problem"),
+    *("modality", "image", "lesion_mask", "problem", "remark"),
 )
 """The columns of the index."""
-
-_SEXES = {"f": "F", "female": "F", "m": "M", "male": "M", "o": "O", "other": "O", "n/a": None, "": None}
 
 
 def index_bids(
@@ -33,15 +34,16 @@ def index_bids(
     """List the scans of one modality in a BIDS dataset, one row a scan.
 
     Reads participants.tsv (its column `group` is needed; `age`, `sex`, `edss`, `lesion_volume_ml` are used if present;
-    `n/a` is missing; sex becomes F, M or O where it is one of BIDS's words for them),
-    `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss and lesion_volume_ml at
+    `n/a` is missing, and so, with a remark, is a number that nobody can have; sex becomes F, M or O where it is one of
+    BIDS's words for them), `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss and lesion_volume_ml at
     a visit go before those of the participant), and lesion masks `sub-X[/ses-Y]/anat/*_label-lesion*_mask.nii[.gz]`.
 
     A derivative dataset (`pellucid preprocess`) holds several images of a visit: those in MNI space at full resolution
     count, brain-extracted (`desc-brain`) unless `desc` asks for others; lesion masks lie beside them. Visits that
     failed its quality control have a problem.
 
-    What cannot be used does not vanish: such a row has a text in column `problem`, which `build_store` carries on.
+    What cannot be used does not vanish: such a row has a text in column `problem`, which `build_store` carries on. What
+    was mended (blanks that were trimmed, an age that is none, a mask that was not taken) stands in column `remark`.
 
     Parameters
     ----------
@@ -65,11 +67,11 @@ def index_bids(
     Raises
     ------
     InputError
-        No participants.tsv or no column of groups in it, nobody listed, a participant twice, a number that is none, a
-        derivative dataset whose images all have other names.
+        No participants.tsv or no column of groups in it, nobody listed, a derivative dataset whose images all have
+        other names.
     """
     root = Path(root).resolve()
-    people = _participants(root / "participants.tsv", group)
+    people = read_people(root, columns=[group])
     derived = bids.is_derivative(root)
     masks = root if derived and lesions is None else _lesion_root(root, lesions)
     wanted: dict[str, object] = {"suffix": modality} | ({"desc": desc} if desc else {})
@@ -77,61 +79,51 @@ def index_bids(
         wanted = {"desc": "brain", "space": "MNI152NLin6Asym", "res": None} | wanted
     refusals = refused(root)
     rows: list[dict[str, object]] = []
-    for person in people.to_dict("records"):
-        scans = _scans(root, masks, {str(key): value for key, value in person.items()}, wanted)
-        for scan in scans:
+    for name, cells in people.cells.items():
+        person, remarks = _person(name, cells, group)
+        remarks = [text for who, text in people.remarks if who == name] + remarks
+        if name in people.problems:
+            rows.append(person | {"problem": people.problems[name], "remark": _joined(remarks)})
+            continue
+        for scan in _scans(root, masks, person, wanted, remarks):
             session = None if scan.get("session_id") is None else str(scan["session_id"])
-            if (reason := refusals.get((str(person["participant_id"]), session))) and "problem" not in scan:
+            if (reason := refusals.get((name, session))) and "problem" not in scan:
                 scan["problem"] = reason
-        rows += scans
+            rows.append(scan)
     if derived and not any("image" in row for row in rows):
-        _refuse_names(root, people["participant_id"], wanted)
-    listed = set(people["participant_id"])
-    for folder in sorted(root.glob("sub-*")):
-        if folder.is_dir() and folder.name not in listed:
-            problem = f"{folder}: has no row in participants.tsv. Add one or remove the folder."
-            rows.append({"participant_id": folder.name, "problem": problem})
+        _refuse_names(root, people.cells, wanted)
+    strays = {name: why for name, why in people.problems.items() if name not in people.cells}
+    rows += [{"participant_id": name or None, "problem": why} for name, why in strays.items()]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).assign(modality=modality)
     text = [name for name in COLUMNS if name not in CLINICAL]
     table = table.astype(dict.fromkeys(text, "string") | dict.fromkeys(CLINICAL, "float64"))
+    table["participant_id"] = table["participant_id"].fillna("(nobody)")
     return table.sort_values(["participant_id", "session_id"], ignore_index=True)
 
 
-def _participants(path: Path, group: str) -> pd.DataFrame:
-    """Read and check participants.tsv; return participant_id, group, sex and the clinical numbers."""
-    people = read_tsv(path, names=[group])
-    for column in ("participant_id", group):
-        if column not in people:
-            found = ", ".join(people.columns)
-            raise InputError(path, f"has no column {column!r}", f"Its columns are {found}; add or rename one")
-    if people.empty:
-        raise InputError(path, "lists nobody", "Add one row a participant")
-    named = people["participant_id"].astype("string")
-    for name in named:
-        if pd.isna(name) or not bids.PARTICIPANT.fullmatch(name):
-            raise InputError(path, f"{name!r} is no BIDS participant", "Write sub-<letters and digits>")
-    twice = sorted(set(named[named.duplicated()]))
-    if twice:
-        names = ", ".join(twice[:10])
-        raise InputError(path, f"lists {names} more than once ({len(twice)} participants)", "Keep one row each")
-    people = people.assign(group=people[group])
-    if "sex" in people:
-        people["sex"] = people["sex"].map(lambda word: _SEXES.get(word.strip().lower(), word), na_action="ignore")
-    kept = people[[name for name in ("participant_id", "group", "sex", *CLINICAL) if name in people]]
-    return _numbers(kept, path)
+def _person(name: str, cells: dict[str, str], group: str) -> tuple[dict[str, object], list[str]]:
+    """Return what the table says of a person, and what was mended or is missing in it."""
+    said, remarks = _numbers(cells)
+    raw = cells[group]
+    if trim(raw) != raw:
+        remarks.insert(0, f"blanks around the group {raw!r} were trimmed")
+    # Other words for "missing" may be the name of a group: who asks for groups knows.
+    known = None if trim(raw) in ("", "n/a") else trim(raw)
+    return {"participant_id": name, "group": known, "sex": read_sex(cells.get("sex"))} | said, remarks
 
 
-def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the table with its clinical columns as numbers."""
-    table = table.copy()
+def _numbers(cells: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:
+    """Return the clinical numbers in a row, and what is to be reported of them."""
+    found: dict[str, object] = {}
+    remarks = []
     for column in CLINICAL:
-        if column in table:
-            numbers = pd.to_numeric(table[column], errors="coerce")
-            wrong = table[column][numbers.isna() & table[column].notna()]
-            if len(wrong):
-                raise InputError(path, f"{column} {wrong.iloc[0]!r} is not a number", "Write a number or n/a")
-            table[column] = numbers.astype("float64")
-    return table
+        found[column], remark = read_number(column, cells.get(column))
+        remarks += [remark] if remark else []
+    return found, remarks
+
+
+def _joined(remarks: Sequence[str]) -> str | None:
+    return "; ".join(remarks) or None
 
 
 def _lesion_root(root: Path, lesions: Path | None) -> Path:
@@ -142,29 +134,40 @@ def _lesion_root(root: Path, lesions: Path | None) -> Path:
     return lesions.resolve()
 
 
-def _scans(root: Path, masks: Path, person: dict[str, object], wanted: dict[str, object]) -> list[dict[str, object]]:
+def _scans(
+    root: Path, masks: Path, person: dict[str, object], wanted: dict[str, object], remarks: list[str]
+) -> list[dict[str, object]]:
     """Return the rows of one participant; one row with a problem if nothing of theirs can be used."""
-    subject, modality = str(person["participant_id"]), wanted["suffix"]
+    subject, modality = str(person["participant_id"]), str(wanted["suffix"])
     visits = _visits(root / subject / f"{subject}_sessions.tsv")
-    rows = []
+    patterns = bids.read_ignore(root)
+    rows, missed = [], list[str]()
     for session, anat in bids.visits(root, subject):
-        images = bids.images(anat, wanted)
+        images, out = bids.without_ignored(root, bids.images(anat, wanted), patterns)
+        drawn, other = bids.lesion_masks(masks / anat.relative_to(root), raw=anat)
         if not images:
+            missed += out or [f"there is {path.relative_to(root)}" for path in bids.alike(anat, modality)]
             continue
-        row = person | {"session_id": session} | visits.get(session, {})
-        drawn = bids.images(masks / anat.relative_to(root), {"suffix": "mask", "label": ["lesion", "lesions"]})
-        row |= {"image": str(images[0]), "lesion_mask": str(drawn[0]) if drawn else None}
+        stated, found_out = visits.get(session, ({}, []))
+        notes = [*remarks, *found_out, *out]
+        row = person | {"session_id": session} | stated | {"image": str(images[0])}
+        if drawn and (why := bids.contradiction(drawn[0], images[:1])):
+            other, drawn = [*other, f"{drawn[0]}: {why}"], []
+        row["lesion_mask"] = str(drawn[0]) if drawn else None
+        notes += [f"not taken as its lesion mask: {one}" for one in other if not drawn]
+        problems = bids.strangers(anat, subject, session)
         for what, found in ((f"{modality} image", images), ("lesion mask", drawn)):
             if len(found) > 1:
                 names = ", ".join(path.name for path in found)
-                row["problem"] = f"{found[0].parent}: has more than one {what} ({names}). Keep one."
-        rows.append(row)
+                problems.append(f"{found[0].parent}: has more than one {what} ({names}). Keep one.")
+        rows.append(row | ({"problem": " ".join(problems)} if problems else {}) | {"remark": _joined(notes)})
     if not rows:
-        problem = f"{root / subject}: has no {modality} image. Add it, or take {subject} off participants.tsv."
-        rows = [person | {"problem": problem}]
-    if pd.isna(person["group"]):  # type: ignore[call-overload]
+        there = f" ({'; '.join(missed[:3])})" if missed else ""
+        problem = f"{root / subject}: has no {modality} image{there}. Add it, or take {subject} off {TABLE}."
+        rows = [person | {"problem": problem, "remark": _joined(remarks)}]
+    if person["group"] is None:
         for row in rows:
-            row["problem"] = f"{root / 'participants.tsv'}: {subject} has no group. State it or remove the row."
+            row["problem"] = f"{root / TABLE}: {subject} has no group. State it or remove the row."
     return rows
 
 
@@ -181,14 +184,17 @@ def _refuse_names(root: Path, people: Iterable[str], wanted: dict[str, object]) 
         )
 
 
-def _visits(path: Path) -> dict[str | None, dict[str, object]]:
-    """Return the clinical numbers that a sessions table states, by session."""
+def _visits(path: Path) -> dict[str | None, tuple[dict[str, object], list[str]]]:
+    """Return the clinical numbers that a sessions table states, by session, and what is to be reported of them."""
     if not path.exists():
         return {}
-    table = read_tsv(path)
-    if "session_id" not in table:
-        raise InputError(path, "has no column 'session_id'", "Add it, with ses-<label> in each row")
-    table = _numbers(table, path)
-    known = [name for name in CLINICAL if name in table]
-    records = table.to_dict("records")
-    return {str(row["session_id"]): {name: row[name] for name in known if pd.notna(row[name])} for row in records}
+    table = read_typed(path)
+    table.require("session_id")
+    found: dict[str | None, tuple[dict[str, object], list[str]]] = {}
+    for row in table.rows:
+        numbers, remarks = _numbers(row.cells)
+        session = trim(row.cells.get("session_id", ""))
+        if row.problem or session in found:
+            numbers, remarks = {}, [f"{path.name}: {row.problem or f'{session} stands there twice'}; it is not used"]
+        found[session] = ({name: value for name, value in numbers.items() if value is not None}, remarks)
+    return found

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Store:
         the brain.
     problems
         Participant and reason for every scan that could not be used.
+    remarks
+        Subject and words: what was mended in the dataset, and who takes no part by choice.
     images
         (N, X, Y, Z) float32, read-only, memory-mapped; exactly 0 outside the brain.
     brain
@@ -69,6 +71,7 @@ class Store:
     brain: npt.NDArray[np.bool_]
     masks: npt.NDArray[np.bool_]
     resampling: Resampling = "antialias"
+    remarks: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -98,6 +101,7 @@ def open_store(folder: Path) -> Store:
         grid = Grid.from_json(content["grid"])
         classes = {int(label): str(group) for label, group in content["classes"].items()}
         problems = [(str(participant), str(message)) for participant, message in content["problems"]]
+        remarks = tuple((str(subject), str(message)) for subject, message in content.get("remarks", []))
         scaling, modality = str(content["scaling"]), str(content["modality"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(folder / _DESCRIPTION, f"does not describe a store ({error!r})", _REBUILD) from None
@@ -115,6 +119,7 @@ def open_store(folder: Path) -> Store:
         brain=arrays["brain"],
         masks=arrays["lesions"],
         resampling=content.get("resampling", "antialias"),
+        remarks=remarks,
     )
 
 
@@ -128,6 +133,7 @@ def build_store(
     resampling: Resampling = "antialias",
     filling: str | None = None,
     seed: int = 0,
+    remarks: Sequence[tuple[str, str]] = (),
     workers: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Store:
@@ -151,6 +157,8 @@ def build_store(
     filling, seed
         Fill the lesions of every scan first, by a method of `pellucid.preprocess.filling`; a scan without a lesion mask
         then has a problem. None leaves them.
+    remarks
+        Subject and words, which are kept for `Store.remarks`.
     workers
         Processes that prepare scans; each takes some 0.45 GB for scans of 1 mm.
     progress
@@ -162,7 +170,7 @@ def build_store(
         A store of other scans or settings in the folder, more than two groups, none of them positive, no usable scan.
     """
     folder = Path(folder).resolve()
-    usable = rows[rows["problem"].isna()].reset_index(drop=True)
+    usable = rows[rows["problem"].isna()].drop(columns="remark").reset_index(drop=True)
     problems = [(str(r.participant_id), str(r.problem)) for r in rows[rows["problem"].notna()].itertuples()]
     classes = _classes(usable, positive, problems)
     usable["label"] = (usable["group"] == positive).astype(int)
@@ -201,7 +209,9 @@ def build_store(
         raise InputError(folder, what.rstrip("."), "Mend the scans")
     finish(folder / _DRAFT, folder, kept, len(jobs))
     write_tsv(folder / _TABLE, _table(usable, notes, kept))
-    write_json(folder / _DESCRIPTION, description | {"problems": sorted(problems), "request": request})
+    kept_remarks = {"remarks": list(remarks)} if remarks else {}
+    ending = {"problems": sorted(problems), **kept_remarks, "request": request}
+    write_json(folder / _DESCRIPTION, description | ending)
     shutil.rmtree(folder / _DRAFT)
     return open_store(folder)
 

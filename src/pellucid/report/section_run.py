@@ -53,23 +53,25 @@ def summary(run: Run) -> Section:
 
 
 def problems(run: Run) -> Section | None:
-    """Return what failed and whom that cost, or None if nothing did."""
+    """Return what failed, whom that cost, and what is to be known of the data, or None if there is nothing."""
     rows: list[list[str | Markup]] = []
+    remarks: list[list[str | Markup]] = []
     for name, task in tasks(run).items():
         if task.get("state") in _BAD:
             rows.append([f"task {name}", _BAD[task["state"]] + _tried(task), str(task.get("error", DASH))])
         rows += [[name, problem["subject"], problem["message"]] for problem in task.get("problems", [])]
-    if not rows:
-        return None
-    table = Table(
-        header=["Where", "Who or what", "Message"],
-        rows=rows,
-        caption="Everything that went wrong. Subjects named at a store are in no number that is made from it, those "
-        "named at a baseline in none of its own.",
-        sources=[RECORD],
-        words=3,
-    )
-    return Section("problems", "Problems", [table])
+        remarks += [[name, remark["subject"], remark["message"]] for remark in task.get("remarks", [])]
+    header, section = ["Where", "Who or what", "Message"], Section("problems", "Problems")
+    if rows:
+        said = (
+            "Everything that went wrong. Subjects named at a store are in no number that is made from it, those "
+            "named at a baseline in none of its own."
+        )
+        section.add(Table(header=header, rows=rows, caption=said, sources=[RECORD], words=3))
+    if remarks:
+        said = "Remarks on the data: what was mended in the tables, and which groups take no part in this study."
+        section.add(Table(header=header, rows=remarks, caption=said, sources=[RECORD], words=3))
+    return section if rows or remarks else None
 
 
 def what_ran(run: Run) -> Section:

@@ -25,6 +25,7 @@ DPI = 180
 _RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
+    "text.parse_math": False,  # names of groups and files are no formulas
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",

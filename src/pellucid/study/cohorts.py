@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from pellucid.cohort.bids import index_bids
 from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.splits import cross_validation, split
 from pellucid.cohort.store import build_store, open_store
@@ -20,6 +19,7 @@ from pellucid.simulate.people import people_of
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.arms import Arm, Baseline
 from pellucid.study.folder import RunFolder
+from pellucid.study.members import Members, members
 from pellucid.study.sections import Cohort, Simulation, Split
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Spec
@@ -47,32 +47,6 @@ def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
 
     outputs = (folder.splits.with_suffix(".json"), folder.splits)
     return [*tasks, Task(name="splits", outputs=outputs, needs=stores, run=run_splits)]
-
-
-def cohort_index(name: str, cohort: Cohort, root: Path) -> pd.DataFrame:
-    """List the scans of a cohort, those of its two groups only.
-
-    Raises
-    ------
-    InputError
-        If the dataset cannot be read, or one of the two groups has nobody, or no scan that can be used.
-    """
-    rows = index_bids(root, modality=cohort.modality, lesions=cohort.lesions, group=cohort.column)
-    wanted = (cohort.negative, cohort.positive)
-    for group in wanted:
-        if not (rows["group"] == group).any():
-            found = ", ".join(sorted(rows["group"].dropna().unique())) or "none"
-            raise InputError(
-                root / "participants.tsv",
-                f"a study with one class only: nobody is in group {group!r} (groups there: {found})",
-                f"Name two groups that it has as `positive` and `negative` of [cohorts.{name}]",
-            )
-        problems = rows.loc[rows["group"] == group, "problem"]
-        if problems.notna().all():
-            what = f"no scan of group {group!r} can be used (of {len(problems)} listed; the first: {problems.iloc[0]}"
-            raise InputError(root, what.rstrip(".") + ")", "Mend the scans")
-    # Rows without a group are problems that the store reports; other groups are not part of this study.
-    return rows[rows["group"].isna() | rows["group"].isin(wanted)].reset_index(drop=True)
 
 
 def write_splits(spec: Spec, folder: RunFolder) -> None:
@@ -141,8 +115,9 @@ def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, 
     cohort = spec.cohorts[name]
 
     def run(progress: Progress) -> None:
+        found = members(name, cohort, cohort.bids or folder.cohort(name))
         build_store(
-            _as_divided(name, cohort_index(name, cohort, cohort.bids or folder.cohort(name)), folder),
+            _as_divided(name, found.rows, folder),
             out,
             GRIDS[spec.preparation.grid],
             scaling=one.scaling or spec.preparation.scaling,
@@ -150,12 +125,15 @@ def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, 
             positive=cohort.positive,
             filling=spec.preparation.filling if one.filled else None,
             seed=derive_seed(spec.study.seed, "fill", name),
+            remarks=found.remarks,
             workers=workers,
             progress=progress,
         )
 
     def problems() -> Sequence[Problem]:
-        return [Problem(subject, message) for subject, message in open_store(out).problems]
+        store = open_store(out)
+        left_out = [Problem(subject, message) for subject, message in store.problems]
+        return left_out + [Problem(subject, message, left_out=False) for subject, message in store.remarks]
 
     return Task(
         name=f"store/{out.name}",
@@ -177,28 +155,28 @@ def _as_divided(name: str, rows: pd.DataFrame, folder: RunFolder) -> pd.DataFram
     return rows.assign(problem=rows["problem"].mask(late, said))
 
 
-def check_cohorts(spec: Spec) -> dict[str, pd.DataFrame]:
-    """Index every cohort that is there already, before anything runs; return the rows of each.
+def check_cohorts(spec: Spec) -> dict[str, Members]:
+    """Index every cohort that is there already, before anything runs; return the scans of each.
 
     Raises
     ------
     InputError
-        As `cohort_index`; for a folder that is not there; for a cohort that cannot be divided as it should be (too few
+        As `members`; for a folder that is not there; for a cohort that cannot be divided as it should be (too few
         participants for its folds, a role without one of the groups); for an arm that needs lesions where none are.
     LeakageError
         If two datasets share participants: the guard would refuse them later.
     """
-    found: dict[str, pd.DataFrame] = {}
+    found: dict[str, Members] = {}
     for name, cohort in spec.cohorts.items():
         if cohort.bids is None:
             continue
         if not cohort.bids.is_dir():
             raise InputError(cohort.bids, "the folder does not exist", f"Change `cohorts.{name}.bids`")
-        found[name] = cohort_index(name, cohort, cohort.bids)
-    usable = {name: rows[rows["problem"].isna()] for name, rows in found.items()}
+        found[name] = members(name, cohort, cohort.bids)
+    usable = {name: one.usable for name, one in found.items()}
     check_leakage({name: rows[["participant_id"]].assign(role="all scans") for name, rows in usable.items()})
     for name, cohort in spec.cohorts.items():
-        _check_split(name, _people(cohort.simulate) if cohort.simulate else found[name], spec)
+        _check_split(name, _people(cohort.simulate) if cohort.simulate else found[name].rows, spec)
         if name in usable:
             _check_features(name, usable[name], spec)
     return found

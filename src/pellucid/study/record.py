@@ -110,8 +110,9 @@ class Record:
                 entry["error"] = event.error
             if event.trace:
                 entry["traceback"] = event.trace
-            if event.problems:
-                entry["problems"] = [{"subject": p.subject, "message": p.message} for p in event.problems]
+            for kind, left_out in (("problems", True), ("remarks", False)):
+                said = [{"subject": p.subject, "message": p.message} for p in event.problems if p.left_out == left_out]
+                entry |= {kind: said} if said else {}
             if event.state == "done":
                 entry["outputs"] = {
                     path.relative_to(self._root).as_posix(): sha256(path) for path in event.task.outputs

@@ -19,6 +19,7 @@ from pellucid.study.folder import RunFolder
 from pellucid.study.lock import NAME as LOCK
 from pellucid.study.lock import locked
 from pellucid.study.map_tables import map_table_tasks
+from pellucid.study.members import Members
 from pellucid.study.networks import check_networks, network_sources
 from pellucid.study.reading import read_spec
 from pellucid.study.record import Record
@@ -42,8 +43,8 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
     )
 
 
-def check_study(spec: Spec, *, trusted: Collection[str] | None = None) -> dict[str, int]:
-    """Check all that can be known before anything runs; return the number of scans of each cohort that is there.
+def check_study(spec: Spec, *, trusted: Collection[str] | None = None) -> dict[str, Members]:
+    """Check all that can be known before anything runs; return the scans of each cohort that is there.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def check_study(spec: Spec, *, trusted: Collection[str] | None = None) -> dict[s
     for atlas in spec.analysis.atlases if spec.explain else ():
         find_atlas(atlas, merge=spec.analysis.merge)
     check_networks(spec, trusted=trusted)
-    return {name: len(rows) for name, rows in check_cohorts(spec).items()}
+    return check_cohorts(spec)
 
 
 def run_study(

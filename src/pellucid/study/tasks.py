@@ -23,10 +23,11 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One subject that a task had to leave out, and why."""
+    """One subject that a task had to leave out, and why; or, not left out, what is to be known of them."""
 
     subject: str
     message: str
+    left_out: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

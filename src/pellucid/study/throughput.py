@@ -28,8 +28,9 @@ from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.people import people_of
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.arms import Arm
-from pellucid.study.cohorts import GRIDS, cohort_index
+from pellucid.study.cohorts import GRIDS
 from pellucid.study.maps import explain_image, map_name, open_explainer, write_map
+from pellucid.study.members import members
 from pellucid.study.sections import Explain, Simulation
 from pellucid.study.spec import Spec
 from pellucid.study.stores import Prepared
@@ -172,9 +173,9 @@ def _measure_cohort(name: str, stores: list[str], spec: Spec, grid: Grid) -> dic
     with TemporaryDirectory() as temporary:
         root = Path(temporary) / "cohort"
         simulated = _simulate_two(cohort.simulate, root) if cohort.simulate else (0.0, 0, 0)
-        rows = cohort_index(name, cohort, cohort.bids or root)
+        usable = members(name, cohort, cohort.bids or root).usable
         # Those with lesion masks come first, for a filled store has no others.
-        usable = rows[rows["problem"].isna()].sort_values("lesion_mask", kind="stable", na_position="last")
+        usable = usable.sort_values("lesion_mask", kind="stable", na_position="last")
         samples = [usable[usable.groupby("group").cumcount().between(n, n + 1)] for n in (0, 2, 4, 6)]
         found = {}
         for store in {name, *stores}:

@@ -1,0 +1,89 @@
+"""Who of a dataset takes part in a cohort, and, by name and with the reason, who does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pellucid.cohort.bids import index_bids
+from pellucid.errors import InputError
+from pellucid.people import TABLE
+from pellucid.study.sections import Cohort
+from pellucid.words import guess, is_missing, key, some
+
+_NAMED = 50  # people of another group that are named one by one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """The scans of a cohort.
+
+    Parameters
+    ----------
+    rows
+        As `index_bids` gives them: those of the cohort's two groups, and those with a problem.
+    remarks
+        Subject and words: what was mended in the dataset, and which people are of other groups.
+    """
+
+    rows: pd.DataFrame
+    remarks: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def usable(self) -> pd.DataFrame:
+        """The rows without a problem."""
+        return self.rows[self.rows["problem"].isna()]
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """Participant and reason for every scan that cannot be used."""
+        bad = self.rows[self.rows["problem"].notna()]
+        return [(str(row.participant_id), str(row.problem)) for row in bad.itertuples()]
+
+
+def members(name: str, cohort: Cohort, root: Path) -> Members:
+    """List the scans of a cohort.
+
+    The exact spelling of a group decides, blanks around it apart. Who has another spelling of one of the two groups, or
+    no group, is left out with a problem. Whole other groups, which are no mistake, are named in a remark.
+
+    Raises
+    ------
+    InputError
+        If the dataset cannot be read, or one of the two groups has nobody, or no scan that can be used.
+    """
+    rows = index_bids(root, modality=cohort.modality, lesions=cohort.lesions, group=cohort.column)
+    wanted = (cohort.positive, cohort.negative)
+    for group in (cohort.negative, cohort.positive):
+        if not (rows["group"] == group).any():
+            found = some(sorted(map(repr, rows["group"].dropna().unique()))) or "none"
+            raise InputError(
+                root / TABLE,
+                f"a study with one class only: nobody is in group {group!r} (groups there: {found})"
+                + guess(group, rows["group"].dropna().unique()).rstrip("?"),
+                f"Name two groups that it has as `positive` and `negative` of [cohorts.{name}]",
+            )
+        problems = rows.loc[rows["group"] == group, "problem"]
+        if problems.notna().all():
+            what = f"no scan of group {group!r} can be used (of {len(problems)} listed; the first: {problems.iloc[0]}"
+            raise InputError(root, what.rstrip(".") + ")", "Mend the scans")
+    people = rows.drop_duplicates("participant_id").groupby("group")["participant_id"].agg(list)
+    problem, remarks, others = rows["problem"].copy(), [], []
+    for group, who in people.items():
+        if group in wanted:
+            continue
+        count = f"{len(who)} {'person' if len(who) == 1 else 'people'}"
+        said = f"group {str(group)!r} is neither {wanted[0]!r} nor {wanted[1]!r} ({count}).{guess(str(group), wanted)}"
+        if is_missing(str(group)):
+            said = f"{str(group)!r} is no group ({count}). State it or remove the row."
+        elif key(str(group)) not in {key(one) for one in wanted}:
+            others.append(group)
+            remarks.append((f"group {str(group)!r}", f"takes no part: {said} They are {some(who, _NAMED)}"))
+            continue
+        problem = problem.mask((rows["group"] == group) & problem.isna(), f"{root / TABLE}: {said}")
+    rows = rows.assign(problem=problem)[~rows["group"].isin(others)].reset_index(drop=True)
+    used = rows[rows["problem"].isna() & rows["remark"].notna()]
+    remarks += list(dict.fromkeys((str(row.participant_id), str(row.remark)) for row in used.itertuples()))
+    return Members(rows=rows, remarks=tuple(remarks))
