@@ -92,6 +92,10 @@ def strangers(anat: Path, participant: str, session: str | None) -> list[str]:
     A file that names no participant, or no session, is not wrong.
     """
     found = []
+    if session and not SESSION.fullmatch(session):
+        found.append(
+            f"{anat.parent}: labels in BIDS are letters and digits. Rename it, for example {as_label(session)}."
+        )
     for path in [path for path in sorted(anat.iterdir()) if path.name.lower().endswith((".nii", ".nii.gz"))]:
         odd = [part for part in path.name.split(".")[0].split("_")[:-1] if not _PAIR.fullmatch(part)]
         said = entities(path)
@@ -106,9 +110,16 @@ def strangers(anat: Path, participant: str, session: str | None) -> list[str]:
 
 
 def alike(anat: Path, suffix: str) -> list[Path]:
-    """Return the NIfTI files of a visit whose names hold a suffix otherwise than BIDS writes it: _flair, T2_FLAIR.NII."""
+    """Return the images of a visit whose names hold a suffix otherwise than BIDS writes it: _flair, T2_FLAIR.NII."""
     files = [path for path in sorted(anat.iterdir()) if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".img"))]
-    return [path for path in files if suffix.lower() in path.name.lower() and not path.name.startswith("._")]
+    right = {suffix, "mask", "dseg", "probseg"}
+    return [
+        path
+        for path in files
+        if suffix.lower() in path.name.lower()
+        and not path.name.startswith(".")
+        and not (path.name.endswith((".nii", ".nii.gz")) and entities(path)["suffix"] in right)
+    ]
 
 
 LESIONS: dict[str, Any] = {"suffix": "mask", "label": ["lesion", "lesions"]}

@@ -56,6 +56,8 @@ FLAGGED = {
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
     folder = tmp_path / "raw"
+    for name in ("sub-01", "sub-02", "sub-03"):
+        (folder / name / "anat").mkdir(parents=True)
     people = pd.DataFrame(
         {
             "participant_id": ["sub-01", "sub-02", "sub-03", "sub-09"],
@@ -91,8 +93,10 @@ def out(tmp_path: Path, raw: Path) -> Path:
 def test_nobody_is_left_out_and_nothing_is_made_up(out: Path, raw: Path) -> None:
     table = summarise(out, raw)
     written = read_tsv(out / "quality.tsv")
-    assert list(written["participant_id"]) == ["sub-01", "sub-02", "sub-03"]
-    assert list(written["state"]) == ["done", "done", "failed"]
+    assert list(written["participant_id"]) == ["sub-01", "sub-02", "sub-03", "sub-09"]
+    assert list(written["state"]) == ["done", "done", "failed", "left out"]
+    assert "lists sub-09, and there is no folder" in written["error"][3]
+    assert read_json(out / "quality.json")["state"]["Levels"].keys() == {*written["state"], "running"}
     assert table["error"].tolist()[2] == "x.nii: is broken. Mend it."
     assert written["lesion_ml"].isna().all()
     assert written["brain_dice"].tolist()[:2] == [0.95, 0.95]
@@ -108,6 +112,27 @@ def test_nobody_is_left_out_and_nothing_is_made_up(out: Path, raw: Path) -> None
     assert read_tsv(out / "sub-02" / "sub-02_sessions.tsv")["age"].tolist() == [41.5]
 
 
+def test_participants_are_copied_as_text_and_rows_that_cannot_be_used_are_named(out: Path, raw: Path) -> None:
+    """Site 01 stays 01, age 34 stays 34; who has two rows that differ, or a name without its prefix, has no cells."""
+    rows = ["sub-01\tMS \t01\t34\tNA", "sub-02\tHC\t02\t\t1e5", "sub-02\tMS\t02\t\t1e5", "03\tMS\t10\t40.0\tTrue"]
+    write_text(raw / "participants.tsv", "\n".join(["participant_id\tgroup\tsite\tage\tcode", *rows]))
+    (raw / "sub-HC-4" / "anat").mkdir(parents=True)
+    (raw / "sub-05").mkdir()
+    write_text(raw / ".bidsignore", "sub-05\n")
+    table = summarise(out, raw).set_index("participant_id")
+    lines = (out / "participants.tsv").read_text().splitlines()
+    assert lines[1] == "sub-01\tMS \t01\t34\tNA"
+    assert lines[2:] == ["sub-02\tn/a\tn/a\tn/a\tn/a", "sub-03\tn/a\tn/a\tn/a\tn/a"]
+    assert "lines 3, 4 with different cells" in table.loc["sub-02", "warnings"]
+    assert "has no row in participants.tsv. Did you mean '03'" in table.loc["sub-03", "warnings"]
+    left_out = table[table["state"] == "left out"]["error"]
+    assert list(left_out.index) == ["03", "sub-05", "sub-HC-4"]
+    assert "Did you mean 'sub-03'" in left_out["03"]
+    assert "leaves out sub-05/" in left_out["sub-05"]
+    assert "for example sub-HC4" in left_out["sub-HC-4"]
+    assert read_tsv(out / "quality.tsv")["state"].tolist() == table["state"].tolist()
+
+
 def test_a_raw_dataset_without_participants_is_no_obstacle(out: Path, tmp_path: Path) -> None:
     summarise(out, tmp_path / "raw2")
     assert list(read_tsv(out / "participants.tsv").columns) == ["participant_id"]
@@ -119,12 +144,12 @@ def test_what_failed_quality_control_is_refused_until_a_human_admits_it(out: Pat
     assert key == ("sub-02", "ses-1")
     assert "Dice is 0.3" in refused(out)[key]
     table = read_tsv(out / "quality.tsv")
-    table["override"] = ["exclude", "use", None]
+    table["override"] = ["exclude", "use", None, None]
     write_tsv(out / "quality.tsv", table)
     assert list(refused(out)) == [("sub-01", None)]
     summarise(out, raw)  # made anew, the human's word is kept
     assert read_tsv(out / "quality.tsv")["override"].tolist()[:2] == ["exclude", "use"]
-    table["override"] = ["yes", None, None]
+    table["override"] = ["yes", None, None, None]
     write_tsv(out / "quality.tsv", table)
     with pytest.raises(InputError, match=r"override of sub-01 is 'yes'.*Write use or exclude"):
         summarise(out, raw)
@@ -139,7 +164,7 @@ def test_a_cohort_takes_the_scans_in_mni_space_and_none_that_is_refused(out: Pat
     assert pd.isna(index["problem"][0])
     assert pd.isna(index["lesion_mask"][1])
     assert "failed quality control" in index["problem"][1]
-    assert "has no FLAIR image" in index["problem"][2]
+    assert "there is no folder" in index["problem"][2]
     assert index["age"].tolist() == [40.0, 41.5, 42.0]
     filled = index_bids(out, modality="FLAIR", desc="filled")
     assert filled["image"][0].endswith("desc-filled_FLAIR.nii.gz")

@@ -71,7 +71,54 @@ def test_two_flairs_are_told_apart_by_a_filter_file(dataset: Path, tmp_path: Pat
     assert visit.flair.name == "sub-03_acq-b_FLAIR.nii.gz"
 
 
-@pytest.mark.parametrize("content", [["flair"], {"flair": "b"}, {"bold": {"run": "1"}}])
+@pytest.mark.parametrize("run", [1, "1", "01", [1, 3]])
+def test_a_run_is_a_number_however_it_is_written(run: object, tmp_path: Path) -> None:
+    touch(tmp_path, "sub-01/anat/sub-01_run-01_FLAIR.nii.gz", "sub-01/anat/sub-01_run-02_FLAIR.nii.gz")
+    (visit,) = find_visits(tmp_path, filters={"flair": {"run": run, "datatype": "anat", "extension": "nii.gz"}})
+    assert visit.problem is None
+    assert visit.flair is not None
+    assert visit.flair.name == "sub-01_run-01_FLAIR.nii.gz"
+
+
+def test_what_a_filter_takes_away_is_named(dataset: Path) -> None:
+    (visit,) = find_visits(dataset, participants=["01"], filters={"flair": {"run": 2}})
+    assert (visit.flair, visit.problem) == (None, None)
+    assert visit.remarks == ("--bids-filter-file leaves no FLAIR image of sub-01_FLAIR.nii.gz",)
+
+
+def test_what_lies_there_under_another_name_is_named(dataset: Path) -> None:
+    """Masks in other names or places, a mask of another run, a FLAIR in small letters, a file of somebody else."""
+    touch(
+        dataset,
+        "sub-01/anat/sub-01_label-lesion_roi.nii.gz",
+        "derivatives/lesions/sub-03/anat/sub-03_acq-c_label-lesion_mask.nii.gz",
+        "sub-06/anat/sub-06_T1w.nii.gz",
+        "sub-06/anat/sub-06_flair.nii.gz",
+        "sub-06/anat/sub-06_dseg.nii.gz",
+        "sub-07/anat/sub-07_T1w.nii.gz",
+        "sub-07/anat/sub-01_FLAIR.nii.gz",
+    )
+    visits = {visit.name: visit for visit in find_visits(dataset, filters={"flair": {"acq": [None, "b"]}})}
+    assert visits["sub-01"].remarks == ()  # it has a mask
+    assert visits["sub-03"].lesions is None
+    assert "named acq-c, which" in visits["sub-03"].remarks[0]
+    masks, flair = visits["sub-06"].remarks
+    assert "sub-06_dseg.nii.gz: lesion masks lie in" in masks
+    assert "not taken: sub-06_flair.nii.gz" in flair
+    assert "its name says sub-01, and it lies in the folder of sub-07" in (visits["sub-07"].problem or "")
+
+
+def test_bidsignore_leaves_out_participants_and_files(dataset: Path) -> None:
+    (dataset / ".bidsignore").write_text("sub-02/\n/sub-03/anat/*_acq-a_*\n")
+    visits = {visit.name: visit for visit in find_visits(dataset)}
+    assert not any(name.startswith("sub-02") for name in visits)
+    assert visits["sub-03"].problem is None
+    assert visits["sub-03"].remarks == (".bidsignore leaves out sub-03/anat/sub-03_acq-a_FLAIR.nii.gz",)
+    with pytest.raises(InputError, match="leaves out sub-02"):
+        find_visits(dataset, participants=["02"])
+
+
+@pytest.mark.parametrize("content", [["flair"], {"flair": "b"}, {"bold": {"run": "1"}}, {"flair": {"runn": 1}}])
 def test_a_filter_file_must_map_roles_to_entities(content: object, tmp_path: Path) -> None:
     write_json(tmp_path / "filter.json", content)
     with pytest.raises(InputError, match=r"filter\.json"):

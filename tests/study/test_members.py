@@ -85,7 +85,7 @@ def test_a_group_without_anybody_is_one_class_only(tmp_path: Path) -> None:
     root = dataset(tmp_path, {"A": "MS", "B": "HC", "C": "ON"})
     with pytest.raises(InputError, match=r"one class only: nobody is in group 'AD' \(groups there: 'HC', 'MS', 'ON'\)"):
         members("one", cohort("AD"), root)
-    with pytest.raises(InputError, match="nobody is in group 'ms'.*Did you mean 'MS'"):
+    with pytest.raises(InputError, match=r"nobody is in group 'ms'.*Did you mean 'MS'"):
         members("one", cohort("ms"), root)
 
 

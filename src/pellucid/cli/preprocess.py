@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.options import worker_count
 from pellucid.errors import InputError, PellucidError
+
+if TYPE_CHECKING:
+    from pellucid.preprocess.people import RawPeople
 
 EXAMPLE = "Example: pellucid preprocess bids derivatives/pellucid participant --participant-label 01 02"
 
@@ -45,7 +48,7 @@ def preprocess(
     bids_filter_file: Annotated[
         Path | None,
         typer.Option(
-            help='JSON that chooses among several scans: {"flair": {"acquisition": "3d"}, "t1w": {"run": "1"}}.',
+            help='JSON that chooses among several scans: {"flair": {"acquisition": "3d"}, "t1w": {"run": 1}}.',
             rich_help_panel=_Choose,
         ),
     ] = None,
@@ -99,6 +102,7 @@ def preprocess(
     """
     from pellucid.preprocess.group import describe_dataset, summarise
     from pellucid.preprocess.inputs import find_visits, read_filters
+    from pellucid.preprocess.people import raw_people
     from pellucid.preprocess.settings import Settings
     from pellucid.report.quality_group import write_group_page
 
@@ -106,6 +110,8 @@ def preprocess(
         raise InputError("the level", f"is {level!r}", f"Give {' or '.join(LEVELS)}")
     failed: dict[Path, str] = {}
     visits: list[Any] = []
+    people = raw_people(bids_dir)  # before hours of work: its table is needed at their end
+    _show_people(people, chosen=participant_label or [])
     if level == "participant":
         settings = Settings(
             skull_strip=skull_strip,  # type: ignore[arg-type]
@@ -127,11 +133,29 @@ def preprocess(
         failed = _process(visits, out, settings, worker_count(n_procs, "--n-procs"))
     table = summarise(out, bids_dir)
     page = write_group_page(out)
+    for visit in visits:
+        for remark in visit.remarks:
+            console.note(f"{visit.name}: {remark}")
     for row in table.to_dict("records"):
         if row["verdict"] == "fail":
             console.warn(f"{row['participant_id']}: failed quality control, and is not used: {row['findings']}")
     console.say(f"written: {out}, a BIDS derivative dataset; look at {page}. For research only.")
     batch.finish(failed, len(visits))
+
+
+def _show_people(people: RawPeople, *, chosen: list[str]) -> None:
+    """Print who is not processed and whose row is not used: of everybody, or of those that were chosen."""
+    from pellucid.bids import without_prefix
+
+    wanted = set(without_prefix(chosen, "sub-"))
+    for name, why in people.left_out.items():
+        if not wanted or name in wanted:
+            console.warn(f"left out: {name or 'a row'}: {why}")
+    for name, why in people.unknown.items():
+        if not wanted or name in wanted:
+            console.note(f"{name}: participants.tsv says nothing of it that can be used: {why}")
+    for name, remark in people.remarks:
+        console.note(f"{name}: {remark}")
 
 
 def spread(arguments: list[str]) -> list[str]:

@@ -35,8 +35,9 @@ def index_bids(
 
     Reads participants.tsv (its column `group` is needed; `age`, `sex`, `edss`, `lesion_volume_ml` are used if present;
     `n/a` is missing, and so, with a remark, is a number that nobody can have; sex becomes F, M or O where it is one of
-    BIDS's words for them), `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss and lesion_volume_ml at
-    a visit go before those of the participant), and lesion masks `sub-X[/ses-Y]/anat/*_label-lesion*_mask.nii[.gz]`.
+    BIDS's words for them), `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss
+    and lesion_volume_ml at a visit go before those of the participant), and lesion masks
+    `sub-X[/ses-Y]/anat/*_label-lesion*_mask.nii[.gz]`.
 
     A derivative dataset (`pellucid preprocess`) holds several images of a visit: those in MNI space at full resolution
     count, brain-extracted (`desc-brain`) unless `desc` asks for others; lesion masks lie beside them. Visits that

@@ -12,10 +12,12 @@ import pandas as pd
 
 from pellucid import bids
 from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv, write_json, write_text, write_tsv
+from pellucid.files import read_json, write_json, write_text, write_tsv
+from pellucid.people import TABLE
 from pellucid.preprocess.citation import citation
 from pellucid.preprocess.outliers import describe, outliers
 from pellucid.preprocess.outputs import LOGS
+from pellucid.preprocess.people import RawPeople, people_table, raw_people
 from pellucid.preprocess.quality import MEASURES
 from pellucid.preprocess.verdicts import QUALITY, Key, overrides
 
@@ -37,6 +39,9 @@ space-MNI152NLin6Asym_label-*           lesion mask and tissue probabilities
 space-MNI152NLin6Asym_desc-filled_*     the FLAIR with its lesions filled
 *_res-network_*                         what a network reads: 96x114x96 voxels, scaled, background 0
 """
+
+
+_LEFT_OUT = {"left out": "named in the raw dataset and not processed; see error"}
 
 
 def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
@@ -79,19 +84,21 @@ def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
 def summarise(out: Path, raw: Path) -> pd.DataFrame:
     """Write participants.tsv, quality.tsv and CITATION.md from the visits' records; return the table of quality.
 
-    Participants keep what the raw dataset says of them. Nobody who was begun is left out of quality.tsv: a visit that
-    failed or was not finished has its state there, and `override` keeps what a human wrote into it.
+    Participants keep what the raw dataset says of them, as text. Nobody is left out of quality.tsv: a visit that failed
+    or was not finished has its state there, whom preprocessing does not reach is `left out` with the reason, and
+    `override` keeps what a human wrote into it.
 
     Raises
     ------
     InputError
-        There is no record, or an override is neither `use` nor `exclude`.
+        There is no record, an override is neither `use` nor `exclude`, or participants.tsv cannot be read.
     """
     records = [read_json(path) for path in sorted((out / LOGS).glob("sub-*.json"))]
     if not records:
         raise InputError(out, "holds no visit that was processed", "Run the participant level first")
-    table = quality_table(records, overrides(out))
-    _write_people(out, raw, sorted({str(record["participant_id"]) for record in records}))
+    people = raw_people(raw)
+    table = _with_people(quality_table(records, overrides(out)), people)
+    _write_people(out, raw, people, sorted({str(record["participant_id"]) for record in records}))
     write_json(out / "quality.json", _describe_quality())
     write_tsv(out / QUALITY, table)
     write_text(out / "CITATION.md", citation(records))
@@ -120,13 +127,22 @@ def quality_table(records: Sequence[Mapping[str, Any]], overridden: Mapping[Key,
     return table.sort_values(["participant_id", "session_id"], ignore_index=True)
 
 
-def _write_people(out: Path, raw: Path, people: Sequence[str]) -> None:
+def _with_people(table: pd.DataFrame, people: RawPeople) -> pd.DataFrame:
+    """Return the table of quality with a row for everybody who is left out, and a word on rows that are not used."""
+    unknown = table["participant_id"].map(people.unknown)
+    both = table["warnings"].str.cat(unknown, sep=" ", na_rep="").str.strip()
+    table = table.assign(warnings=both.where(both != "", None))
+    strays = [(name, why) for name, why in people.left_out.items() if name not in set(table["participant_id"])]
+    rows = [{"participant_id": name or "(nobody)", "state": "left out", "error": why} for name, why in strays]
+    if not rows:
+        return table
+    more = pd.DataFrame(rows, columns=list(table.columns)).astype(table.dtypes)
+    return pd.concat([table, more], ignore_index=True).sort_values(["participant_id", "session_id"], ignore_index=True)
+
+
+def _write_people(out: Path, raw: Path, found: RawPeople, people: Sequence[str]) -> None:
     """Write participants.tsv, and the sessions tables, with what the raw dataset says."""
-    table = pd.DataFrame({"participant_id": list(people)})
-    if (raw / "participants.tsv").is_file():
-        known = read_tsv(raw / "participants.tsv").drop_duplicates("participant_id")
-        table = table.merge(known, on="participant_id", how="left")
-    write_tsv(out / "participants.tsv", table)
+    write_tsv(out / TABLE, people_table(found.known, people))
     for name in ("participants.json", *(f"{p}/{p}_sessions.{kind}" for p in people for kind in ("tsv", "json"))):
         if (raw / name).is_file():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +152,9 @@ def _write_people(out: Path, raw: Path, people: Sequence[str]) -> None:
 def _describe_quality() -> dict[str, Any]:
     """Return what the columns of quality.tsv mean."""
     columns: dict[str, Any] = {
-        "state": {"Levels": {"done": "processed", "failed": "see error", "running": "begun and not finished"}},
+        "state": {
+            "Levels": {"done": "processed", "failed": "see error", "running": "begun and not finished", **_LEFT_OUT}
+        },
         "verdict": {
             "Levels": {
                 "pass": "no measure is out of bounds",

@@ -10,11 +10,13 @@ from typing import Any
 from pellucid import bids
 from pellucid.errors import InputError
 from pellucid.files import read_json
+from pellucid.people import ignored, odd_folders
+from pellucid.words import guess, some
 
 ROLES: dict[str, dict[str, Any]] = {
     "t1w": {"suffix": "T1w"},
     "flair": {"suffix": "FLAIR"},
-    "lesions": {"suffix": "mask", "label": ["lesion", "lesions"]},
+    "lesions": bids.LESIONS,
 }
 """What an image of each role is called; a filter file adds entities to these."""
 
@@ -37,7 +39,10 @@ _TRANSFORMS = (".txt", ".tfm", ".mat", ".h5")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One visit of one participant: its images, files that take a step's place, and what stops it, if anything does."""
+    """One visit of one participant: its images, files that take a step's place, and what stops it, if anything does.
+
+    `remarks` name what lies there and is not used.
+    """
 
     participant: str
     session: str | None
@@ -46,6 +51,7 @@ class Visit:
     lesions: Path | None = None
     given: Mapping[str, Path] = field(default_factory=dict)
     problem: str | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -69,7 +75,7 @@ def find_visits(
 ) -> list[Visit]:
     """List the visits of a BIDS dataset, one for each folder `sub-X[/ses-Y]/anat`, sorted.
 
-    What cannot be used does not vanish: such a visit has a `problem`.
+    What cannot be used does not vanish: such a visit has a `problem`. What .bidsignore names is left out.
 
     Parameters
     ----------
@@ -88,22 +94,32 @@ def find_visits(
     Raises
     ------
     InputError
-        No such folder, nobody in it, or a participant or session that was asked for and does not exist.
+        No such folder, nobody in it, or a participant or session that was asked for and does not exist or is left out
+        by .bidsignore.
     """
     root = Path(root)
     for folder in (root, *derivatives, *([lesions] if lesions else [])):
         if not folder.is_dir():
             raise InputError(folder, "the folder does not exist", "Check the path")
-    everybody = bids.participants(root)
+    left_out = ignored(root)
+    everybody = [name for name in bids.participants(root) if name not in left_out]
     if not everybody:
-        raise InputError(root, "holds no folder sub-<label>", "Give the root of a BIDS dataset")
+        odd = [*odd_folders(root).values(), *left_out.values()]
+        raise InputError(
+            root, "holds no folder sub-<label>" + (f" ({odd[0]})" if odd else ""), "Give the root of a BIDS dataset"
+        )
     wanted = bids.without_prefix(participants, "sub-") or everybody
     chosen = set(bids.without_prefix(sessions, "ses-"))
     masks = lesions or root / "derivatives" / "lesions"
     visits: list[Visit] = []
     for participant in dict.fromkeys(wanted):
+        if participant in left_out:
+            raise InputError(root / bids.IGNORE, f"leaves out {participant}", "Take that line away to use it")
         if participant not in everybody:
-            raise InputError(root, f"holds no {participant}", f"Its participants are {_some(everybody)}")
+            near = guess(participant, everybody)
+            raise InputError(
+                root, f"holds no {participant}.{near}".rstrip("."), f"Its participants are {some(everybody)}"
+            )
         found = bids.visits(root, participant)
         drawn = {session for session, _ in bids.visits(masks, participant)} - {session for session, _ in found}
         own = [_visit(root, participant, s, filters or {}, masks, derivatives) for s, _ in found]
@@ -133,6 +149,9 @@ def read_filters(path: Path) -> dict[str, dict[str, Any]]:
     for role in content:
         if role not in ROLES:
             raise InputError(path, f"has a filter for {role!r}", f"Roles are {', '.join(ROLES)}")
+        if unknown := bids.unknown_key(content[role]):
+            what = f"{role}: {unknown!r} is no entity of BIDS.{guess(unknown, bids.ENTITIES)}".rstrip(".")
+            raise InputError(path, what, "Write it as in names (acq, run) or in full (acquisition)")
     return content
 
 
@@ -146,21 +165,52 @@ def _visit(
 ) -> Visit:
     place = Path(participant, session or "", "anat")
     images: dict[str, Path] = {}
-    problem = None
+    problems = bids.strangers(root / place, participant, session)
+    patterns, remarks = bids.read_ignore(root), list[str]()
     for role, named in ROLES.items():
         folder = (masks if role == "lesions" else root) / place
+        every = bids.images(folder, named)
         found = bids.images(folder, named | dict(filters.get(role, {})))
+        if folder.is_relative_to(root):
+            found, out = bids.without_ignored(root, found, patterns)
+            remarks += out
+        if every and not found and role in filters:
+            remarks.append(f"--bids-filter-file leaves no {_word(role)} of {', '.join(path.name for path in every)}")
         if len(found) > 1:
             names = ", ".join(path.name for path in found)
-            word = "lesion mask" if role == "lesions" else f"{named['suffix']} image"
-            problem = f"{folder}: has {len(found)} {word}s ({names}). Keep one, or choose with --bids-filter-file."
+            said = f"{folder}: has {len(found)} {_word(role)}s ({names}). Keep one, or choose with --bids-filter-file."
+            problems.append(said)
         elif found:
             images[role] = found[0]
-    if problem is None and not {"t1w", "flair"} & images.keys():
-        problem = f"{root / place}: holds neither a T1w nor a FLAIR image. Add one, or check --bids-filter-file."
+    remarks += _masks_not_taken(images, masks / place, root / place)
+    missing = [role for role in ("t1w", "flair") if role not in images]
+    there = [path.name for role in missing for path in bids.alike(root / place, ROLES[role]["suffix"])]
+    remarks += [
+        f"not taken: {name}; BIDS ends its name in _FLAIR.nii.gz or _T1w.nii.gz" for name in dict.fromkeys(there)
+    ]
+    if not problems and len(missing) == 2:
+        said = f" ({'; '.join(remarks[:3])})" if remarks else ""
+        problems = [
+            f"{root / place}: holds neither a T1w nor a FLAIR image{said}. Add one, or check --bids-filter-file."
+        ]
     given = {name: path for name, path in ((name, _given(derivatives, place, name)) for name in GIVEN) if path}
-    return Visit(
-        participant, session, images.get("t1w"), images.get("flair"), images.get("lesions"), given, problem=problem
+    scans = (images.get("t1w"), images.get("flair"), images.get("lesions"))
+    return Visit(participant, session, *scans, given, problem=" ".join(problems) or None, remarks=tuple(remarks))
+
+
+def _word(role: str) -> str:
+    return "lesion mask" if role == "lesions" else f"{ROLES[role]['suffix']} image"
+
+
+def _masks_not_taken(images: dict[str, Path], folder: Path, raw: Path) -> list[str]:
+    """Take a mask of another scan out of `images`; return a word on it, and on what only looks like a mask."""
+    scans = [images[role] for role in ("t1w", "flair") if role in images]
+    if "lesions" in images and scans and (why := bids.contradiction(images["lesions"], scans)):
+        return [f"not taken as its lesion mask: {images.pop('lesions')}: {why}"]
+    return (
+        []
+        if "lesions" in images
+        else [f"not taken as its lesion mask: {x}" for x in bids.lesion_masks(folder, raw=raw)[1]]
     )
 
 
@@ -185,7 +235,3 @@ def _given(derivatives: Sequence[Path], place: Path, name: str) -> Path | None:
         if paths:
             return paths[0]
     return None
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

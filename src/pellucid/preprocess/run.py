@@ -221,7 +221,7 @@ def _request(job: Job) -> str:
         if path is not None:
             stat = path.stat() if path.exists() else None
             files[role] = [os.path.abspath(path), stat and stat.st_size, stat and stat.st_mtime_ns]
-    content = [pellucid.__version__, job.settings.to_json(), visit.name, visit.problem, files]
+    content = [pellucid.__version__, job.settings.to_json(), visit.name, visit.problem, *visit.remarks, files]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

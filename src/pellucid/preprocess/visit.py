@@ -48,7 +48,7 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
     visit = outputs.visit
     if visit.problem:
         raise UnusableError(visit.problem)
-    chain = Chain(outputs, settings, threads)
+    chain = Chain(outputs, settings, threads, warnings=list(visit.remarks))
     t1w_raw = read_scan(chain, "t1w", visit.t1w) if visit.t1w else None
     flair_raw = read_scan(chain, "flair", visit.flair) if visit.flair else None
     lesions = read_mask(visit.lesions) if visit.lesions else None
