@@ -59,8 +59,8 @@ def people_table(known: People | None, names: Sequence[str]) -> pd.DataFrame:
     if known is None:
         return pd.DataFrame({"participant_id": list(names)})
     others = [column for column in known.columns if column != "participant_id"]
-    rows = [
-        {"participant_id": name} | {column: known.cells.get(name, {}).get(column) for column in others}
+    rows: list[dict[str, str | None]] = [
+        {"participant_id": name, **{column: known.cells.get(name, {}).get(column) for column in others}}
         for name in names
     ]
     table = pd.DataFrame(rows, columns=["participant_id", *others], dtype="object")

@@ -70,17 +70,17 @@ def members(name: str, cohort: Cohort, root: Path) -> Members:
             what = f"no scan of group {group!r} can be used (of {len(problems)} listed; the first: {problems.iloc[0]}"
             raise InputError(root, what.rstrip(".") + ")", "Mend the scans")
     people = rows.drop_duplicates("participant_id").groupby("group")["participant_id"].agg(list)
-    problem, remarks, others = rows["problem"].copy(), [], []
-    for group, who in people.items():
+    problem, remarks, others = rows["problem"].copy(), list[tuple[str, str]](), list[str]()
+    for group, who in zip(map(str, people.index), people, strict=True):
         if group in wanted:
             continue
         count = f"{len(who)} {'person' if len(who) == 1 else 'people'}"
-        said = f"group {str(group)!r} is neither {wanted[0]!r} nor {wanted[1]!r} ({count}).{guess(str(group), wanted)}"
-        if is_missing(str(group)):
-            said = f"{str(group)!r} is no group ({count}). State it or remove the row."
-        elif key(str(group)) not in {key(one) for one in wanted}:
+        said = f"group {group!r} is neither {wanted[0]!r} nor {wanted[1]!r} ({count}).{guess(group, wanted)}"
+        if is_missing(group):
+            said = f"{group!r} is no group ({count}). State it or remove the row."
+        elif key(group) not in {key(one) for one in wanted}:
             others.append(group)
-            remarks.append((f"group {str(group)!r}", f"takes no part: {said} They are {some(who, _NAMED)}"))
+            remarks.append((f"group {group!r}", f"takes no part: {said} They are {some(who, _NAMED)}"))
             continue
         problem = problem.mask((rows["group"] == group) & problem.isna(), f"{root / TABLE}: {said}")
     rows = rows.assign(problem=problem)[~rows["group"].isin(others)].reset_index(drop=True)
