@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import stat
 import uuid
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,9 @@ NAMES = (
 """Columns of tables that hold names, of digits though they may be."""
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.+")
+
+_ELSEWHERE = "its content is not on this machine"
+_POINTER_BYTES = 2048  # what stands in a file's place is shorter, and an image longer
 
 _TROUBLES = {
     errno.ENOSPC: ("the disk is full", "Free some space (`pellucid study check` says how much a study needs)"),
@@ -72,6 +76,32 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
+def missing_file(path: Path) -> InputError:
+    """Return the error of a file that is not there, or is and waits for its content to be fetched."""
+    return without_content(path) or InputError(path, "the file does not exist", "Check the path")
+
+
+def without_content(path: Path) -> InputError | None:
+    """Return the error of a file whose content a version control of large files keeps elsewhere; None for any other.
+
+    That of git-annex, and so DataLad, is a link into .git/annex or, unlocked, a line that names such a path; that of
+    git-lfs is a few lines of text.
+    """
+    if path.is_symlink() and not path.exists():
+        target = os.readlink(path)
+        if ".git/annex/objects" in Path(target).as_posix():
+            return InputError(path, f"{_ELSEWHERE} (git-annex)", f"Fetch it: datalad get {shlex.quote(str(path))}")
+        return InputError(path, f"it is a link to {target}, where there is no file", "Mend the link")
+    if not path.is_file() or path.stat().st_size > _POINTER_BYTES:
+        return None
+    start = path.read_bytes()
+    if start.startswith((b"/annex/objects/", b"/.git/annex/objects/")):
+        return InputError(path, f"{_ELSEWHERE} (git-annex)", f"Fetch it: datalad get {shlex.quote(str(path))}")
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        return InputError(path, f"{_ELSEWHERE} (git-lfs)", f"Fetch it: git lfs pull --include {shlex.quote(path.name)}")
+    return None
+
+
 def disk_trouble(error: BaseException) -> InputError | None:
     """Say in words what an error of the system means that no other attempt would mend; None for any other error.
 
@@ -99,7 +129,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(path, "the file does not exist", "Check the path") from None
+        raise missing_file(path) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(path, f"the file is not valid JSON ({error})", "Restore it or make it again") from None
 
@@ -133,7 +163,7 @@ def read_tsv(path: Path, *, names: Iterable[str] = ()) -> pd.DataFrame:
             dtype=dict.fromkeys((*NAMES, *names), str),
         )
     except FileNotFoundError:
-        raise InputError(path, "the file does not exist", "Check the path") from None
+        raise missing_file(path) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(path, f"the file is not a tab-separated table ({error})", "Save it as TSV in UTF-8") from None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError
+from pellucid.files import missing_file
 from pellucid.words import guess, printable, trim
 
 _BREAK = re.compile(r"\r\n|\n|\r")
@@ -91,7 +92,7 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(path, "the file does not exist", "Check the path") from None
+        raise missing_file(path) from None
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.cli.inputs import expand, expand_masks, find_model, match_masks, owner, participant, unique_names
+from pellucid.cli.inputs import check_there, expand, expand_masks, find_model, unique_names
 from pellucid.errors import InputError
 
 
@@ -66,23 +66,6 @@ def test_the_brain_is_no_lesion(tmp_path: Path) -> None:
     assert [path.name for path in expand_masks([tmp_path])] == ["sub-01_label-lesion_mask.nii.gz"]
 
 
-@pytest.mark.parametrize(
-    ("name", "who"),
-    [
-        ("sub-01_FLAIR.nii.gz", "sub-01"),
-        ("sub-01_ses-2_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance.nii.gz", "sub-01_ses-2"),
-        ("sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz", "sub-01"),
-        ("patient07_FLAIR.nii.gz", "patient07"),
-        ("patient07_lesions.nii", "patient07"),
-        ("patient07_FLAIR_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance.nii.gz", "patient07"),
-        ("FLAIR.nii.gz", "FLAIR"),
-    ],
-)
-def test_a_file_name_says_whose_it_is(name: str, who: str) -> None:
-    assert owner(Path("folder") / name) == who
-    assert participant(Path(name)) == ("sub-01" if who.startswith("sub-01") else None)
-
-
 PARTS = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4)
 
 
@@ -101,24 +84,57 @@ def test_output_names_are_the_inputs_own_where_they_can_be() -> None:
     assert len(set(unique_names(twins).values())) == 2
 
 
-def test_masks_find_their_images() -> None:
-    images = [Path("sub-01_FLAIR.nii.gz"), Path("sub-02_FLAIR.nii.gz")]
-    mask = Path("sub-02_label-lesion_mask.nii.gz")
-    assert match_masks(images, [mask]) == {images[0]: None, images[1]: mask}
-    assert match_masks(images, []) == {images[0]: None, images[1]: None}
-    # One image and one mask belong together whatever they are called.
-    assert match_masks(images[:1], [Path("drawn.nii")]) == {images[0]: Path("drawn.nii")}
-
-
-def test_masks_of_nobody_and_two_masks_of_one_are_refused() -> None:
-    images = [Path("sub-01_FLAIR.nii.gz"), Path("sub-02_FLAIR.nii.gz")]
-    with pytest.raises(InputError, match="no mask belongs to an image"):
-        match_masks(images, [Path("sub-03_mask.nii"), Path("sub-04_mask.nii")])
-    with pytest.raises(InputError, match="belongs to sub-01, as"):
-        match_masks(images, [Path("a/sub-01_mask.nii"), Path("b/sub-01_mask.nii")])
-
-
 def test_an_arm_stands_for_its_selected_trial(tmp_path: Path) -> None:
     (tmp_path / "selected.json").write_text('{"trial": "trial-03"}')
+    (tmp_path / "trial-00").mkdir()
     assert find_model(tmp_path) == tmp_path / "trial-03"
     assert find_model(tmp_path / "trial-00") == tmp_path / "trial-00"
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", "null", '{"trial": 3}', '{"trial": "../../elsewhere"}', "{"])
+def test_a_selection_that_names_no_trial_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "selected.json").write_text(content)
+    with pytest.raises(InputError, match=r"selected\.json"):
+        find_model(tmp_path)
+
+
+def test_a_run_given_as_a_model_is_told_which_models_it_has(tmp_path: Path) -> None:
+    touch(tmp_path / "run", "study.toml", "models/first/selected.json", "models/second/trial-00/model.json")
+    for named, offered in (
+        (".", "models/first"),
+        ("models", "models/second"),
+        ("models/second", "models/second/trial-00"),
+    ):
+        with pytest.raises(InputError, match=r"no model\.json, for it holds several models") as caught:
+            find_model(tmp_path / "run" / named)
+        assert str(tmp_path / "run" / offered) in caught.value.fix
+    with pytest.raises(InputError, match="does not exist"):
+        find_model(tmp_path / "none")
+
+
+def test_a_folder_without_images_does_not_refuse_the_others(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii", "empty/notes.txt")
+    assert expand([tmp_path / "empty", tmp_path / "a.nii"]) == [tmp_path / "empty", tmp_path / "a.nii"]
+    with pytest.raises(InputError, match=r"holds no .nii or .nii.gz file"):
+        expand([tmp_path / "empty"])
+
+
+def test_one_file_counts_once_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "x/a.nii", "y/a.nii")
+    monkeypatch.chdir(tmp_path)
+    assert expand([Path("x/a.nii"), tmp_path / "x" / "a.nii", Path("x"), Path("y/../x/a.nii")]) == [Path("x/a.nii")]
+    assert expand([Path("x"), Path("y")]) == [Path("x/a.nii"), Path("y/a.nii")]
+
+
+def test_names_that_earlier_results_have_are_kept_and_not_given_to_others(tmp_path: Path) -> None:
+    one, two = tmp_path / "x" / "scan.nii", tmp_path / "y" / "scan.nii"
+    assert unique_names([two], taken={one: "scan"}) == {two: "y-scan"}
+    assert unique_names([one, two], taken={one: "scan"}) == {one: "scan", two: "y-scan"}
+    assert unique_names([one], taken={one: "x-scan", two: "scan"}) == {one: "x-scan"}
+
+
+def test_nothing_of_what_is_named_is_there(tmp_path: Path) -> None:
+    touch(tmp_path, "a.nii")
+    check_there([tmp_path / "a.nii", tmp_path / "none.nii"])
+    with pytest.raises(InputError, match=r"none\.nii: the file does not exist"):
+        check_there([tmp_path / "none.nii"])

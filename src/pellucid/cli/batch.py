@@ -8,7 +8,9 @@ from pathlib import Path
 import typer
 
 from pellucid.cli import console
+from pellucid.cli.inputs import no_images
 from pellucid.errors import PellucidError
+from pellucid.words import printable
 
 
 def each(paths: Sequence[Path], work: Callable[[Path], None], *, label: str) -> dict[Path, str]:
@@ -17,6 +19,8 @@ def each(paths: Sequence[Path], work: Callable[[Path], None], *, label: str) -> 
     with console.Bars() as bars, bars.step(label) as progress:
         for done, path in enumerate(paths, start=1):
             try:
+                if path.is_dir():
+                    raise no_images(path)
                 work(path)
             except (PellucidError, OSError) as error:
                 failed[path] = str(error)
@@ -24,12 +28,17 @@ def each(paths: Sequence[Path], work: Callable[[Path], None], *, label: str) -> 
     return failed
 
 
-def finish(failed: dict[Path, str], total: int) -> None:
-    """Name what failed and exit: 1 if something of a batch failed, 2 if the only input did; else return."""
+def name(failed: dict[Path, str], total: int) -> None:
+    """Name what failed of how many."""
     for path, error in failed.items():
         # An error names its own file, which may be another one than the scan, such as its mask.
-        console.warn(f"failed: {error}" if str(path) in error else f"failed: {path}: {error}")
+        console.warn(f"failed: {error}" if printable(str(path)) in error else f"failed: {path}: {error}")
+    if failed and total > 1:
+        rest = "nothing is done" if len(failed) == total else "the others are done"
+        console.warn(f"{len(failed)} of {total} failed; {rest}")
+
+
+def finish(failed: dict[Path, str], total: int) -> None:
+    """Exit: with 1 if something of a batch failed, 2 if the only input did; else return."""
     if failed:
-        if total > 1:
-            console.warn(f"{len(failed)} of {total} failed; the others are done")
         raise typer.Exit(2 if total == 1 else 1)

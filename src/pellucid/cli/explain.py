@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,13 +10,16 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.options import Epsilon, OwnNetwork
-from pellucid.cli.predict import Images, Model, row, write_predictions
+from pellucid.cli.predict import Images, Model, made_by, row, show_predictions, show_written, write_predictions
 from pellucid.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EXAMPLE = "Example: pellucid explain demo/models/finetuned sub-01_FLAIR.nii.gz --lesions sub-01_lesions.nii.gz"
+
+HELP = {"method": "How to explain; `pellucid explain --help` lists the methods."}
+"""Help that takes PyTorch to write: `list_methods` does, for who asks."""
 
 TOP = 5  # regions printed for each scan; the table has all
 
@@ -24,9 +28,11 @@ def explain(
     model: Model,
     images: Images,
     *,
-    method: Annotated[str, typer.Option(help="lrp-epsilon, gradient or input-x-gradient.")] = "lrp-epsilon",
+    method: Annotated[str, typer.Option(help=HELP["method"])] = "lrp-epsilon",
     epsilon: Epsilon = None,
-    out: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("explanations"),
+    out: Annotated[Path, typer.Option(help="Where everything goes; maps and rows of other scans stay there.")] = Path(
+        "explanations"
+    ),
     native: Annotated[bool, typer.Option("--native", help="Also write each map on its scan's own grid.")] = False,
     lesions: Annotated[
         list[Path] | None,
@@ -39,28 +45,41 @@ def explain(
     network: OwnNetwork = None,
 ) -> None:
     """Explain scans: relevance map, picture, regions and ledger of each. Not for clinical use."""
+    from pellucid.cli.inputs import check_there, expand, expand_masks, find_model, unique_names
+
+    folder = find_model(model)
+    check_there(images)
     from pellucid.atlas.find import find_atlas
-    from pellucid.cli.inputs import expand, expand_masks, find_model, match_masks, participant, unique_names
+    from pellucid.cli.earlier import open_earlier
+    from pellucid.cli.pairing import match_masks, pairs_said, participant
     from pellucid.report.overlay import draw_map
     from pellucid.study.apply import open_scan, scan_lesions, scan_regions, write_maps
     from pellucid.study.evidence import find_population
     from pellucid.study.maps import explain_image, ledger_table, open_explainer
 
-    explainer = open_explainer(find_model(model), method=method, epsilon=epsilon, network=network)
+    explainer = open_explainer(folder, method=method, epsilon=epsilon, network=network)
     paths = expand(images, modality=explainer.model.info.modality)
-    masks = match_masks(paths, expand_masks(lesions or []))
+    drawn = expand_masks(lesions or [])
+    masks = match_masks(paths, drawn)
     population = find_population(explainer.folder, explainer.grid)
     areas = find_atlas(atlas).on(explainer.grid)
-    names = unique_names(paths)
+    how = {"Method": explainer.method.name, "Parameters": explainer.parameters, "Atlas": atlas}
+    earlier = open_earlier(out, made_by(folder, explainer.model) | how)
+    names = unique_names(paths, taken=earlier.names)
+    for line in pairs_said(masks, drawn) if lesions else []:
+        console.note(line)
     rows: dict[Path, dict[str, Any]] = {}
+    pictures: dict[Path, list[Path]] = {}
     tables: dict[str, list[pd.DataFrame]] = {"regions": [], "ledger": [], "lesions": []}
 
     def keep(table: str, path: Path, content: pd.DataFrame) -> None:
-        content.insert(0, "image", str(path))
+        content.insert(0, "image", str(path.absolute()))
         content.insert(1, "participant_id", participant(path))
         tables[table].append(content)
 
     def work(path: Path) -> None:
+        for old in out.glob(f"{escape(names[path])}_space-*_relevance.*"):
+            old.unlink()  # of an earlier call: should this one fail, no map may lie there that no row speaks of
         scan = open_scan(path, explainer.model)
         explained = explain_image(explainer, scan.prepared.image)
         written = write_maps(explainer, scan, explained, folder=out, name=names[path], native=native)
@@ -71,9 +90,10 @@ def explain(
         if lesions:
             try:
                 table, mask = scan_lesions(explainer, scan, explained, masks[path], population=population)
-                keep("lesions", path, table)
+                keep("lesions", path, table.assign(lesion_mask=masks[path] and str(masks[path])))
             except InputError as error:  # a bad mask costs the lesion table, not the picture
                 trouble = error
+        picture = written[0].with_name(written[0].name.removesuffix(".nii.gz") + ".png")
         draw_map(
             scan.prepared.image,
             explained.relevance,
@@ -81,37 +101,69 @@ def explain(
             explainer.view.mask(),
             lesions=mask,
             title=f"{names[path]}: {method}, logit {explained.logit:+.2f} ({rows[path]['class']})",
-            path=written[0].with_name(written[0].name.removesuffix(".nii.gz") + ".png"),
+            path=picture,
         )
+        pictures[path] = [*written, picture]
         if trouble:
             raise trouble
 
     failed = batch.each(paths, work, label=f"explaining {console.count(len(paths), 'scan')}")
     for path, error in failed.items():
         rows.setdefault(path, row(path, explainer.model, logit=None, problems=None))["problems"] = error
-    write_predictions([rows[path] for path in paths], explainer.folder, explainer.model, out)
-    _write_tables(tables, out)
+    listed = [rows[path] for path in paths]
+    written = write_predictions(listed, folder, explainer.model, earlier, **how)
+    written += _write_tables(tables, out, done=[entry["image"] for entry in listed])
+    batch.name(failed, len(paths))
+    show_predictions(listed, explainer.model)
+    for path, files in pictures.items():
+        *maps, picture = files
+        console.say(f"{path.name}: map {', '.join(map(str, maps))}; picture {picture}")
+    _show_tables(tables)
     if lesions and population is None:
         console.say("the mean-lesion null is missing: there is no population_lesions.nii.gz beside the model")
+    show_written(written)
     batch.finish(failed, len(paths))
 
 
-def _write_tables(tables: dict[str, list[pd.DataFrame]], out: Path) -> None:
-    """Write regions.tsv, ledger.tsv and lesions.tsv, those that have rows, and print what matters of them."""
+def list_methods() -> None:
+    """Put every method and what it does into the help of `--method`."""
+    from pellucid.explain.api import methods
+
+    HELP["method"] = "How to explain. " + " ".join(f"{one.name}: {one.summary}" for one in methods())
+
+
+def _write_tables(tables: dict[str, list[pd.DataFrame]], out: Path, *, done: list[str]) -> list[Path]:
+    """Write regions.tsv, ledger.tsv and lesions.tsv behind what an earlier call left there; return those with rows.
+
+    `done` are the images of this call, whose earlier rows go.
+    """
     import pandas as pd
 
+    from pellucid.cli.earlier import merged
     from pellucid.files import write_tsv
 
+    written = []
     for name, parts in tables.items():
-        if parts:
-            write_tsv(out / f"{name}.tsv", pd.concat(parts, ignore_index=True))
-            console.say(f"written: {out / f'{name}.tsv'}")
+        path = out / f"{name}.tsv"
+        if parts or path.is_file():
+            table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+            whole = merged(path, table, key="image", done=done)
+            if whole.empty:
+                path.unlink(missing_ok=True)
+            else:
+                write_tsv(path, whole)
+                written.append(path)
+    return written
+
+
+def _show_tables(tables: dict[str, list[pd.DataFrame]]) -> None:
+    """Print what matters of the tables."""
     for table in tables["regions"]:
         console.say("")
         order = table["sum"].abs().sort_values(ascending=False).index[:TOP]
         top = table.loc[order]
         console.show_table(
-            (f"{Path(table['image'].iloc[0]).name}: strongest regions", "relevance", "a voxel", "seen"),
+            (f"{Path(table['image'].iloc[0]).name}: strongest regions", "relevance", "per voxel", "seen"),
             [
                 (area["area"], f"{area['sum']:+.3g}", f"{area['mean']:+.2g}", f"{100 * area['seen_share']:.0f} %")
                 for area in top.to_dict("records")

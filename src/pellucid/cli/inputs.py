@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pellucid import bids
 from pellucid.cli import console
+from pellucid.cli.pairing import name_of, participant
 from pellucid.errors import InputError
-from pellucid.files import read_json
+from pellucid.files import missing_file, read_json
 from pellucid.image.nifti import SUFFIXES, stem
 from pellucid.preprocess.verdicts import refused
+from pellucid.words import some
 
 SELECTED = "selected.json"
 MODEL_FILES = ("model.safetensors", "model.json")
-
-_SUBJECT = re.compile(r"sub-[0-9A-Za-z]+")
-_SESSION = re.compile(r"ses-[0-9A-Za-z]+")
-# Words of a file's name that say what it shows, not whom.
-_WHAT = re.compile(
-    r"(?:flair|t1w?|t2w?|pd|brain|bet|mni|mask|roi|lesions?|labels?|relevance|map|(?:space|desc|label|run|acq|res|rec)-.*)",
-    re.IGNORECASE,
-)
 
 _NOT_OURS = re.compile(r"_space-[0-9A-Za-z]+|_desc-brain(?=_)")
 _LESION = re.compile(r"(?:^|[_-])lesions?(?:$|[_-])", re.IGNORECASE)
@@ -40,24 +35,39 @@ def expand(paths: Sequence[Path], *, deep: bool = False, modality: str | None = 
 
     With `deep`, a folder without any stands for those in its sub-folders, as in a BIDS dataset. In a folder, averages
     of a group (group-*) and second copies of maps (*_res-native_*) are left out. A file that does not exist stays in
-    the list, for whoever reads it says what is wrong. A file named twice counts once.
+    the list, and so does a folder without images beside other inputs: whoever reads it says what is wrong. A file named
+    twice counts once, however its path is written.
 
     Raises
     ------
     InputError
-        For a folder without NIfTI files.
+        For a lone folder without NIfTI files.
     """
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
             inside = _dataset(path, modality) if modality and (path / _DESCRIPTION).is_file() else []
             inside = inside or _images(path.iterdir()) or (_images(path.rglob("*")) if deep else [])
-            if not inside:
-                raise InputError(path, "the folder holds no .nii or .nii.gz file", "Give files, or a folder of files")
-            found |= dict.fromkeys(inside)
+            if not inside and len(paths) == 1:
+                raise no_images(path)
+            found |= dict.fromkeys(inside or [path])
         else:
             found[path] = None
-    return list(found)
+    once: dict[str, Path] = {}
+    for path in found:
+        once.setdefault(os.path.abspath(path), path)
+    return list(once.values())
+
+
+def no_images(folder: Path) -> InputError:
+    """Return the error of a folder in which nothing is an image."""
+    return InputError(folder, "the folder holds no .nii or .nii.gz file", "Give files, or a folder of files")
+
+
+def check_there(paths: Sequence[Path]) -> None:
+    """Raise InputError if nothing of what is named exists: to be called before anything heavy is imported."""
+    if paths and not any(path.exists() for path in paths):
+        raise missing_file(paths[0])
 
 
 def expand_masks(paths: Sequence[Path]) -> list[Path]:
@@ -91,80 +101,66 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
 
 
 def find_model(path: Path) -> Path:
-    """Return a model's folder, named by itself, by one of its files, or by its arm, whose selected trial it then is."""
-    if path.is_file() and path.name in MODEL_FILES:
-        return path.parent
-    if (path / SELECTED).is_file():
-        return path / str(read_json(path / SELECTED)["trial"])
-    return path
-
-
-def participant(path: Path) -> str | None:
-    """Return the BIDS subject that a file's name starts with, or None: `sub-01_ses-2_FLAIR.nii.gz` is of `sub-01`."""
-    match = _SUBJECT.match(path.name)
-    return match.group() if match else None
-
-
-def owner(path: Path) -> str:
-    """Return whom a file shows: BIDS subject and session, or what is left of its name without words such as FLAIR.
-
-    >>> owner(Path("sub-01_ses-2_space-MNI_FLAIR.nii.gz")), owner(Path("patient07_lesions.nii"))
-    ('sub-01_ses-2', 'patient07')
-    """
-    name = _stem(path)
-    if subject := participant(path):
-        session = _SESSION.search(name)
-        return f"{subject}_{session.group()}" if session else subject
-    words = [word for word in name.split("_") if not _WHAT.fullmatch(word)]
-    return "_".join(words) or name
-
-
-def unique_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """Return a different name for the outputs of each input: its own, with folders before it where two agree.
-
-    Of a BIDS name, the space and `desc-brain` are left out, for outputs say their own space and what they are.
-
-    >>> unique_names([Path("sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz")]).popitem()[1]
-    'sub-01_FLAIR'
-    """
-    names = {path: _short(path) for path in paths}
-    for depth in range(1, 32):
-        twice = {name for name, count in Counter(names.values()).items() if count > 1}
-        if not twice:
-            return names
-        for path, name in names.items():
-            if name in twice:
-                folders = path.resolve().parts[1:-1][-depth:]
-                names[path] = "-".join([*folders, _short(path)])
-    return {path: f"{number:04d}-{name}" for number, (path, name) in enumerate(names.items(), start=1)}
-
-
-def match_masks(images: Sequence[Path], masks: Iterable[Path]) -> dict[Path, Path | None]:
-    """Return the lesion mask of each image: of the same subject by name, or the only one of the only image.
+    """Return a model's folder, named by itself, by one of its files, or by its arm, whose selected trial it then is.
 
     Raises
     ------
     InputError
-        If two masks belong to one subject, or a mask belongs to none of the images.
+        There is no such folder, it says no trial, or it holds several models: a run's, which are then named.
     """
-    listed = list(masks)
-    if len(images) == 1 and len(listed) == 1:
-        return {images[0]: listed[0]}
-    by_owner: dict[str, Path] = {}
-    for mask in listed:
-        if owner(mask) in by_owner:
+    if path.is_file() and path.name in MODEL_FILES:
+        return path.parent
+    if not path.exists():
+        raise InputError(path, "the folder of the model does not exist", "Check the path")
+    if (path / SELECTED).is_file():
+        content = read_json(path / SELECTED)
+        trial = content.get("trial") if isinstance(content, dict) else None
+        if not isinstance(trial, str) or not re.fullmatch(r"trial-\d+", trial):
             raise InputError(
-                mask, f"it belongs to {owner(mask)}, as {by_owner[owner(mask)]} does", "Give one mask each"
+                path / SELECTED, "names no trial", f"Give one of the arm's folders, such as {path / 'trial-00'}"
             )
-        by_owner[owner(mask)] = mask
-    matched = {image: by_owner.get(owner(image)) for image in images}
-    if listed and not any(matched.values()):
-        raise InputError(
-            listed[0],
-            f"no mask belongs to an image: this one is of {owner(listed[0])}, the first image of {owner(images[0])}",
-            "Name masks after their images, such as sub-01_FLAIR.nii.gz and sub-01_lesions.nii.gz",
-        )
-    return matched
+        return path / trial
+    if not any((path / name).exists() for name in MODEL_FILES):
+        below = (path / "models", path)
+        inside = [found for root in below for found in sorted(root.glob("*")) if _is_model(found)]
+        if inside:
+            raise InputError(
+                path,
+                "there is no model.json, for it holds several models",
+                f"Give one of them: {some(map(str, inside), 5)}",
+            )
+    return path
+
+
+def _is_model(path: Path) -> bool:
+    """Tell whether a folder is a model's, or that of an arm with trials."""
+    return path.is_dir() and any((path / name).exists() for name in (*MODEL_FILES, SELECTED, "trial-00"))
+
+
+def unique_names(paths: Sequence[Path], *, taken: Mapping[Path, str] | None = None) -> dict[Path, str]:
+    """Return a different name for the outputs of each input: its own, with folders before it where two agree.
+
+    Of a BIDS name, the space and `desc-brain` are left out, for outputs say their own space and what they are. `taken`
+    are names that other inputs, or these, have already: whoever has one keeps it.
+
+    >>> unique_names([Path("sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz")]).popitem()[1]
+    'sub-01_FLAIR'
+    """
+    known = {path.resolve(): name for path, name in (taken or {}).items()}
+    kept = {path: known[path.resolve()] for path in paths if path.resolve() in known}
+    names = {path: _short(path) for path in paths if path not in kept}
+    used = set(known.values())
+    for depth in range(1, 32):
+        counts = Counter(names.values())
+        twice = {name for name, count in counts.items() if count > 1 or name in used}
+        if not twice:
+            return {path: kept.get(path) or names[path] for path in paths}
+        for path, name in names.items():
+            if name in twice:
+                folders = path.resolve().parts[1:-1][-depth:]
+                names[path] = "-".join([*folders, _short(path)])
+    numbered = {path: f"{number:04d}-{name}" for number, (path, name) in enumerate(names.items(), start=len(used) + 1)}
+    return {path: kept.get(path) or numbered[path] for path in paths}
 
 
 def _is_of_brain(path: Path) -> bool:
@@ -200,8 +196,4 @@ def _images(entries: Iterable[Path]) -> list[Path]:
 
 
 def _short(path: Path) -> str:
-    return _NOT_OURS.sub("", _stem(path)) if participant(path) else _stem(path)
-
-
-def _stem(path: Path) -> str:
-    return stem(path) if path.name.endswith(SUFFIXES) else path.name
+    return _NOT_OURS.sub("", name_of(path)) if participant(path) else name_of(path)

@@ -9,6 +9,7 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.explain import show_lesions
+from pellucid.cli.predict import show_written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,31 +29,43 @@ def judge(
         list[Path] | None,
         typer.Option(help="The scans, for nulls and brain; those that the maps' sidecars name if not given."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where lesions.tsv goes.")] = Path("judgement"),
+    out: Annotated[Path, typer.Option(help="Where lesions.tsv goes; rows of other maps stay there.")] = Path(
+        "judgement"
+    ),
 ) -> None:
     """Measure relevance inside lesions: share, lift and strongest voxel of each map, beside its null maps."""
     import pandas as pd
 
     from pellucid.analysis.lesions import lesion_summary
-    from pellucid.cli.inputs import expand, expand_masks, match_masks, owner
-    from pellucid.files import write_tsv
+    from pellucid.cli.earlier import merged
+    from pellucid.cli.inputs import check_there, expand, expand_masks
+    from pellucid.cli.pairing import match_masks, owner, pairs_said, participant, sidecar_source
+    from pellucid.files import read_json, write_tsv
+    from pellucid.image.nifti import sidecar_path
     from pellucid.study.apply import NULL_SEED, judge_map
 
-    paths = expand(maps)
-    masks = match_masks(paths, expand_masks(lesions))
-    scans = match_masks(paths, expand(images or [], deep=True))
+    check_there(maps)
+    paths, drawn, given = expand(maps), expand_masks(lesions), expand(images or [], deep=True)
+    described = {path: read_json(sidecar_path(path)) for path in paths if _has_sidecar(path)}
+    sources = {path: found for path, one in described.items() if (found := sidecar_source(path, one))}
+    masks = match_masks(paths, drawn, sources=sources, shared=True)
+    scans = match_masks(paths, given, what="image", sources=sources, shared=True)
+    for line in pairs_said(masks, drawn) + (pairs_said(scans, given, what="image") if images else []):
+        console.note(line)
     tables: list[pd.DataFrame] = []
 
     def work(path: Path) -> None:
         table = judge_map(path, masks[path], image=scans[path])
-        table.insert(0, "file", str(path))
-        table.insert(1, "participant_id", owner(path))
-        tables.append(table)
+        table.insert(0, "file", str(path.absolute()))
+        table.insert(1, "participant_id", participant(path) or owner(path))
+        tables.append(table.assign(lesion_mask=masks[path] and str(masks[path])))
 
     failed = batch.each(paths, work, label=f"judging {console.count(len(paths), 'map')}")
     if tables:
-        every = pd.concat(tables, ignore_index=True)
+        done = [str(path.absolute()) for path in paths]
+        every = merged(out / "lesions.tsv", pd.concat(tables, ignore_index=True), key="file", done=done)
         write_tsv(out / "lesions.tsv", every)
+        batch.name(failed, len(paths))
         if len(tables) > FEW:
             _show_summary(lesion_summary(every, seed=NULL_SEED))
         else:
@@ -61,8 +74,16 @@ def judge(
         without = [path.name for path in paths if masks[path] is None]
         if without:
             console.say(f"without a lesion mask: {', '.join(without)}")
-        console.say(f"written: {out / 'lesions.tsv'}")
+        show_written([out / "lesions.tsv"])
+    else:
+        batch.name(failed, len(paths))
     batch.finish(failed, len(paths))
+
+
+def _has_sidecar(path: Path) -> bool:
+    from pellucid.image.nifti import SUFFIXES, sidecar_path
+
+    return path.name.endswith(SUFFIXES) and sidecar_path(path).is_file()
 
 
 def _show_summary(table: pd.DataFrame) -> None:

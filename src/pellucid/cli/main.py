@@ -71,6 +71,8 @@ def run(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["preprocess"]:
         given = preprocess.spread(given)
+    if given[:1] == ["explain"] and "--help" in given:
+        explain.list_methods()
     debug = "--debug" in given
     console.take_any_text()
     try:

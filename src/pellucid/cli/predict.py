@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from pellucid.cli import batch, console
 from pellucid.cli.options import OwnNetwork
 
 if TYPE_CHECKING:
+    from pellucid.cli.earlier import Earlier
     from pellucid.network.architectures import Network
 
 EXAMPLE = "Example: pellucid predict demo/models/finetuned scans/ --out predictions"
@@ -31,17 +33,23 @@ def predict(
     model: Model,
     images: Images,
     *,
-    out: Annotated[Path, typer.Option(help="Where predictions.tsv and .json go.")] = Path("predictions"),
+    out: Annotated[
+        Path, typer.Option(help="Where predictions.tsv and .json go; rows of other scans stay there.")
+    ] = Path("predictions"),
     network: OwnNetwork = None,
 ) -> None:
     """Predict scans: logit and probability of each, as TSV and JSON. Not for clinical use."""
-    from pellucid.cli.inputs import expand, find_model
+    from pellucid.cli.inputs import check_there, expand, find_model
+
+    folder = find_model(model)
+    check_there(images)
+    from pellucid.cli.earlier import open_earlier
     from pellucid.network.files import load_model
     from pellucid.study.apply import open_scan, predict_scan
 
-    folder = find_model(model)
     opened = load_model(folder, network=network)
     paths = expand(images, modality=opened.info.modality)
+    earlier = open_earlier(out, made_by(folder, opened))
     rows: dict[Path, dict[str, Any]] = {}
 
     def work(path: Path) -> None:
@@ -50,39 +58,78 @@ def predict(
 
     failed = batch.each(paths, work, label=f"predicting {console.count(len(paths), 'scan')}")
     rows |= {path: row(path, opened, logit=None, problems=error) for path, error in failed.items()}
-    write_predictions([rows[path] for path in paths], folder, opened, out)
+    listed = [rows[path] for path in paths]
+    written = write_predictions(listed, folder, opened, earlier)
+    batch.name(failed, len(paths))
+    show_predictions(listed, opened)
+    show_written(written)
     batch.finish(failed, len(paths))
+
+
+def made_by(folder: Path, network: Network) -> dict[str, Any]:
+    """Return what decides a prediction besides the scan, by the keys of predictions.json."""
+    from pellucid.files import sha256
+    from pellucid.network.files import WEIGHTS
+
+    return {
+        "ModelSha256": sha256(folder / WEIGHTS),
+        "Scaling": network.info.scaling,
+        "Resampling": network.info.resampling,
+        "Grid": network.grid.to_json(),
+    }
 
 
 def row(path: Path, network: Network, *, logit: float | None, problems: str | None) -> dict[str, Any]:
     """Return one row of predictions."""
-    from pellucid.cli.inputs import participant
+    from pellucid.cli.pairing import participant
     from pellucid.study.apply import prediction_row
 
-    return prediction_row(path, participant(path), model=network, logit=logit, problems=problems)
+    return prediction_row(path.absolute(), participant(path), model=network, logit=logit, problems=problems)
 
 
-def write_predictions(rows: list[dict[str, Any]], folder: Path, network: Network, out: Path) -> None:
-    """Write predictions.tsv and predictions.json, and print them."""
+def write_predictions(
+    rows: list[dict[str, Any]], folder: Path, network: Network, earlier: Earlier, **more: Any
+) -> list[Path]:
+    """Write predictions.tsv and predictions.json, behind what an earlier call left there; return their paths.
+
+    `more` goes into predictions.json.
+    """
     import pandas as pd
 
+    from pellucid.cli.earlier import PREDICTIONS, merged
     from pellucid.files import write_json, write_tsv
     from pellucid.study.apply import PREDICTION_COLUMNS, describe_predictions
 
-    write_json(out / "predictions.json", describe_predictions(folder, network, rows))
-    write_tsv(out / "predictions.tsv", pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS)))
+    done = [str(entry["image"]) for entry in rows]
+    table = pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS))
+    paths = [earlier.folder / "predictions.tsv", earlier.folder / PREDICTIONS]
+    write_tsv(paths[0], merged(paths[0], table, key="image", done=done))
+    write_json(paths[1], earlier.described({**describe_predictions(folder, network, rows), **more}, done))
+    return paths
+
+
+def show_predictions(rows: list[dict[str, Any]], network: Network) -> None:
+    """Print the predictions that there are."""
     good = [entry for entry in rows if entry["logit"] is not None]
+    if not good:
+        return
     console.show_table(
-        ("scan", "logit", f"probability of {network.info.classes[1]}", "class", "remark"),
+        ("scan", "logit", f"probability of {network.info.classes[1]}, not calibrated", "class", "remark"),
         [
             (
                 Path(entry["image"]).name,
                 console.number(entry["logit"]),
-                console.number(entry["probability"]),
+                console.number(entry["probability_not_calibrated"]),
                 entry["class"],
                 entry["problems"] or "",
             )
             for entry in good
         ],
     )
-    console.say(f"written: {out / 'predictions.tsv'}")
+    console.say("For research only, not for diagnosis. A probability is 1 / (1 + exp(-logit)) and was not calibrated.")
+
+
+def show_written(paths: Iterable[Path]) -> None:
+    """Print where results are."""
+    for path in paths:
+        console.say(f"written: {path}")

@@ -15,7 +15,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from pellucid.errors import InputError
-from pellucid.files import atomic_path, write_json
+from pellucid.files import atomic_path, missing_file, without_content, write_json
 from pellucid.image.grid import Grid
 
 SUFFIXES = (".nii.gz", ".nii")
@@ -211,7 +211,7 @@ def _content(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(path, "the file does not exist", "Check the path") from None
+        raise missing_file(path) from None
     except IsADirectoryError:
         raise InputError(path, "this is a folder, not an image", "Give a .nii or .nii.gz file") from None
     except OSError as error:
@@ -235,6 +235,8 @@ def _parse(path: Path, content: bytes) -> Any:
             return _Nifti1Image.from_bytes(content)
     except (ImageFileError, HeaderDataError, ValueError, OSError, EOFError) as error:
         raise InputError(path, f"its NIfTI header is damaged ({error})", "Copy or export it again") from None
+    if (elsewhere := without_content(path)) is not None:
+        raise elsewhere
     raise InputError(path, "the file is not NIfTI", "Convert it to .nii or .nii.gz, for example with dcm2niix")
 
 

@@ -63,7 +63,8 @@ def heatmaps(run: Run, figures: Path) -> Section:
     for one, relevance in zip(shown, values, strict=True):
         stem = f"heatmap-{one.name}"
         probability = 0.5 * (1.0 + np.tanh(0.5 * one.logit))
-        title = f"{one.name} ({one.group}), {one.reason}: logit {number(one.logit)}, probability {number(probability)}"
+        said = f"logit {number(one.logit)}, probability {number(probability)}, not calibrated"
+        title = f"{one.name} ({one.group}), {one.reason}: {said}"
         for suffix in (".png", ".svg"):
             draw_map(
                 store.images[one.row],

@@ -33,7 +33,7 @@ from pellucid.study.maps import (
     write_native_map,
 )
 
-PREDICTION_COLUMNS = ("image", "participant_id", "logit", "probability", "class", "problems")
+PREDICTION_COLUMNS = ("image", "participant_id", "logit", "probability_not_calibrated", "class", "problems")
 
 NULL_SEED = 0
 """Seed of the random null map of scans that belong to no study."""
@@ -84,7 +84,7 @@ def prediction_row(
         "image": str(path),
         "participant_id": participant_id,
         "logit": logit,
-        "probability": None if logit is None else probability(logit),
+        "probability_not_calibrated": None if logit is None else probability(logit),
         "class": None if logit is None else model.info.classes[int(logit > 0)],
         "problems": problems,
     }
@@ -103,7 +103,7 @@ def describe_predictions(folder: Path, model: Network, rows: Sequence[dict[str, 
         **describe_view(field_of_view(model), model.grid),
         "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
         "logit": {"Description": f"Output before the sigmoid; above 0 means {classes[1]}"},
-        "probability": {"Description": f"1 / (1 + exp(-logit)), of {classes[1]}; not calibrated. Research only."},
+        "probability_not_calibrated": {"Description": f"1 / (1 + exp(-logit)), of {classes[1]}. Research only."},
         "problems": {"Description": "Why there is no prediction, or what is odd about the scan"},
         "Predictions": list(rows),
     }

@@ -204,6 +204,7 @@ def describe_source(explained: Explained, folder: Path, *, source: Path, source_
         "SourceGrid": source_grid.to_json(),
         "Logit": explained.logit,
         "Probability": probability(explained.logit),
+        "ProbabilityDescription": "1 / (1 + exp(-Logit)); not calibrated. Research only.",
     }
 
 

@@ -1,0 +1,110 @@
+"""What an earlier call left in a folder of results: gone on with row by row, or refused if it is of something else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pellucid.cli.pairing import sidecar_source
+from pellucid.errors import InputError
+from pellucid.files import read_json, read_tsv
+
+PREDICTIONS = "predictions.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """The results that a folder holds.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+    description
+        The content of their predictions.json; empty where there are none.
+    names
+        What the outputs of earlier inputs are called, by the input's path.
+    """
+
+    folder: Path
+    description: dict[str, Any]
+    names: dict[Path, str]
+
+    def described(self, description: Mapping[str, Any], done: Collection[str]) -> dict[str, Any]:
+        """Return a new description with the earlier predictions before its own, but for the images in `done`."""
+        before = [row for row in self.description.get("Predictions", []) if row.get("image") not in done]
+        return {**self.description, **description, "Predictions": before + list(description["Predictions"])}
+
+
+def open_earlier(folder: Path, made_by: Mapping[str, Any]) -> Earlier:
+    """Return what an earlier call left in a folder, if it was made by the same.
+
+    Parameters
+    ----------
+    folder
+        The folder of results; it need not exist.
+    made_by
+        What decides the results besides the scan, such as `ModelSha256` and `Method`, as the keys of predictions.json.
+
+    Raises
+    ------
+    InputError
+        The results there were made by another model, method or setting, or are damaged: two kinds in one folder could
+        not be told apart.
+    """
+    path = folder / PREDICTIONS
+    if not path.is_file():
+        return Earlier(folder=folder, description={}, names={})
+    description = read_json(path)
+    rows = description.get("Predictions") if isinstance(description, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(path, "the file is no description of predictions", "Name another --out, or remove it")
+    asked = json.loads(json.dumps(dict(made_by)))
+    for key, value in asked.items():
+        if key in description and description[key] != value:
+            said = (
+                f"it holds results of another {_WORDS.get(key, key)} ({_short(description[key])}, now {_short(value)})"
+            )
+            raise InputError(folder, said, "Name another --out, or remove the folder")
+    return Earlier(folder=folder, description=description, names=_names(folder))
+
+
+def merged(path: Path, table: pd.DataFrame, *, key: str, done: Collection[str]) -> pd.DataFrame:
+    """Return a table behind the rows that the file `path` holds already, but for those whose `key` is in `done`."""
+    if not path.is_file():
+        return table
+    before = read_tsv(path)
+    if key not in before:
+        raise InputError(path, f"has no column {key!r}, so it is no table of ours", "Name another --out, or remove it")
+    before = before[~before[key].isin(list(done))]
+    if before.empty:
+        return table
+    return before if table.empty else pd.concat([before, table], ignore_index=True)
+
+
+_WORDS = {
+    "ModelSha256": "model",
+    "Method": "method",
+    "Parameters": "set of parameters",
+    "Atlas": "atlas",
+}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 24 else f"{text[:12]}..."
+
+
+def _names(folder: Path) -> dict[Path, str]:
+    """Return the names of the maps in a folder by the scans that their sidecars name."""
+    found = {}
+    for sidecar in sorted(folder.glob("*_relevance.json")):
+        source = sidecar_source(sidecar, read_json(sidecar))
+        if source is not None:
+            found[source.resolve()] = sidecar.name.rpartition("_space-")[0]
+    return found

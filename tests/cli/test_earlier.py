@@ -1,0 +1,114 @@
+"""A second call into one folder: rows and maps of the first stay, or the call is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pellucid.cli.earlier import merged, open_earlier
+from pellucid.errors import InputError
+from pellucid.files import read_json, read_tsv, write_json, write_text, write_tsv
+
+TABLES = ("regions", "ledger", "lesions")
+
+
+def test_rows_of_other_scans_stay_and_those_of_these_are_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    write_tsv(path, pd.DataFrame({"image": ["a", "b", "b"], "x": [0.1 + 0.2, 1 / 3, 2.0]}))
+    table = merged(path, pd.DataFrame({"image": ["b"], "x": [5.0]}), key="image", done=["b"])
+    assert table.to_dict("list") == {"image": ["a", "b"], "x": [0.1 + 0.2, 5.0]}  # to the last bit
+    assert merged(path, pd.DataFrame(), key="image", done=["a"])["image"].tolist() == ["b", "b"]
+    assert merged(tmp_path / "none.tsv", table, key="image", done=[]) is table
+    with pytest.raises(InputError, match="has no column 'file'"):
+        merged(path, table, key="file", done=[])
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{}", '{"Predictions": 5}', '{"Predictions": ["a"]}', "{"])
+def test_a_damaged_description_is_refused(content: str, tmp_path: Path) -> None:
+    write_text(tmp_path / "predictions.json", content)
+    with pytest.raises(InputError, match=r"predictions\.json"):
+        open_earlier(tmp_path, {})
+
+
+def test_results_of_another_model_or_method_are_refused(tmp_path: Path) -> None:
+    write_json(tmp_path / "predictions.json", {"ModelSha256": "a", "Method": "gradient", "Predictions": []})
+    open_earlier(tmp_path, {"ModelSha256": "a", "Method": "gradient", "Parameters": {}})
+    open_earlier(tmp_path, {"ModelSha256": "a"})
+    for made_by, words in (({"ModelSha256": "b"}, "another model"), ({"Method": "lrp"}, "another method")):
+        with pytest.raises(InputError, match=words):
+            open_earlier(tmp_path, made_by)
+
+
+def test_explaining_twice_into_one_folder_loses_nothing(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    out, images = tmp_path / "out", scans / "images"
+    one, two = (images / f"sub-0{n}_FLAIR.nii.gz" for n in (1, 2))
+    for image in (two, one):
+        shown = pellucid("explain", arm, image, "--lesions", scans / "masks", "--out", out)
+        assert shown.code == (0 if image == two else 2), shown.err  # the other's mask is not this one's
+    assert pellucid("explain", arm, one, "--out", out).code == 0
+    assert read_tsv(out / "predictions.tsv")["participant_id"].tolist() == ["sub-02", "sub-01"]
+    rows = read_json(out / "predictions.json")["Predictions"]
+    assert [Path(row["image"]) for row in rows] == [two, one]
+    maps = {path.name.split("_")[0] for path in out.glob("*_relevance.nii.gz")}
+    for name, people in zip(TABLES, ({"sub-01", "sub-02"}, {"sub-01", "sub-02"}, {"sub-02"}), strict=True):
+        assert set(read_tsv(out / f"{name}.tsv")["participant_id"]) == people, name
+    assert maps == {"sub-01", "sub-02"}
+    together = pellucid("explain", arm, images, "--out", tmp_path / "together")
+    assert together.code == 0
+    both = [
+        read_tsv(folder / "regions.tsv").sort_values(["image", "area"], ignore_index=True)
+        for folder in (out, tmp_path / "together")
+    ]
+    pd.testing.assert_frame_equal(*both)
+
+    # The same again replaces its own rows, and takes the lesion rows away that it does not make again.
+    assert pellucid("explain", arm, two, "--out", out).code == 0
+    assert len(read_tsv(out / "predictions.tsv")) == 2
+    assert not (out / "lesions.tsv").exists()
+    before = sorted(path.name for path in out.iterdir())
+    for more, words in (
+        (["--method", "gradient"], "another method"),
+        (["--epsilon", "0.01"], "another set of parameters"),
+    ):
+        shown = pellucid("explain", arm, one, "--out", out, *more)
+        assert shown.code == 2
+        assert words in shown.err
+    assert sorted(path.name for path in out.iterdir()) == before
+
+    # Predicting there keeps what was explained.
+    assert pellucid("predict", arm, images, "--out", out).code == 0
+    assert read_json(out / "predictions.json")["Method"] == "lrp-epsilon"
+
+
+def test_a_scan_that_fails_now_leaves_no_map_of_before(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    out = tmp_path / "out"
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(scans / "images" / "sub-01_FLAIR.nii.gz", tmp_path / folder / "scan.nii.gz")
+    for folder in ("x", "y"):  # of one name: they do not overwrite each other
+        assert pellucid("explain", arm, tmp_path / folder, "--native", "--out", out).code == 0
+    assert {path.name.split("_")[0] for path in out.glob("*_relevance.nii.gz")} == {"scan", "y-scan"}
+    (tmp_path / "x" / "scan.nii.gz").write_text("no image")
+    assert pellucid("explain", arm, tmp_path / "x", "--out", out).code == 2
+    assert {path.name.split("_")[0] for path in out.glob("*_relevance.*")} == {"y-scan"}
+    table = read_tsv(out / "predictions.tsv").set_index("image")
+    assert pd.isna(table.loc[str(tmp_path / "x" / "scan.nii.gz"), "logit"])
+    assert set(read_tsv(out / "regions.tsv")["image"]) == {str(tmp_path / "y" / "scan.nii.gz")}
+
+
+def test_judging_twice_into_one_folder_keeps_the_first(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    maps, out = tmp_path / "maps", tmp_path / "out"
+    assert pellucid("explain", arm, scans / "images", "--out", maps).code == 0
+    one, two = sorted(maps.glob("*_relevance.nii.gz"))
+    shutil.copy(scans / "masks" / "sub-02_lesions.nii.gz", tmp_path / "sub-01_lesions.nii.gz")
+    assert pellucid("judge", two, "--lesions", scans / "masks", "--out", out).code == 0
+    assert pellucid("judge", one, "--lesions", tmp_path / "sub-01_lesions.nii.gz", "--out", out).code == 0
+    table = read_tsv(out / "lesions.tsv")
+    assert table["file"].drop_duplicates().tolist() == [str(two), str(one)]
+    assert set(table["lesion_mask"]) == {
+        str(scans / "masks" / "sub-02_lesions.nii.gz"),
+        str(tmp_path / "sub-01_lesions.nii.gz"),
+    }
