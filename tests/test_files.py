@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +18,12 @@ from pellucid.files import (
     atomic_path,
     disk_trouble,
     is_leftover,
+    missing_file,
     read_json,
     read_tsv,
     remove_leftovers,
     sha256,
+    without_content,
     write_json,
     write_text,
     write_tsv,
@@ -50,6 +55,71 @@ def test_atomic_path_leaves_the_old_file_when_the_block_fails(tmp_path: Path) ->
         killed()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_a_file_has_the_permissions_of_any_new_file_whatever_its_writer_thinks(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        for how in ("opened", "made anew", "changed"):
+            with atomic_path(tmp_path / how) as temporary:
+                if how == "made anew":  # as safetensors does
+                    temporary.unlink()
+                    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600))
+                temporary.write_bytes(b"x")
+                if how == "changed":
+                    temporary.chmod(0o400)
+            assert stat.S_IMODE((tmp_path / how).stat().st_mode) == 0o666 & ~mask, how
+    finally:
+        os.umask(before)
+
+
+def test_a_row_is_one_line_of_text_whatever_stands_in_it(tmp_path: Path) -> None:
+    table = pd.DataFrame({"image": ["a\nb\tc\x1b[31m.nii", "\udcff.nii", "ü"], "x": [1.0, None, 2.0]})
+    write_tsv(tmp_path / "t.tsv", table)
+    lines = (tmp_path / "t.tsv").read_text(encoding="utf-8").split("\n")
+    assert lines == ["image\tx", "a b c\\x1b[31m.nii\t1.0", "\\udcff.nii\tn/a", "ü\t2.0", ""]
+    write_json(tmp_path / "t.json", {"image": "\udcff.nii"})
+    assert read_json(tmp_path / "t.json") == {"image": "\udcff.nii"}
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (
+            "../.git/annex/objects/q/J/MD5E-s9--0.nii.gz/MD5E-s9--0.nii.gz",
+            r"\(git-annex\)\. Fetch it: datalad get '.*a b.nii'",
+        ),
+        ("/store/02.nii", "it is a link to /store/02.nii, where there is no file"),
+    ],
+)
+def test_a_link_to_nowhere_says_where_its_content_is(target: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "a b.nii"
+    path.symlink_to(target)
+    error = missing_file(path)
+    assert re.search(words, str(error))
+    with pytest.raises(InputError, match=words):
+        read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+        ("/annex/objects/MD5E-s9--0.nii.gz\n", "datalad get"),
+        ("version 2", None),
+        ("", None),
+    ],
+)
+def test_a_pointer_in_a_file_s_place_is_told(content: str, words: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "a.nii.gz"
+    path.write_text(content)
+    error = without_content(path)
+    assert (error is None) == (words is None)
+    if words:
+        assert words in str(error)
+        assert "its content is not on this machine" in str(error)
+    assert "does not exist" in str(missing_file(tmp_path / "none"))
 
 
 def test_what_a_killed_writer_left_is_told_from_everything_else_and_removed(tmp_path: Path) -> None:

@@ -98,7 +98,9 @@ def _text(path: Path) -> str:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        what = f"the file is not a tab-separated table (line {line} is not {encoding[:6].upper()} text)"
+        what = (
+            f"the file is not a tab-separated table (line {line} is not {encoding.removesuffix('-sig').upper()} text)"
+        )
         raise InputError(path, what, _SAVE) from None
 
 

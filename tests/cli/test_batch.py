@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from pellucid.files import read_json, read_tsv
 from pellucid.image.nifti import read_volume
+from pellucid.words import printable
 
 
 def _image(path: Path, data: np.ndarray, affine: np.ndarray, *, code: int = 4) -> None:
@@ -49,6 +51,10 @@ def bad(scans: Path, tmp_path: Path) -> Path:
     flat = affine.copy()
     flat[:3, 2] = 0.0
     _image(folder / "singular.nii", data, flat)
+    (folder / "annexed.nii.gz").symlink_to("../.git/annex/objects/q/J/MD5E-s9--0.nii.gz/MD5E-s9--0.nii.gz")
+    (folder / "lfs.nii.gz").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    (folder / "[bold]\x1b[2J.nii").write_text("a name with markup and an escape code")
+    (folder / os.fsdecode(b"\xff.nii")).write_text("a name that is no text")
     moved = affine.copy()
     moved[1, 3] += 45.0
     _image(folder / "moved.nii.gz", data, moved)
@@ -67,10 +73,14 @@ WORDS = {
     "singular.nii": "singular",
     "moved.nii.gz": "not in MNI space",
     "missing.nii.gz": "does not exist",
+    "annexed.nii.gz": "datalad get",
+    "lfs.nii.gz": "git lfs pull",
+    r"[bold]\x1b[2J.nii": "not NIfTI",
+    r"\udcff.nii": "not NIfTI",
 }
 
 
-@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("name", [name for name in WORDS if "\\" not in name])
 def test_a_bad_scan_alone_is_2_and_named(name: str, bad: Path, arm: Path, tmp_path: Path, pellucid) -> None:
     shown = pellucid("predict", arm, bad / name, "--out", tmp_path / "out")
     assert shown.code == 2
@@ -97,7 +107,9 @@ def test_bad_scans_do_not_stop_the_others(
         # At the end, not only where it happened.
         assert any(words in line and name in line for line in shown.err.splitlines()[-len(WORDS) - 1 :])
     assert f"{len(WORDS)} of {len(table)} failed" in shown.err
-    assert {entry["image"] for entry in read_json(out / "predictions.json")["Predictions"]} == set(table["image"])
+    described = {entry["image"] for entry in read_json(out / "predictions.json")["Predictions"]}
+    assert set(map(printable, described)) == set(table["image"])
+    assert "\x1b[2J" not in shown.out + shown.err
     if verb == "explain":
         assert len(list(out.glob("*_relevance.nii.gz"))) == 2
     assert not list(out.glob(".*"))
@@ -143,6 +155,28 @@ def test_a_bad_model_is_2_before_anything_is_written(
     assert words in shown.err
     assert str(tmp_path / "model") in shown.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_images_among_others_costs_the_others_nothing(
+    arm: Path, scans: Path, tmp_path: Path, pellucid
+) -> None:
+    (tmp_path / "empty").mkdir()
+    shown = pellucid("predict", arm, tmp_path / "empty", scans / "images", "--out", tmp_path / "out")
+    assert shown.code == 1
+    assert "1 of 3 failed; the others are done" in shown.err
+    assert f"{tmp_path / 'empty'}: the folder holds no .nii or .nii.gz file" in shown.err
+    assert read_tsv(tmp_path / "out" / "predictions.tsv")["logit"].notna().sum() == 2
+
+
+def test_where_all_fail_nothing_is_said_to_be_done_and_no_empty_table_is_shown(
+    arm: Path, tmp_path: Path, pellucid
+) -> None:
+    for name in ("a.nii", "b.nii"):
+        (tmp_path / name).write_text("no image")
+    shown = pellucid("predict", arm, tmp_path, "--out", tmp_path / "out")
+    assert shown.code == 1
+    assert "2 of 2 failed; nothing is done" in shown.err
+    assert "probability" not in shown.out
 
 
 def test_a_folder_without_images_is_2(arm: Path, tmp_path: Path, pellucid) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 
 import pytest
@@ -109,3 +110,56 @@ def test_a_failure_tells_how_often_it_was_tried(capsys: pytest.CaptureFixture[st
     with console.Bars() as bars:
         bars.end(Result(task=task("a"), state="failed", fresh=True, error="no", attempts=3), 1, 1)
     assert capsys.readouterr().err == "[1/1] a: failed: no (tried 3 times)\n"
+
+
+NAMES = ["scan[bold].nii", "a\x1b[2Jb.nii", "\udcff.nii", "[/MS]", ":smile:", "a\u202eb.nii", "a\rb.nii"]
+SEEN = ["scan[bold].nii", r"a\x1b[2Jb.nii", r"\udcff.nii", "[/MS]", ":smile:", r"a\u202eb.nii", r"a\rb.nii"]
+
+
+@pytest.mark.parametrize(("name", "seen"), list(zip(NAMES, SEEN, strict=True)))
+def test_names_are_printed_as_they_are_and_move_no_cursor(
+    name: str, seen: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.say(name)
+    console.warn(name)
+    console.note(name)
+    console.show_table((name, "x"), [(name, name)])
+    with console.Bars() as bars:
+        bars.end(Result(task=task(name), state="failed", fresh=True, error=name, problems=(Problem(name, name),)), 1, 1)
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == seen
+    assert printed.err.splitlines()[:2] == [seen, seen]
+    assert printed.out.count(seen) == 4
+    assert printed.err.count(seen) == 6
+    assert "\x1b" not in printed.out + printed.err
+
+
+def test_a_terminal_s_bars_show_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    terminal = Console(file=stream, force_terminal=True, width=200, highlight=False)
+    monkeypatch.setattr(console, "errors", lambda: terminal)
+    with console.Bars() as bars, bars.step("a[bold]\x1b[2J") as report:
+        report(1, 2, "[/MS]\x1b[2J")
+        time.sleep(0.3)  # bars are drawn ten times a second
+    assert r"a[bold]\x1b[2J" in stream.getvalue()
+    assert r"[/MS]\x1b[2J" in stream.getvalue()
+    assert "\x1b[2J" not in stream.getvalue().replace(r"\x1b[2J", "")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_stream_without_the_letters_gets_them_escaped(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    console.take_any_text()
+    console.say("数.nii")
+    assert written.getvalue() == b"\\u6570.nii\n"
+
+
+def test_remarks_are_not_people_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    problems = (Problem("sub-01", "no group"), Problem("sub-02", "blanks were trimmed", left_out=False))
+    with console.Bars() as bars:
+        bars.end(Result(task=task("store"), state="done", fresh=True, problems=problems), 1, 1)
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "  left out: sub-01: no group",
+        "  remark: sub-02: blanks were trimmed",
+    ]

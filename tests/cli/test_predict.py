@@ -32,17 +32,26 @@ def test_predictions_are_the_models(arm: Path, scans: Path, tmp_path: Path, pell
     shown = pellucid("predict", arm, scans / "images", "--out", out)
     assert shown.code == 0
     table = read_tsv(out / "predictions.tsv")
-    assert list(table.columns) == ["image", "participant_id", "logit", "probability", "class", "problems"]
+    assert list(table.columns) == [
+        "image",
+        "participant_id",
+        "logit",
+        "probability_not_calibrated",
+        "class",
+        "problems",
+    ]
     assert list(table["participant_id"]) == ["sub-01", "sub-02"]
     for row in table.to_dict("records"):
         logit = logit_by_hand(arm, Path(row["image"]))
         assert row["logit"] == pytest.approx(logit, rel=1e-5)
-        assert row["probability"] == pytest.approx(1 / (1 + np.exp(-logit)), rel=1e-5)
+        assert row["probability_not_calibrated"] == pytest.approx(1 / (1 + np.exp(-logit)), rel=1e-5)
         assert row["class"] == ("MS" if logit > 0 else "HC")
         assert f"{logit:.3f}" in shown.out
     content = read_json(out / "predictions.json")
     assert [entry["logit"] for entry in content["Predictions"]] == pytest.approx(list(table["logit"]))
     assert content["Scaling"] == "robust"
+    assert "probability of MS, not calibrated" in shown.out
+    assert "For research only" in shown.out
 
 
 def test_scans_are_brought_to_the_grid_as_those_that_the_model_was_trained_on(

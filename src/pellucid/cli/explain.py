@@ -90,7 +90,7 @@ def explain(
         if lesions:
             try:
                 table, mask = scan_lesions(explainer, scan, explained, masks[path], population=population)
-                keep("lesions", path, table.assign(lesion_mask=masks[path] and str(masks[path])))
+                keep("lesions", path, table.assign(lesion_mask=None if masks[path] is None else str(masks[path])))
             except InputError as error:  # a bad mask costs the lesion table, not the picture
                 trouble = error
         picture = written[0].with_name(written[0].name.removesuffix(".nii.gz") + ".png")

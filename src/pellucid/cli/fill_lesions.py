@@ -45,6 +45,7 @@ def fill_lesions(
     seed: Annotated[int, typer.Option(help="The same seed gives the same image.")] = 0,
 ) -> None:
     """Fill the lesions of a scan with the look of white matter. For research only: the filled scan hides disease."""
+    from pellucid.cli.pairing import match_masks
     from pellucid.image.grid import MNI_1MM, MNI_2MM
     from pellucid.image.nifti import SUFFIXES, read_mask, read_volume, sidecar_path, write_volume
     from pellucid.preprocess.filling import METHODS
@@ -60,6 +61,7 @@ def fill_lesions(
         # a.nii and a.nii.gz share a.json.
         if path and str(path.resolve()).removesuffix(".gz") == str(out.resolve()).removesuffix(".gz"):
             raise InputError("--out", f"would overwrite its own input {path}, or its .json", "Give another name")
+    match_masks([image], [mask])  # one scan's lesions are not filled by the mask of another
     volume = read_volume(image)
     lesions = read_mask(mask, volume.grid)
     empty = not lesions.data.any()
