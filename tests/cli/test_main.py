@@ -11,6 +11,7 @@ import pytest
 import pellucid as package
 from pellucid.cli.main import run
 from pellucid.errors import InputError
+from pellucid.explain.api import methods
 
 HELP = """
 import sys
@@ -83,3 +84,9 @@ def test_debug_may_stand_anywhere_and_shows_where(place: int, tmp_path: Path) ->
     arguments.insert(place, "--debug")
     with pytest.raises(InputError):
         run(arguments)
+
+
+def test_the_help_of_explain_lists_every_method_and_what_it_does(pellucid) -> None:
+    shown = " ".join(pellucid("explain", "--help").out.replace("│", " ").split())
+    for method in methods():
+        assert f"{method.name}: {method.summary}" in shown

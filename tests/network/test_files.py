@@ -86,6 +86,10 @@ def test_a_whole_brain_network_of_an_impossible_grid_is_refused_at_once(tmp_path
         load_model(tmp_path)(torch.zeros(1, 1, 54, 54, 54))
 
 
+def test_weights_can_be_read_by_whoever_can_read_their_description(folder: Path) -> None:
+    assert (folder / "model.safetensors").stat().st_mode == (folder / "model.json").stat().st_mode
+
+
 def test_path_may_be_a_string(folder: Path) -> None:
     assert pellucid.load_model(str(folder)).info == INFO
 

@@ -83,7 +83,7 @@ def test_logit_and_verdict_are_those_of_the_explained_models(
     titles: list[str] = []
     monkeypatch.setattr(section_maps, "draw_map", lambda *_, title, **__: titles.append(title))
     section = heatmaps(open_run(copy), tmp_path / "figures")
-    assert titles[0] == "sub-0004 (MS), true positive: logit 7.25, probability 0.999"
+    assert titles[0] == "sub-0004 (MS), true positive: logit 7.25, probability 0.999, not calibrated"
     assert [title.split(", ")[1].split(":")[0] for title in titles[::2]] == [
         "true positive",
         "missed patient",

@@ -43,10 +43,12 @@ def test_headline_numbers_come_from_the_tables(finished_run: Path, look: Any) ->
 def test_problems_name_subjects_and_failed_tasks(copy: Path, look: Any) -> None:
     record = read_json(copy / "record.json")
     record["tasks"]["train/scratch/trial-00"] = {"state": "failed", "error": "out of memory"}
+    record["tasks"]["store/ms"]["remarks"] = [{"subject": "group 'CIS'", "message": "takes no part: <b>sub-7</b>"}]
     write_json(copy / "record.json", record)
     section = problems(open_run(copy))
     assert section is not None
-    (table,) = look.of(section, Table)
+    table, remarks = look.of(section, Table)
+    assert remarks.rows == [["store/ms", "group 'CIS'", "takes no part: <b>sub-7</b>"]]
     assert ["store/ms", "sub-0099", "the gzip file is truncated. Copy it again."] in table.rows
     assert ["task train/scratch/trial-00", "failed", "out of memory"] in table.rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+import pytest
 from matplotlib.figure import Figure
 
 from pellucid.report.style import CONTROL, PATIENT, group_colours, save, styled
@@ -32,3 +33,19 @@ def test_patients_are_warm_and_no_two_groups_alike() -> None:
     assert colours["MS"] == PATIENT
     assert colours["HC"] == CONTROL
     assert len(set(colours.values())) == 3
+
+
+@pytest.mark.parametrize("name", ["A$\\foo{$", "$", "a $b$ c", "$x^{$"])
+def test_names_of_groups_and_files_are_no_formulas(name: str, tmp_path: Path) -> None:
+    @styled
+    def draw() -> Figure:
+        figure = Figure(figsize=(2, 2))
+        axes = figure.subplots()
+        axes.plot([0, 1], label=name)
+        axes.set_title(name)
+        axes.legend()
+        axes.set_xticks([0], [name])
+        return figure
+
+    save(draw(), tmp_path / "figure")
+    assert (tmp_path / "figure.svg").stat().st_size

@@ -8,13 +8,14 @@ from pathlib import Path
 import typer
 
 from pellucid.cli import console
-from pellucid.cli.inputs import no_images
 from pellucid.errors import PellucidError
 from pellucid.words import printable
 
 
 def each(paths: Sequence[Path], work: Callable[[Path], None], *, label: str) -> dict[Path, str]:
     """Do `work` for every path; return what was wrong with those that failed."""
+    from pellucid.cli.inputs import no_images
+
     failed: dict[Path, str] = {}
     with console.Bars() as bars, bars.step(label) as progress:
         for done, path in enumerate(paths, start=1):
