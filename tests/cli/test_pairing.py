@@ -131,12 +131,11 @@ def test_maps_go_by_the_scan_that_they_were_made_from_and_may_share_a_mask() -> 
 
 
 def test_who_got_which_and_who_none_is_told() -> None:
-    scans, masks = (
-        [Path("sub-01_FLAIR.nii"), Path("sub-02_FLAIR.nii")],
-        [Path("sub-01_mask.nii"), Path("sub-03_mask.nii")],
-    )
+    scans = [Path("sub-01_FLAIR.nii"), Path("sub-02_run-2_FLAIR.nii")]
+    masks = [Path("sub-01_mask.nii"), Path("sub-02_run-1_mask.nii"), *(Path(f"sub-{n}_mask.nii") for n in range(3, 8))]
     assert pairs_said(match_masks(scans, masks), masks) == [
         "lesion mask of sub-01_FLAIR.nii: sub-01_mask.nii",
-        "without a lesion mask: sub-02_FLAIR.nii",
-        "of none of these scans: sub-03_mask.nii",
+        "without a lesion mask: sub-02_run-2_FLAIR.nii",
+        "of another run, session or acquisition of theirs: sub-02_run-1_mask.nii",
+        "of none of these scans: sub-3_mask.nii, sub-4_mask.nii, sub-5_mask.nii and 2 more",
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +36,8 @@ def explain(
     lesions: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Lesion masks, or folders of them, named after their scans; may be given several times. "
+            help="Lesion masks, or folders of them, named as their scans are, run and session included; may be "
+            "given several times. "
             "Gives the lesion table, beside null maps."
         ),
     ] = None,
@@ -52,10 +52,11 @@ def explain(
     from pellucid.atlas.find import find_atlas
     from pellucid.cli.earlier import open_earlier
     from pellucid.cli.pairing import match_masks, pairs_said, participant
+    from pellucid.image.nifti import sidecar_path, stem
     from pellucid.report.overlay import draw_map
     from pellucid.study.apply import open_scan, scan_lesions, scan_regions, write_maps
     from pellucid.study.evidence import find_population
-    from pellucid.study.maps import explain_image, ledger_table, open_explainer
+    from pellucid.study.maps import explain_image, ledger_table, map_name, open_explainer
 
     explainer = open_explainer(folder, method=method, epsilon=epsilon, network=network)
     paths = expand(images, modality=explainer.model.info.modality)
@@ -78,8 +79,10 @@ def explain(
         tables[table].append(content)
 
     def work(path: Path) -> None:
-        for old in out.glob(f"{escape(names[path])}_space-*_relevance.*"):
-            old.unlink()  # of an earlier call: should this one fail, no map may lie there that no row speaks of
+        for res in ("", "native"):  # of an earlier call: should this one fail, no map may lie there without its row
+            old = out / map_name(names[path], explainer.method.name, res=res)
+            for file in (old, sidecar_path(old), old.with_name(f"{stem(old)}.png")):
+                file.unlink(missing_ok=True)
         scan = open_scan(path, explainer.model)
         explained = explain_image(explainer, scan.prepared.image)
         written = write_maps(explainer, scan, explained, folder=out, name=names[path], native=native)
@@ -93,7 +96,7 @@ def explain(
                 keep("lesions", path, table.assign(lesion_mask=None if masks[path] is None else str(masks[path])))
             except InputError as error:  # a bad mask costs the lesion table, not the picture
                 trouble = error
-        picture = written[0].with_name(written[0].name.removesuffix(".nii.gz") + ".png")
+        picture = written[0].with_name(f"{stem(written[0])}.png")
         draw_map(
             scan.prepared.image,
             explained.relevance,

@@ -23,7 +23,7 @@ def judge(
     maps: Annotated[list[Path], typer.Argument(help="Relevance maps in MNI space, or folders of them, of any tool.")],
     *,
     lesions: Annotated[
-        list[Path], typer.Option(help="Lesion masks or folders of them, named after their maps; may be repeated.")
+        list[Path], typer.Option(help="Lesion masks or folders of them, named as the maps' scans are; may be repeated.")
     ],
     images: Annotated[
         list[Path] | None,

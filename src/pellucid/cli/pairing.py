@@ -108,11 +108,17 @@ def pairs_said(found: Mapping[Path, Path | None], masks: Iterable[Path], *, what
     """Say who got which mask, who got none, and which masks nobody got."""
     taken = {mask for mask in found.values() if mask is not None}
     lines = [f"{what} of {scan}: {mask}" for scan, mask in found.items() if mask is not None]
-    without = [scan.name for scan, mask in found.items() if mask is None]
-    rest = [str(mask) for mask in dict.fromkeys(masks) if mask not in taken]
+    without = [scan for scan, mask in found.items() if mask is None]
+    rest = [mask for mask in dict.fromkeys(masks) if mask not in taken]
     if without and (taken or rest):
-        lines.append(f"without a {what}: {some(without)}")
-    return lines + ([f"of none of these scans: {some(rest)}"] if rest else [])
+        lines.append(f"without a {what}: {some(scan.name for scan in without)}")
+    people = {participant(scan) for scan in without} - {None}
+    near = [mask for mask in rest if participant(mask) in people]
+    if near:
+        lines.append(f"of another run, session or acquisition of theirs: {some(map(str, near))}")
+    if far := [mask.name for mask in rest if mask not in near]:
+        lines.append(f"of none of these scans: {some(far, 3)}")
+    return lines
 
 
 def name_of(path: Path) -> str:
