@@ -6,6 +6,7 @@ was imported first.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,20 @@ class _CallableModule(ModuleType):
         from pellucid.explain.api import explain
 
         return explain(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The function's parameters, for `inspect` and whoever completes names."""
+        from pellucid.explain.api import explain
+
+        return inspect.signature(explain)
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        """The function's help, not the package's."""
+        from pellucid.explain.api import explain
+
+        return f"pellucid.explain{self.__signature__}\n\n{inspect.getdoc(explain)}"
 
 
 sys.modules[__name__].__class__ = _CallableModule

@@ -7,6 +7,7 @@ from. A *sum* of several tensors is affine in all of them together.
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from enum import Enum
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.fx import Graph, Node
+from torch.fx import Node
 from torch.nn import functional as F  # noqa: N812
 
 from pellucid.errors import PellucidError
@@ -55,14 +56,15 @@ _FUNCTIONS: dict[Callable[..., Any], Way] = {
         (
             F.elu, F.relu, F.relu6, F.leaky_relu, F.selu, F.celu, F.gelu, F.silu, F.mish, F.softplus, F.softsign,
             F.tanh, F.sigmoid, F.logsigmoid, F.hardtanh, F.hardsigmoid, F.hardswish, F.dropout, F.dropout1d,
-            F.dropout2d, F.dropout3d, torch.relu, torch.tanh, torch.sigmoid,
+            F.dropout2d, F.dropout3d, torch.relu, torch.tanh, torch.sigmoid, F.relu_, F.elu_, F.selu_, F.celu_,
+            F.leaky_relu_, F.hardtanh_, torch.relu_, torch.tanh_, torch.sigmoid_,
         ),
         Way.ELEMENTWISE,
     ),
     **dict.fromkeys(
         (
             *_MAX_POOL_FUNCTIONS, torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, torch.permute,
-            torch.transpose, torch.cat, operator.getitem, fit_input, whole_input, one_logit,
+            torch.transpose, torch.cat, operator.getitem, operator.setitem, fit_input, whole_input, one_logit,
         ),
         Way.ROUTE,
     ),
@@ -70,7 +72,7 @@ _FUNCTIONS: dict[Callable[..., Any], Way] = {
 }  # fmt: skip
 
 _METHODS: dict[str, Way] = {
-    **dict.fromkeys(("relu", "tanh", "sigmoid"), Way.ELEMENTWISE),
+    **dict.fromkeys(("relu", "relu_", "tanh", "tanh_", "sigmoid", "sigmoid_"), Way.ELEMENTWISE),
     **dict.fromkeys(
         ("flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose", "contiguous", "clone", "narrow"),
         Way.ROUTE,
@@ -78,7 +80,18 @@ _METHODS: dict[str, Way] = {
     **dict.fromkeys(("add", "add_"), Way.SUM),
 }
 
-_SIGMOIDS = (F.sigmoid, torch.sigmoid)
+_IN_PLACE = (
+    operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ifloordiv, operator.imod, operator.ipow,
+    operator.iand, operator.ior, operator.ixor, operator.ilshift, operator.irshift, operator.setitem,
+)  # fmt: skip
+_ZERO_KEEPING = (
+    F.elu, F.relu, F.relu6, F.leaky_relu, F.selu, F.celu, F.gelu, F.silu, F.mish, F.softsign, F.tanh, F.hardswish,
+    F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, torch.relu, torch.tanh, F.relu_, F.elu_, F.selu_, F.celu_,
+    F.leaky_relu_, torch.relu_, torch.tanh_, "relu", "relu_", "tanh", "tanh_",
+)  # fmt: skip
+
+PATH, PLACE = "pellucid_path", "pellucid_place"
+"""What a node of a graph is called in ledgers and in messages: keys of `Node.meta`."""
 
 
 def way_of(node: Node, model: nn.Module) -> Way:
@@ -87,23 +100,29 @@ def way_of(node: Node, model: nn.Module) -> Way:
     Raises
     ------
     PellucidError
-        If no rule is known for it; the message names its path in the model and what to do.
+        If no rule is known for it; the message names its place in the model and what to do.
     """
-    way, what = _look_up(node, model)
+    way, what = look_up(node, model)
     if way is None:
         raise PellucidError(
-            f"{path_of(node)}: lrp-epsilon has no rule for {what}. Known are {', '.join(known())}, their functional "
-            "forms without weights, reshaping, slicing, cat and +. Rebuild the model of these, or explain it with "
-            "method='input-x-gradient', which takes any differentiable operation."
+            f"{node.meta[PLACE]}: lrp-epsilon has no rule for {what}. Rebuild the model of operations that have one "
+            "(see docs/own-network.md), or explain it with method='input-x-gradient', which needs no rules."
         )
     return way
 
 
-def _look_up(node: Node, model: nn.Module) -> tuple[Way | None, str]:
+def leads_on(node: Node, model: nn.Module) -> bool:
+    """Tell whether `node` only moves values about."""
+    return look_up(node, model)[0] is Way.ROUTE
+
+
+def look_up(node: Node, model: nn.Module) -> tuple[Way | None, str]:
     """Return the way of an operation, or None, and its name for people."""
     if node.op == "call_module":
         module = model.get_submodule(str(node.target))
         what = type(module).__name__
+        if "forward" in vars(module):
+            return None, f"{what} whose forward was replaced"
         if getattr(module, "padding_mode", "zeros") != "zeros":
             return None, f"{what} padded with {module.padding_mode!r}"
         if isinstance(module, BATCH_NORM) and module.running_mean is None:
@@ -116,6 +135,8 @@ def _look_up(node: Node, model: nn.Module) -> tuple[Way | None, str]:
     else:
         what = f"Tensor.{node.target}"
         way = _METHODS.get(str(node.target))
+    if "out" in node.kwargs:
+        return None, f"{what} with out"
     return (way, what) if node.kwargs.get("alpha", 1) == 1 else (None, f"{what} with alpha")
 
 
@@ -126,38 +147,45 @@ def is_max_pool(node: Node, model: nn.Module) -> bool:
     return node.target in _MAX_POOL_FUNCTIONS
 
 
-def final_sigmoid(graph: Graph, model: nn.Module) -> Node | None:
-    """Return the sigmoid that ends the model, if one does: only reshaping may follow it."""
-    node: Node = next(node for node in graph.nodes if node.op == "output").all_input_nodes[0]
-    while not _is_sigmoid(node, model):
-        if len(node.all_input_nodes) != 1 or _look_up(node, model)[0] is not Way.ROUTE:
-            return None
-        node = node.all_input_nodes[0]
-    return node
-
-
-def known() -> list[str]:
-    """Return the names of the module types that relevance can walk through."""
-    return [module.__name__ for module in _MODULES]
-
-
 def path_of(node: Node) -> str:
     """Return the path of a module as `named_modules` has it, or the name of another operation."""
-    return str(node.target) if node.op == "call_module" else node.name
+    return str(node.meta[PATH])
 
 
-def _is_sigmoid(node: Node, model: nn.Module) -> bool:
-    """Tell whether `node` is a sigmoid, in any of its spellings."""
-    if node.op == "call_module":
-        return isinstance(model.get_submodule(str(node.target)), nn.Sigmoid)
-    return node.target in _SIGMOIDS or (node.op == "call_method" and node.target == "sigmoid")
+def overwritten_by(node: Node, model: nn.Module) -> Node | None:
+    """Return the node whose tensor `node` overwrites, or None if it works on none in place."""
+    first = node.args[0] if node.args else node.kwargs.get("input")
+    return first if isinstance(first, Node) and _works_in_place(node, model) else None
 
 
-def works_in_place(node: Node, model: nn.Module) -> bool:
-    """Tell whether `node` overwrites its input."""
+def _works_in_place(node: Node, model: nn.Module) -> bool:
     if node.op == "call_module":
         return bool(getattr(model.get_submodule(str(node.target)), "inplace", False))
-    return bool(node.kwargs.get("inplace", False)) or node.target is operator.iadd or str(node.target).endswith("_")
+    name = str(node.target) if node.op == "call_method" else getattr(node.target, "__name__", "")
+    if name.endswith("_") and not name.endswith("__"):
+        return True
+    if node.op == "call_method":
+        return False
+    return node.target in _IN_PLACE or _is_asked_in_place(node)
+
+
+def _is_asked_in_place(node: Node) -> bool:
+    """Tell whether a function's argument `inplace` is true, by name or by place."""
+    try:
+        given = inspect.signature(cast(Callable[..., Any], node.target)).bind(*node.args, **node.kwargs)
+    except (TypeError, ValueError):  # written in C: there are no such arguments
+        return False
+    return bool(given.arguments.get("inplace", False))
+
+
+def keeps_zero(node: Node, model: nn.Module) -> bool:
+    """Tell whether an elementwise `node` surely turns 0 into 0."""
+    if node.op == "call_module":
+        layer = model.get_submodule(str(node.target))
+        if isinstance(layer, nn.Hardtanh):
+            return layer.min_val <= 0 <= layer.max_val
+        return not isinstance(layer, (nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Hardsigmoid))
+    return node.target in _ZERO_KEEPING
 
 
 def bias_of(module: nn.Module) -> torch.Tensor | None:

@@ -47,8 +47,9 @@ def epsilon_rule(
     ----------
     Bach et al. 2015, PLOS ONE 10(7), eq. 58; as in iNNvestigate's `lrp.epsilon`, which Eitel et al. 2019 used.
     """
-    quotient = relevance / (z.detach() + signed(epsilon, z))
-    pulled = torch.autograd.grad(z, inputs, quotient)
+    quotient = torch.empty_like(z)  # laid out as z
+    torch.div(relevance, z.detach() + signed(epsilon, z), out=quotient)
+    pulled = pull(z, inputs, quotient)
     return tuple(a.detach() * c for a, c in zip(inputs, pulled, strict=True)), quotient
 
 
@@ -57,7 +58,18 @@ def route_rule(inputs: Tensors, output: torch.Tensor, relevance: torch.Tensor) -
 
     Where values tie in a window, the first wins, as in PyTorch's gradient. Cropped voxels get 0.
     """
-    return torch.autograd.grad(output, inputs, relevance)
+    return pull(output, inputs, relevance)
+
+
+def pull(output: torch.Tensor, inputs: Tensors, values: torch.Tensor, *, keep: bool = False) -> Tensors:
+    """Return the vector-Jacobian product `values @ d output / d inputs`, also 0 for an input that takes no part.
+
+    PyTorch 2.13 gives a wrong one for batch norm in evaluation mode, if `values` do not lie in memory as its output.
+    """
+    if values.stride() != output.stride():
+        values = torch.empty_like(output).copy_(values)
+    found = torch.autograd.grad(output, inputs, values, retain_graph=keep, materialize_grads=True)
+    return tuple(found)
 
 
 def absorbed_by_epsilon(z: torch.Tensor, quotient: torch.Tensor, epsilon: float) -> torch.Tensor:

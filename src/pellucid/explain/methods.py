@@ -1,0 +1,145 @@
+"""The methods of `explain`, each an entry that says what it is and computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+from torch import nn
+
+from pellucid.errors import PellucidError
+from pellucid.explain.agreement import agree, is_own, refuse_meeting_items, refuse_other_function
+from pellucid.explain.checks import select
+from pellucid.explain.forward import run_forward
+from pellucid.explain.gradient import OverwrittenError, gradient, input_x_gradient, sensitivity
+from pellucid.explain.heads import Head, head_of
+from pellucid.explain.lrp import lrp_epsilon, size_of_terms
+from pellucid.explain.recording import Recording
+from pellucid.explain.result import Explanation, Method
+from pellucid.explain.rules import total
+from pellucid.explain.trace import trace
+
+Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+_PER_UNIT = "logit per unit of the image"
+
+
+def _run_lrp(
+    model: nn.Module, x: torch.Tensor, units: torch.Tensor | None, parameters: Mapping[str, float]
+) -> Explanation:
+    """Record what torch.fx sees of the model, make sure that this is the model, and walk back."""
+    own = is_own(model)
+    expected = None if own else _logit(model, x, units)[0].detach()
+    traced = trace(model)
+    while True:
+        recording = Recording(traced, own=own)
+        output = recording.run(x)
+        chosen = select(output, units)
+        rows = output.reshape(len(x), -1)
+        logit = rows.gather(1, chosen[:, None])[:, 0]
+        _assert_finite(logit)
+        at_unit = torch.zeros_like(rows).scatter_(1, chosen[:, None], 1.0).reshape(output.shape)
+        if expected is None:
+            break
+        size = size_of_terms(recording, at_unit)
+        if agree(logit, expected, size):
+            _assert_alone(model, x, units, expected, size)
+            break
+        if traced.fresh:
+            worst = int((logit - expected).abs().argmax())
+            refuse_other_function(model, traced, x, float(logit[worst]), float(expected[worst]))
+        traced = trace(model, anew=True)
+    seed = torch.where(at_unit == 1, output, at_unit)
+    relevance, ledger = lrp_epsilon(recording, seed, parameters["epsilon"])
+    head = None if traced.head is None else head_of(traced.head, traced.model)
+    return Explanation(relevance, logit, ledger, recording.paths, head or "none")
+
+
+def _by_gradient(rule: Rule) -> Callable[..., Explanation]:
+    """Return what runs a method that needs nothing but the gradient: through the model's own forward pass."""
+
+    def run(
+        model: nn.Module, x: torch.Tensor, units: torch.Tensor | None, parameters: Mapping[str, float]
+    ) -> Explanation:
+        x.requires_grad_()
+        try:
+            logit, head = _logit(model, x, units)
+            relevance = rule(x, logit)
+        except OverwrittenError:
+            with torch.autograd.graph.allow_mutation_on_saved_tensors():  # which costs time and memory
+                logit, head = _logit(model, x, units)
+                relevance = rule(x, logit)
+        if not is_own(model):
+            by_voxel = relevance if rule is input_x_gradient else x.detach() * relevance
+            _assert_alone(model, x, units, logit.detach(), total(by_voxel.abs()))
+        return Explanation(relevance, logit.detach(), (), head=head)
+
+    return run
+
+
+def _logit(model: nn.Module, x: torch.Tensor, units: torch.Tensor | None) -> tuple[torch.Tensor, Head]:
+    """Return the logit (B,) that the model's own forward pass gives, recorded by autograd, and what follows it."""
+    forward = run_forward(model, x.detach().requires_grad_() if not x.requires_grad else x)
+    logit = forward.select(select(forward.output, units))
+    _assert_finite(logit)
+    return logit, forward.head
+
+
+def _assert_finite(logit: torch.Tensor) -> None:
+    if not bool(torch.isfinite(logit).all()):
+        raise PellucidError("The model's logit is NaN or infinite for a finite x. Check the model's weights.")
+
+
+def _assert_alone(
+    model: nn.Module, x: torch.Tensor, units: torch.Tensor | None, logit: torch.Tensor, size: torch.Tensor
+) -> None:
+    """Refuse a model that gives the first item another logit in this batch than alone."""
+    if len(x) == 1:
+        return
+    try:
+        alone = _logit(model, x[:1], None if units is None else units[:1])[0].detach()
+    except PellucidError as error:
+        refuse_meeting_items(model, f"it fails ({error})")
+    if not agree(alone, logit[:1], size[:1]):
+        refuse_meeting_items(model, f"its logit is {float(alone):.6g}, in the batch {float(logit[0]):.6g}")
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        method.name: method
+        for method in (
+            Method(
+                name="lrp-epsilon",
+                parameters=MappingProxyType({"epsilon": 1e-3}),
+                source="Bach et al. 2015, PLOS ONE 10(7):e0130140; biases as in iNNvestigate, which Eitel 2019 used",
+                summary="Share the logit out layer by layer, in proportion to what each input added to each sum.",
+                units="logit",
+                run=_run_lrp,
+            ),
+            Method(
+                name="gradient",
+                parameters=MappingProxyType({}),
+                source="Simonyan et al. 2014, arXiv:1312.6034",
+                summary="How much the logit changes per unit of each voxel.",
+                units=_PER_UNIT,
+                run=_by_gradient(gradient),
+            ),
+            Method(
+                name="sensitivity",
+                parameters=MappingProxyType({}),
+                source="Eitel 2019, Eq. 1; Simonyan et al. 2014, arXiv:1312.6034",
+                summary="How much the logit changes per unit of each voxel, in whichever direction.",
+                units=_PER_UNIT,
+                run=_by_gradient(sensitivity),
+            ),
+            Method(
+                name="input-x-gradient",
+                parameters=MappingProxyType({}),
+                source="Shrikumar et al. 2017, arXiv:1605.01713",
+                summary="The gradient times the voxel's value: a first-order share of the logit.",
+                units="logit",
+                run=_by_gradient(input_x_gradient),
+            ),
+        )
+    }
+)
