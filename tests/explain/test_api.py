@@ -13,7 +13,7 @@ import pellucid
 from pellucid.errors import InputError, PellucidError
 from pellucid.explain.api import explain, methods
 
-METHODS = ["lrp-epsilon", "gradient", "input-x-gradient"]
+METHODS = ["lrp-epsilon", "gradient", "sensitivity", "input-x-gradient"]
 
 
 @pytest.fixture
@@ -195,7 +195,9 @@ def test_the_model_is_given_back_as_it_was(model: nn.Sequential, x: torch.Tensor
 
 def test_the_mode_is_restored_when_something_fails(x: torch.Tensor) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3, 1)).train()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(
+        InputError, match=r"x: of shape \(2, 1, 10\) makes Sequential fail .*x\[None\] adds a batch axis"
+    ):
         explain(model, x)
     assert model.training
     assert model[1].training
@@ -228,12 +230,18 @@ def test_x_is_not_changed(x: torch.Tensor) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "lrp"}, "method: 'lrp' is not known. Choose one of lrp-epsilon, gradient, input-x-gradient"),
+        (
+            {"method": "lrp"},
+            "method: 'lrp' is not known. Did you mean lrp-epsilon. Choose one of lrp-epsilon, gradient, sensitivity, input-x-gradient",
+        ),
         ({"method": "gradient", "epsilon": 0.1}, "epsilon: is not a parameter of gradient, which takes no parameters"),
         ({"epsilon": 0.0}, "epsilon: 0.0 is not above 0"),
         ({"epsilon": -1e-3}, "epsilon: -0.001 is not above 0"),
         ({"epsilon": float("nan")}, "epsilon: nan is not above 0"),
         ({"epsilon": float("inf")}, "epsilon: inf is not"),
+        ({"epsilon": 1e-46}, "epsilon: 1e-46 cannot be told from 0"),
+        ({"epsilon": "0.1"}, "epsilon: '0.1' is not a number"),
+        ({"epsilon": True}, "epsilon: True is not a number"),
         ({"target": 1}, "target: 1 is not an output unit"),
         ({"target": -1}, "target: -1 is not an output unit"),
     ],
@@ -254,7 +262,7 @@ def test_refuses_several_units_without_a_target(x: torch.Tensor) -> None:
         (lambda x: x.half(), r"x: is torch.float16; relevance needs float32 or float64"),
         (lambda x: x.bfloat16(), r"x: is torch.bfloat16"),
         (lambda x: x.int(), r"x: is torch.int32"),
-        (lambda x: x.numpy(), r"x: is ndarray"),
+        (lambda x: x.numpy(), r"x: is a ndarray.*torch.from_numpy\(x\)"),
         (lambda x: x[0, 0], r"has shape \(10,\), not \(batch, channels, ...\)"),
         (lambda x: x[:0], r"has shape \(0, 1, 10\)"),
         (lambda x: x.double(), r"is torch.float64 on cpu, but 0.weight of the model is torch.float32 on cpu"),

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pellucid.explain import lrp
+from pellucid.explain import fusing
 from pellucid.explain.api import explain
 from pellucid.explain.result import LedgerEntry
 from pellucid.image.grid import PAPER_GRID, resized
@@ -401,7 +401,7 @@ def test_fused_layers_give_the_maps_of_layers_one_by_one(
     model, x = model.to(kind), x.to(kind)
     assert list(model.paths(x).values()) == ["fused", "fused"]
     found = explain(model, x, method=method)
-    for module in (lrp, fused):
+    for module in (fusing, fused):
         monkeypatch.setattr(module, "obstacle", lambda *_: "a test")
     expected = explain(model, x, method=method)
     names = list(model.paths(x))
@@ -447,7 +447,7 @@ def test_who_watches_an_activation_sees_all_of_it(monkeypatch: pytest.MonkeyPatc
     quick = explain(model, x, target=0)
     model[1].register_forward_hook(lambda *arguments: seen.append(arguments[2].shape))
     slow = explain(model, x, target=0)
-    assert seen == [(1, 2, 4, 4, 4)]
+    assert set(seen) == {(1, 2, 4, 4, 4)}
     assert quick.paths["0"] == "fused"
     assert slow.paths["0"].startswith("layer by layer")
     torch.testing.assert_close(quick.relevance, slow.relevance)

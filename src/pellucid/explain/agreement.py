@@ -23,7 +23,9 @@ def is_own(model: nn.Module) -> bool:
     if type(model) not in NETWORKS.values() or is_altered(model) or _are_hooks_global():
         return False
     layers = list(model.modules())[1:]
-    return all(type(layer).__module__.startswith("torch.nn.modules.") and "forward" not in vars(layer) for layer in layers)
+    return all(
+        type(layer).__module__.startswith("torch.nn.modules.") and "forward" not in vars(layer) for layer in layers
+    )
 
 
 def agree(found: torch.Tensor, expected: torch.Tensor, size: torch.Tensor) -> bool:
@@ -33,12 +35,12 @@ def agree(found: torch.Tensor, expected: torch.Tensor, size: torch.Tensor) -> bo
 
 
 def refuse_other_function(model: nn.Module, traced: Trace, x: torch.Tensor, found: float, expected: float) -> None:
-    """Raise PellucidError: torch.fx saw another function than the model computes; say from where on, if that is found."""
+    """Raise PellucidError: torch.fx saw another function than the model computes; say from where on."""
     raise PellucidError(
         f"{type(model).__name__}: torch.fx records another computation than the model's own, with logit {found:.6g} "
         f"instead of {expected:.6g}{_first_difference(traced, x)}. It cannot see a branch on what kind of thing a "
-        "tensor is (isinstance, torch.is_tensor, hasattr), a patched method, or what changes from call to call. Rewrite "
-        "that, or explain it with method='input-x-gradient', which runs the model as it is."
+        "tensor is (isinstance, torch.is_tensor, hasattr), a patched method, or what changes from call to call. "
+        "Rewrite that, or explain it with method='input-x-gradient', which runs the model as it is."
     )
 
 
@@ -52,7 +54,7 @@ def refuse_meeting_items(model: nn.Module, alone: str) -> None:
 
 def _first_difference(traced: Trace, x: torch.Tensor) -> str:
     """Say which layer is the first to give something else in the recorded computation than in the model's own."""
-    recorded, watched = _Outputs(traced), []
+    recorded, watched = _Outputs(traced), list[tuple[int, torch.Tensor]]()
     handles = [
         layer.register_forward_hook(partial(_keep, watched, id(layer)))
         for layer in traced.model.modules()
@@ -61,7 +63,8 @@ def _first_difference(traced: Trace, x: torch.Tensor) -> str:
     try:
         with torch.no_grad():
             recorded.run(x.clone())
-            seen, _ = watched.copy(), watched.clear()
+            seen = watched.copy()
+            watched.clear()
             traced.model(x.clone())
     finally:
         for handle in handles:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from pellucid.errors import InputError
 from pellucid.explain.result import Method
@@ -28,7 +29,9 @@ def choose(method: object, known: Mapping[str, Method]) -> Method:
         method = method.name
     if isinstance(method, str) and method in known:
         return known[method]
-    close = difflib.get_close_matches(method.lower(), known, n=1) if isinstance(method, str) else []
+    word = method.lower() if isinstance(method, str) else ""
+    begun = [name for name in known if word and name.startswith(word)]
+    close = begun or difflib.get_close_matches(word, known, n=1)
     guess = f"Did you mean {close[0]}? " if close else ""
     raise InputError("method", f"{method!r} is not known", f"{guess}Choose one of {', '.join(known)}")
 
@@ -72,11 +75,11 @@ def check_model(model: object) -> None:
         what = f"is a {type(model).__name__}, no torch.nn.Module"
         raise InputError("model", what, "Call it in the forward of a module, and give that")
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if tensor.is_meta or isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+        if tensor.is_meta or isinstance(tensor, UninitializedParameter | UninitializedBuffer):
             raise InputError("model", f"its {name} holds no values", "Load its weights, or run it once, before")
         if tensor.is_inference():
             what = f"its {name} was made in torch.inference_mode, where nothing can be recorded"
-            raise InputError("model", what, "Make or load it outside of that, or give copy.deepcopy(model) made outside")
+            raise InputError("model", what, "Make or load the model outside of that")
 
 
 def check_input(model: nn.Module, x: object) -> torch.Tensor:

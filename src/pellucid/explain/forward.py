@@ -1,4 +1,4 @@
-"""A model's own forward pass, watched: its logit, whatever ends it behind that, and whether it is one function at all."""
+"""A model's own forward pass, watched: its logit, what ends it behind that, and whether it draws random numbers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from pellucid.errors import InputError, PellucidError
 from pellucid.explain.heads import CALLED, Head
 from pellucid.network.volume_network import is_out_of_memory, too_large
 
-_RESHAPING = ("View", "UnsafeView", "Reshape", "Squeeze", "Unsqueeze", "Alias", "Transpose", "Permute", "Slice", "Select",
-              "Clone", "T", "Index", "Narrow")  # fmt: skip
+_RESHAPING = (
+    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "Transpose", "Permute", "Slice", "Select",
+    "Clone", "T", "Index",
+)  # fmt: skip
 """Nodes of autograd that only move values about; they are called `ViewBackward0`, `ReshapeAliasBackward0`, ..."""
 _OPAQUE = ("Sigmoid", "Softmax", "LogSoftmax", "LogSigmoid", "DifferentiableGraph")
 """Nodes behind which nobody sees, among them a sigmoid that was not seen as it was called, in compiled code."""
@@ -82,7 +84,8 @@ def run_forward(model: nn.Module, x: torch.Tensor) -> Forward:
             raise PellucidError(too_large(len(x))) from error
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(".")
         what = f"of shape {tuple(x.shape)} makes {name} fail ({said})"
-        raise InputError("x", what, "Give what the network takes, (batch, channels, ...); x[None] adds a batch axis") from error
+        fix = "Give what the network takes, (batch, channels, ...); x[None] adds a batch axis"
+        raise InputError("x", what, fix) from error
     if not isinstance(output, torch.Tensor) or output.shape[:1] != x.shape[:1]:
         shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
         raise PellucidError(
@@ -103,7 +106,7 @@ def _ended(output: torch.Tensor, watch: _Watch) -> Forward:
         for head, before, behind, made in watch.heads:
             if made is node:
                 return Forward(output, before, behind, head)
-        kind = node.name().split("Backward")[0].removesuffix("Alias").rsplit("::")[-1]
+        kind = node.name().split("Backward")[0]
         if isinstance(node, BackwardCFunction) or kind.startswith(_OPAQUE):
             return Forward(output, None, None, "unknown")
         if kind not in _RESHAPING:

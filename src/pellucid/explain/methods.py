@@ -66,7 +66,8 @@ def _by_gradient(rule: Rule) -> Callable[..., Explanation]:
             logit, head = _logit(model, x, units)
             relevance = rule(x, logit)
         except OverwrittenError:
-            with torch.autograd.graph.allow_mutation_on_saved_tensors():  # which costs time and memory
+            # PyTorch's own `allow_mutation_on_saved_tensors` may take one tensor for another (2.13).
+            with torch.autograd.graph.saved_tensors_hooks(torch.clone, lambda kept: kept):
                 logit, head = _logit(model, x, units)
                 relevance = rule(x, logit)
         if not is_own(model):

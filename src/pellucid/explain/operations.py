@@ -80,6 +80,9 @@ _METHODS: dict[str, Way] = {
     **dict.fromkeys(("add", "add_"), Way.SUM),
 }
 
+_SHAPE_ONLY = (
+    torch.zeros_like, torch.ones_like, torch.full_like, "new_zeros", "new_ones", "new_full", "new_tensor",
+)  # fmt: skip
 _IN_PLACE = (
     operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ifloordiv, operator.imod, operator.ipow,
     operator.iand, operator.ior, operator.ixor, operator.ilshift, operator.irshift, operator.setitem,
@@ -109,6 +112,11 @@ def way_of(node: Node, model: nn.Module) -> Way:
             "(see docs/own-network.md), or explain it with method='input-x-gradient', which needs no rules."
         )
     return way
+
+
+def reads_values(node: Node) -> bool:
+    """Tell whether what `node` gives may depend on more than the shape and type of what it reads."""
+    return node.target not in _SHAPE_ONLY
 
 
 def leads_on(node: Node, model: nn.Module) -> bool:

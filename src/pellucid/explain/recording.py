@@ -13,7 +13,7 @@ from torch.fx.node import map_arg
 
 from pellucid.errors import PellucidError
 from pellucid.explain.fusing import flat_at, pool_to_fuse
-from pellucid.explain.operations import PLACE, Way, is_max_pool, leads_on, overwritten_by, path_of, way_of
+from pellucid.explain.operations import PLACE, Way, is_max_pool, leads_on, overwritten_by, path_of, reads_values, way_of
 from pellucid.explain.storage import copy_with_memory, is_same_memory, layout_of, overwritten, repeats
 from pellucid.explain.trace import LogitRun, Trace
 from pellucid.network.fused_functions import convolve_pool, is_watched
@@ -120,22 +120,24 @@ class Recording(LogitRun):
                     values[source] = _leaf(values[source])
                     constants.append(values[source])
             if node.target is operator.setitem and isinstance(args[2], int | float):
-                constants.append(_leaf(self.env[args[0]].new_tensor(float(args[2]))))
+                constants.append(_leaf(self.env[cast(Node, args[0])].new_tensor(float(args[2]))))
                 args = (*args[:2], constants[-1])
         # The rules need what is overwritten.
         written = self._copy_of(target, values)
-        fixed = [(value, value._version) for source, value in values.items() if _is_tensor(value) and source is not target]
+        fixed = [
+            (value, value._version) for source, value in values.items() if _is_tensor(value) and source is not target
+        ]
         output = getattr(self, node.op)(node.target, *self._filled(args, node.kwargs, values, target, written))
         if any(value._version != version for value, version in fixed):
-            raise PellucidError(f"{node.meta[PLACE]}: works in place, which cannot be seen beforehand. {_OUT_OF_PLACE}.")
-        if node.op == "call_module" and is_watched(layer := self.module.get_submodule(str(node.target))):
-            copy = self._copy_of(target, values)
-            given, named = self._filled(args, node.kwargs, values, target, copy)
-            _check_hooks(node, layer.forward(*given, **named), output)
+            raise PellucidError(
+                f"{node.meta[PLACE]}: works in place, which cannot be seen beforehand. {_OUT_OF_PLACE}."
+            )
+        given, named = self._filled(args, node.kwargs, values, target, self._copy_of(target, values))
+        self._check_hooks(node, given, named, output)
         if written is not None and target is not None:
             return self._overwrite(node, target, inputs, tuple(constants), written, output)
         self._note_memory(node, output, node.all_input_nodes)
-        if not inputs or not _holds_tensor(output):
+        if not inputs or not _holds_tensor(output) or not reads_values(node):
             return output
         way = way_of(node, self.module)
         if not isinstance(output, torch.Tensor):
@@ -151,7 +153,7 @@ class Recording(LogitRun):
         written: torch.Tensor,
         output: Any,
     ) -> Any:
-        """Record an operation that overwrote the tensor of `target`; who reads that or a view of it later, reads this."""
+        """Record an operation that overwrote the tensor of `target`, for whoever reads that or a view of it later."""
         if output is not None and not (is_same_memory(output, written) and layout_of(output) == layout_of(written)):
             raise PellucidError(f"{node.meta[PLACE]}: does not give the tensor that it overwrites. {_OUT_OF_PLACE}.")
         memory = self._memories[target]
@@ -217,6 +219,17 @@ class Recording(LogitRun):
             named["input"] = written
         return tuple(given), named
 
+    def _check_hooks(self, node: Node, args: Any, kwargs: Any, output: Any) -> None:
+        """Refuse a layer whose hooks change what it is given or gives: its rule would be of something else."""
+        if node.op != "call_module" or not isinstance(output, torch.Tensor):
+            return
+        layer = self.module.get_submodule(str(node.target))
+        if is_watched(layer) and not torch.equal(layer.forward(*args, **kwargs), output):
+            raise PellucidError(
+                f"{node.meta[PLACE]}: a hook changes what the layer is given or gives, and lrp-epsilon has no rule for "
+                "that. Take the hook off, or do what it does in the network's forward."
+            )
+
     def _run_fused(self, node: Node, inputs: dict[object, torch.Tensor]) -> torch.Tensor | None:
         """Run and record a convolution and the max-pool behind it as one affine layer, or return None; note why.
 
@@ -265,12 +278,12 @@ class Recording(LogitRun):
         pooled values, sent back through the pool. The result is the same, from tensors 27 times smaller.
         """
         affine = self.steps.pop()
-        args, kwargs = (map_arg(part, lambda _: affine.output) for part in (node.args, node.kwargs))
+        args: Any = map_arg(node.args, lambda _: affine.output)
+        kwargs: Any = map_arg(node.kwargs, lambda _: affine.output)
         output = getattr(self, node.op)(node.target, args, kwargs)
         if not isinstance(output, torch.Tensor):
             raise PellucidError(f"{node.meta[PLACE]}: lrp-epsilon needs operations with one result. Return no indices.")
-        if node.op == "call_module" and is_watched(layer := self.module.get_submodule(str(node.target))):
-            _check_hooks(node, layer.forward(*args, **kwargs), output)
+        self._check_hooks(node, args, kwargs, output)
         self.steps.append(replace(affine, result=node, output=output))
         self._depends.add(node)
         self._memories[node] = object()
@@ -297,15 +310,6 @@ class Recording(LogitRun):
 
 
 _OUT_OF_PLACE = "Let it work out of place"
-
-
-def _check_hooks(node: Node, alone: Any, output: Any) -> None:
-    """Refuse a layer whose hooks change what it is given or gives: its rule would be of something else."""
-    if isinstance(output, torch.Tensor) and not torch.equal(alone, output):
-        raise PellucidError(
-            f"{node.meta[PLACE]}: a hook changes what the layer is given or gives, and lrp-epsilon has no rule for that. "
-            "Take the hook off, or do what it does in the network's forward."
-        )
 
 
 def _leaf(x: torch.Tensor) -> torch.Tensor:

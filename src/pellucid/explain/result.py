@@ -75,8 +75,9 @@ class Explanation:
         sums = [round(float(item.double().sum()), 4) for item in self.relevance[:3]]
         logits = [round(float(logit), 4) for logit in self.logit[:3]]
         more = ", ..." if len(self.logit) > 3 else ""
-        words = [f"{name}=[{', '.join(map(str, numbers))}{more}]" for name, numbers in (("logit", logits), ("sum", sums))]
-        return f"Explanation({tuple(self.relevance.shape)}, {', '.join(words)}, {len(self.ledger)} layers in the ledger)"
+        logit, sum_ = (f"[{', '.join(map(str, numbers))}{more}]" for numbers in (logits, sums))
+        shape, layers = tuple(self.relevance.shape), len(self.ledger)
+        return f"Explanation({shape}, logit={logit}, sum={sum_}, {layers} layers in the ledger)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ Layout = tuple[torch.Size, tuple[int, ...], int]
 
 def layout_of(x: torch.Tensor) -> Layout:
     """Return where the values of x lie in its memory."""
-    return x.size(), x.stride(), x.storage_offset()
+    return x.size(), x.stride(), int(x.storage_offset())
 
 
 def is_same_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Tell whether two tensors lie in one memory."""
-    return one.untyped_storage()._cdata == other.untyped_storage()._cdata
+    return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)
 
 
 def copy_with_memory(x: torch.Tensor) -> torch.Tensor:

@@ -154,8 +154,8 @@ def _record_in_place(name: str) -> Callable[[Proxy, Any], Proxy]:
     return method
 
 
-for _name in _IN_PLACE:
-    setattr(_Proxy, f"__{_name}__", _record_in_place(_name))
+for _operator in _IN_PLACE:
+    setattr(_Proxy, f"__{_operator}__", _record_in_place(_operator))
 
 
 def _follow(model: nn.Module, root: nn.Module) -> tuple[Graph, dict[str, torch.Tensor]]:

@@ -98,7 +98,9 @@ def _evaluating(model: nn.Module, training: list[nn.Module]) -> Iterator[None]:
                 model.eval()
             except NotImplementedError as error:  # of torch.export
                 what = f"{type(model).__name__} has no evaluation mode ({error})".rstrip(".")
-                raise InputError("model", what, "Give the module that it was exported from, after model.eval()") from error
+                raise InputError(
+                    "model", what, "Give the module that it was exported from, after model.eval()"
+                ) from error
             for module in model.modules():  # `eval` may be overridden
                 module.training = False
         yield

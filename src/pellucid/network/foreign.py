@@ -93,30 +93,35 @@ class ForeignNetwork(Wrapper, Described):
             raise
 
     def try_out(self) -> None:
-        """Run one image of zeros through the network.
+        """Run a random image through the network, for zeros hide much.
 
         Raises
         ------
         InputError
             At `network`, if that fails or gives no finite logit of shape (1,); says what happened.
         """
-        shape = (1, 1, *self.grid.shape)
+        image = random_image(self.grid)
         training = self.training
         self.eval()
         try:
             with torch.inference_mode():
-                logit = self(torch.zeros(shape))
+                logit = self(image)
         except PellucidError:
             raise
         except Exception as error:  # the user's forward may raise anything
             raise InputError(
-                "network", f"{self.name} fails on an image of shape {shape}: {_said(error)}", _CONTRACT
+                "network", f"{self.name} fails on an image of shape {tuple(image.shape)}: {_said(error)}", _CONTRACT
             ) from error
         finally:
             self.train(training)
         if logit.shape != (1,) or not bool(torch.isfinite(logit).all()):
             what = "NaN or infinity" if logit.shape == (1,) else f"{tuple(logit.shape)}"
-            raise InputError("network", f"{self.name} gives {what} for one image of zeros", _CONTRACT)
+            raise InputError("network", f"{self.name} gives {what} for one random image", _CONTRACT)
+
+
+def random_image(grid: Grid) -> torch.Tensor:
+    """Return x: (1, 1, X, Y, Z) of numbers from 0 to 1, always the same."""
+    return torch.rand((1, 1, *grid.shape), generator=torch.Generator().manual_seed(0))
 
 
 @torch.fx.wrap

@@ -231,7 +231,7 @@ def describe_map(explainers: Sequence[Explainer], folder: Path) -> dict[str, Any
         "RuleSource": method.source,
         "Parameters": explainer.parameters,
         "SeedNeuron": "logit",
-        "Units": "logit per unit of the image" if method.name == "gradient" else "logit",
+        "Units": method.units,
         "Model": models[0] if len(models) == 1 else models,
         "ModelSha256": digests[0] if len(models) == 1 else digests,
         "Classes": {str(label): name for label, name in info.classes.items()},

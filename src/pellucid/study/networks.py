@@ -9,8 +9,9 @@ import torch
 
 from pellucid.errors import InputError, PellucidError
 from pellucid.explain.api import explain
-from pellucid.explain.trace import trace
-from pellucid.network.foreign import ForeignNetwork, source_digest
+from pellucid.explain.forward import run_forward
+from pellucid.explain.undisturbed import attributes_kept, undisturbed
+from pellucid.network.foreign import ForeignNetwork, random_image, source_digest
 from pellucid.network.source import ClassSource, find_class
 from pellucid.study.cohorts import GRIDS
 from pellucid.study.spec import Spec
@@ -33,10 +34,10 @@ def own_networks(spec: Spec) -> dict[str, ClassSource]:
 
 
 def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> None:
-    """Import each network that is not Pellucid's, make it, run an image of zeros through it, explain that if asked.
+    """Import each network that is not Pellucid's, make it, run a random image through it, explain that if asked.
 
-    Networks alike are tried once. Of networks that are not among the `trusted`, if those are given, nothing is
-    imported.
+    Networks alike are tried once. An explanation shows whether torch.fx sees the function that the network computes. Of
+    networks that are not among the `trusted`, if those are given, nothing is imported.
 
     Raises
     ------
@@ -54,9 +55,9 @@ def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> Non
         with _told_of(name):
             model = ForeignNetwork(arm.own_network, grid, options=arm.options, seed=0)
             model.try_out()
-            _refuse_sigmoid(model)
+            image = random_image(grid)
+            _refuse_probabilities(model, image)
             if explained and spec.explain is not None:
-                image = torch.zeros((1, 1, *grid.shape))
                 explain(model, image, method=spec.explain.method, epsilon=spec.explain.epsilon)
 
 
@@ -81,13 +82,11 @@ def _told_of(arm: str) -> Iterator[None]:
         raise InputError(f"training.{arm}.network", what, fix.rstrip(".")) from error
 
 
-def _refuse_sigmoid(model: ForeignNetwork) -> None:
-    """Refuse a network that ends in a sigmoid, as far as that can be told: the loss and the maps need the logit."""
-    try:
-        sigmoid = trace(model).sigmoid
-    except PellucidError:  # it cannot be followed: only explanations need that
+def _refuse_probabilities(model: ForeignNetwork, image: torch.Tensor) -> None:
+    """Refuse a network that ends in a sigmoid or softmax: the loss and the maps need the logit."""
+    with undisturbed(model, image.device), attributes_kept(model):
+        head = run_forward(model, image.clone().requires_grad_()).head
+    if head in ("none", "unknown"):
         return
-    if sigmoid is not None:
-        raise InputError(
-            "network", f"{model.name} ends in a sigmoid, and the loss adds one", "Give the logit before it"
-        )
+    what = f"{model.name} ends in a {head}, and the loss adds a sigmoid"
+    raise InputError("network", what, "Give the logit before it")
