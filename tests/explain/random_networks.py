@@ -1,10 +1,9 @@
-"""Random networks that do what users' networks do: overwrite, alias, slice, share layers, watch them, end in a softmax."""
+"""Random networks that do what users' do: overwrite, alias, slice, share and watch layers, end in a softmax."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
@@ -187,8 +186,3 @@ def _watch(draw: random.Random, model: Program) -> None:
 def words(model: Program) -> str:
     """Say what a network does, for the message of a test that fails."""
     return " ".join(getattr(operation, "__name__", "?") for operation in model.operations) + f" | {model.last}"
-
-
-def layers_of(model: Program) -> dict[str, Any]:
-    """Return the kinds of its layers."""
-    return {name: str(layer) for name, layer in model.named_children()}

@@ -232,7 +232,7 @@ def test_x_is_not_changed(x: torch.Tensor) -> None:
     [
         (
             {"method": "lrp"},
-            "method: 'lrp' is not known. Did you mean lrp-epsilon. Choose one of lrp-epsilon, gradient, sensitivity, input-x-gradient",
+            "method: 'lrp' is not known. Did you mean lrp-epsilon. Choose one of lrp-epsilon, gradient, sens",
         ),
         ({"method": "gradient", "epsilon": 0.1}, "epsilon: is not a parameter of gradient, which takes no parameters"),
         ({"epsilon": 0.0}, "epsilon: 0.0 is not above 0"),

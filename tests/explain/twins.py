@@ -84,19 +84,42 @@ class _Twin(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+class _WithoutHead(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in HEADS else func(*args, **(kwargs or {}))
+
+
+def gradient_by_autograd(model: nn.Module, x: torch.Tensor, units: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the gradient of the logits of the units at x: (B, ...), and the logits (B,)."""
+    return _pull(_WithoutHead(), model, x, units, torch.ones_like)
+
+
+def relevance_by_autograd(
+    model: nn.Module, x: torch.Tensor, units: list[int], epsilon: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the relevance of x: (B, ...) for the units, and the logits (B,) that were shared out."""
+    return _pull(_Twin(epsilon), model, x, units, torch.clone)
+
+
+def _pull(
+    mode: TorchFunctionMode,
+    model: nn.Module,
+    x: torch.Tensor,
+    units: list[int],
+    seed: Callable[[torch.Tensor], torch.Tensor],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    leaf = x.detach().clone().requires_grad_()
+    # What is saved for the way back may be overwritten.
+    with torch.autograd.graph.saved_tensors_hooks(torch.clone, lambda kept: kept):
+        with mode:
+            output = model(leaf.clone())
+        logit = output[torch.arange(len(x)), units]
+        (pulled,) = torch.autograd.grad(logit, leaf, seed(logit.detach()))
+    return pulled, logit.detach()
+
+
 def _sum(args: Any, terms: list[torch.Tensor], given: Any) -> torch.Tensor:
     """Add up arguments, `given` ones in the place of `terms`."""
     left = list(given)
     parts = [left.pop(0) if any(arg is term for term in terms) else arg for arg in args]
     return parts[0] + parts[1]
-
-
-def relevance_by_autograd(model: nn.Module, x: torch.Tensor, units: list[int], epsilon: float) -> Any:
-    """Return the relevance of x: (B, ...) for the units, and the logits (B,) that were shared out."""
-    leaf = x.detach().clone().requires_grad_()
-    with torch.autograd.graph.saved_tensors_hooks(torch.clone, lambda kept: kept):
-        with _Twin(epsilon):
-            output = model(leaf.clone())
-        logit = output[torch.arange(len(x)), units]
-        (relevance,) = torch.autograd.grad(logit, leaf, logit.detach())
-    return relevance, logit.detach()

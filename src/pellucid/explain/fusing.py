@@ -67,8 +67,7 @@ def _lost_between(activation: nn.Module, pool: Node, model: nn.Module) -> str | 
     if type(activation) not in _UNBOUNDED:
         return f"{name} may make values equal that the pool chooses among"
     # What ReLU makes equal is 0, which has no relevance unless something turns it into another number.
-    floored = isinstance(activation, nn.ReLU) or getattr(activation, "alpha", 1.0) == 0
-    if floored and (culprit := _gives_zeros_relevance(pool, model)) is not None:
+    if isinstance(activation, nn.ReLU) and (culprit := _gives_zeros_relevance(pool, model)) is not None:
         return f"{name} makes values equal that the pool chooses among, and {culprit} gives them relevance"
     return None
 

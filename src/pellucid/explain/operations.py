@@ -143,8 +143,6 @@ def look_up(node: Node, model: nn.Module) -> tuple[Way | None, str]:
     else:
         what = f"Tensor.{node.target}"
         way = _METHODS.get(str(node.target))
-    if "out" in node.kwargs:
-        return None, f"{what} with out"
     return (way, what) if node.kwargs.get("alpha", 1) == 1 else (None, f"{what} with alpha")
 
 
