@@ -62,13 +62,7 @@ def test_scans_left_out_are_counted_where_too_few_remain(datasets: Path, tmp_pat
     alone = dataclasses.replace(
         read_spec(TINY), cohorts={"one": cohort(root)}, splits={"one": Split(holdout=1, validation=1)}
     )
-<<<<<<< HEAD
     with pytest.raises(InputError, match=r"1 of its scans cannot be used, the first: .*sub-E, and there is no folder"):
-=======
-    with pytest.raises(
-        InputError, match=r"1 of its scans cannot be used, the first: .*lists sub-E, and there is no folder"
-    ):
->>>>>>> 6de261a (Explain: networks that overwrite tensors beside ones that do not; docs say what is followed and what refused)
         check_cohorts(alone)
 
 
