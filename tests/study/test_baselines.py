@@ -97,7 +97,7 @@ def test_who_is_left_out_is_said_once(finished: tuple[Path, list[Result]]) -> No
 
 def test_baselines_stand_in_the_table_beside_the_arms(run: Path) -> None:
     table = read_tsv(run / "tables" / "table2.tsv")
-    assert table["arm"].drop_duplicates().tolist() == ["scratch", *NAMES]
+    assert table["arm"].drop_duplicates().tolist() == ["scratch", "bright-voxels", *NAMES]
     every = pd.concat(
         read_tsv(run / "baselines" / "load" / f"trial-{n:02d}" / "predictions.tsv").assign(fold=n) for n in (0, 1)
     )
@@ -105,13 +105,13 @@ def test_baselines_stand_in_the_table_beside_the_arms(run: Path) -> None:
     found = table[table["arm"] == "load"].set_index("metric")["mean"]
     assert found.to_dict() == pytest.approx(expected.set_index("metric")["mean"].to_dict())
     subjects = table.groupby("arm")["n_subjects"].first()
-    assert subjects.to_dict() == {"scratch": 16, "load": 15, "voxels": 15, "confounds": 16}
+    assert subjects.to_dict() == {"scratch": 16, "bright-voxels": 16, "load": 15, "voxels": 15, "confounds": 16}
 
 
 def test_every_two_are_compared_on_the_subjects_of_both(run: Path) -> None:
     table = read_tsv(run / "tables" / "comparisons.tsv")
     pairs = list(table[["arm_one", "arm_two"]].drop_duplicates().itertuples(index=False, name=None))
-    assert pairs == list(combinations(["scratch", *NAMES], 2))
+    assert pairs == list(combinations(["scratch", "bright-voxels", *NAMES], 2))
     first = table[(table["arm_one"] == "scratch") & (table["arm_two"] == "load")].iloc[0]
     assert first[["n_both", "n_only_one", "n_only_two"]].tolist() == [15, 1, 0]
 
@@ -119,7 +119,7 @@ def test_every_two_are_compared_on_the_subjects_of_both(run: Path) -> None:
 def test_probabilities_are_judged_as_they_are_and_calibrated(run: Path) -> None:
     table = read_tsv(run / "tables" / "calibration.tsv")
     kinds = table[["arm", "kind"]].drop_duplicates().to_numpy().tolist()
-    assert kinds == [["scratch", "sigmoid"], ["scratch", "calibrated"], *([name, "sigmoid"] for name in NAMES)]
+    assert kinds == [["scratch", "sigmoid"], ["scratch", "calibrated"], *([name, "sigmoid"] for name in ("bright-voxels", *NAMES))]
     assert table.groupby(["arm", "kind"])["n"].sum().loc["scratch"].tolist() == [16, 16]
     assert table["brier"].between(0, 1).all()
 
@@ -127,7 +127,7 @@ def test_probabilities_are_judged_as_they_are_and_calibrated(run: Path) -> None:
 def test_subgroups_add_up(run: Path) -> None:
     table = read_tsv(run / "tables" / "subgroups.tsv")
     sexes = table[table["factor"] == "sex"].groupby("arm")[["n_patients", "n_controls"]].sum().sum(axis=1)
-    assert sexes.to_dict() == {"scratch": 16, "load": 15, "voxels": 15, "confounds": 16}
+    assert sexes.to_dict() == {"scratch": 16, "bright-voxels": 16, "load": 15, "voxels": 15, "confounds": 16}
 
 
 def test_the_settings_are_kept(run: Path) -> None:

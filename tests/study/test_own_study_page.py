@@ -81,4 +81,4 @@ def test_its_specification_is_one() -> None:
     blocks = re.findall(r"^```toml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     spec = parse_spec(blocks[0], file=Path("mystudy.toml"))
     assert spec.trial_count("network") == 10
-    assert set(spec.baselines) == {"confounds", "lesion-load"}
+    assert set(spec.baselines) == {"bright-voxels", "confounds", "lesion-load"}

@@ -47,7 +47,7 @@ def test_tables_have_the_columns_that_readers_rely_on(undisturbed: Path) -> None
 
 def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:
     table = read_tsv(undisturbed / "tables" / "table2.tsv")
-    assert list(table["arm"].unique()) == ["finetuned", "scratch"]  # nobody of pretraining is held out
+    assert list(table["arm"].unique()) == ["finetuned", "scratch", "bright-voxels"]  # nobody of pretraining is held out
     parts = [
         read_tsv(undisturbed / "models" / "finetuned" / f"trial-{k:02d}" / "predictions.tsv").assign(trial=k)
         for k in (0, 1)
@@ -64,7 +64,7 @@ def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:
     assert set(rows["n_subjects"]) == {4}
     assert set(rows["pretraining"]) == {"pretraining"}
     trials = read_tsv(undisturbed / "tables" / "trials.tsv")
-    assert trials[["arm", "trial"]].to_numpy().tolist() == [["finetuned", 0], ["finetuned", 1], ["scratch", 0]]
+    assert trials[["arm", "trial"]].to_numpy().tolist() == [["finetuned", 0], ["finetuned", 1], ["scratch", 0], ["bright-voxels", 0]]
     for metric, row in rows.set_index("metric").iterrows():
         of_arm = trials[trials["arm"] == "finetuned"][metric]
         assert (of_arm.mean(), of_arm.std()) == pytest.approx((row["mean"], row["sd"]), nan_ok=True)

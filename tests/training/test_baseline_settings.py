@@ -41,6 +41,8 @@ def test_defaults() -> None:
         ("protocol", {"kind": "logistic-confounds", "protocol": "paper"}),
         ("components", {"protocol": "paper", "components": (3,)}),
         ("folds", {"protocol": "paper", "folds": 4}),
+        ("folds", {"kind": "bright-voxels", "folds": 4}),
+        ("protocol", {"kind": "bright-voxels", "protocol": "paper"}),
     ],
 )
 def test_what_is_not_possible_is_named(name: str, changes: dict[str, Any]) -> None:

@@ -89,6 +89,7 @@ def check(
     """
     from pellucid.study.estimate import estimate
     from pellucid.study.folder import RunFolder
+    from pellucid.study.rivals import without_bright_voxels
     from pellucid.study.run import check_study, complete_tasks, study_tasks
 
     path, spec, folder = _read(study, trials, out)
@@ -109,6 +110,8 @@ def check(
         console.say(f"arm {name}: {trials_of} on {arm.cohort}, {start}{'' if arm.fit else ', not trained'}")
     for name, baseline in spec.baselines.items():
         console.say(f"baseline {name}: {baseline.settings.kind} on {baseline.cohort}")
+    for remark in without_bright_voxels(spec):
+        console.say(remark)
     run_folder = RunFolder(folder.resolve())
     done = complete_tasks(spec, run_folder, extend=extend)
     console.say(f"{len(study_tasks(spec, run_folder))} tasks, {len(done)} of them complete; run directory {folder}")

@@ -149,6 +149,12 @@ def _baseline_sentence(name: str, settings: Mapping[str, Any], images: str | Non
         how = f"{rest}, its penalty chosen by {settings['folds']}-fold cross-validation"
         return f"Baseline {name} is {what}, on which no diagnosis should rest, {how}."
     scans = "lesion-filled" if images == "lesion-filled" else "prepared"
+    if kind == "bright-voxels":
+        return (
+            f"Baseline {name} is a logistic regression on one number, the share of the brain of the {scans} scans that "
+            "is brighter than a threshold in robust spreads above the brain's median; threshold and direction were "
+            "chosen on the training participants."
+        )
     counts = [int(count) for count in settings.get("components", [0])]
     on = "the lesion volume" if kind == "svm-lesion-load" else f"all voxels of the {scans} scans"
     if any(counts):

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pellucid.report.blocks import DASH, Picture, Section, Table, Text, missing, number, percent, records, twofold
+from pellucid.report.blocks import DASH, Note, Picture, Section, Table, Text, missing, number, percent, records, twofold
 from pellucid.report.charts_models import brightness_figure, roc_figure, training_figure
 from pellucid.report.run import Run
 from pellucid.report.style import save
@@ -36,6 +36,7 @@ def results(run: Run, figures: Path) -> Section:
         section.add(missing("Scores", "tables/table2.tsv"))
     else:
         section.add(_scores(table, crossed=run.is_cross_validated()))
+    section.add(*(Note(tone="remark", text=f"{one[0].upper()}{one[1:]}.") for one in run.record.get("remarks", [])))
     curves = run.table("roc")
     if curves is None:
         section.add(missing("ROC curves", "tables/roc.tsv"))

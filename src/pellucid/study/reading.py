@@ -16,9 +16,11 @@ from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_t
 from pellucid.study.folder import RunFolder
 from pellucid.study.limits import NAME
 from pellucid.study.problems import Problems, with_lines
+from pellucid.study.rivals import with_bright_voxels
 from pellucid.study.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Spec
+from pellucid.training import bright
 from pellucid.training.baseline_settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
 
@@ -128,7 +130,7 @@ def _read(table: dict[str, Any], *, file: Path) -> Spec:
         cluster=cluster,
     )
     _check_names(spec, file=file)
-    return spec
+    return with_bright_voxels(spec, file=file)
 
 
 def _named(section: dict[str, Any], *, file: Path, key: str) -> list[tuple[str, dict[str, Any]]]:
@@ -195,6 +197,11 @@ def _check_names(spec: Spec, *, file: Path) -> None:
         problems.attempt(_known, f"baselines.{name}.cohort", baseline.cohort, spec.cohorts, file=file)
         if name in spec.training:
             problems.note(InputError(file, f"`baselines.{name}` and `training.{name}` share a name", "Rename one"))
+        scaling = baseline.scaling or spec.preparation.scaling
+        if baseline.settings.kind == "bright-voxels" and scaling not in bright.SCALINGS:
+            what = f"`baselines.{name}` counts bright voxels, and the scaling {scaling!r} cuts off the brightest"
+            fix = f"Give the baseline a `scaling` of its own: {', '.join(bright.SCALINGS)}"
+            problems.note(InputError(file, what, fix))
         told = spec.cohorts[baseline.cohort].column if baseline.cohort in spec.cohorts else None
         if baseline.settings.kind == "logistic-confounds" and told in baseline.settings.confounds:
             what = f"`baselines.{name}.confounds` has {told!r}, which is what is to be told"

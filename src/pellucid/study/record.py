@@ -71,6 +71,7 @@ class Record:
         networks: Mapping[str, str | None] | None = None,
         tasks: Sequence[str] | None = None,
         extended: Sequence[str] = (),
+        remarks: Sequence[str] = (),
     ) -> None:
         """Note that a run starts: when, by what command, with what versions, on what machine.
 
@@ -84,11 +85,14 @@ class Record:
             Names of the study's tasks: what is known of others, of an earlier specification, is dropped.
         extended
             In which keys the specification differs from the one that went on until now.
+        remarks
+            What the study does without, and why.
         """
         entry: dict[str, Any] = {"started": now(), "command": command, "environment": environment()}
         entry |= {"networks": dict(networks)} if networks else {}
         entry |= {"extended": list(extended)} if extended else {}
         self._content["runs"].append(entry)
+        self._content["remarks"] = list(remarks)
         if tasks is not None:
             known = self._content["tasks"]
             self._content["tasks"] = {name: known[name] for name in tasks if name in known}

@@ -23,6 +23,7 @@ from pellucid.study.members import Members
 from pellucid.study.networks import check_networks, network_sources
 from pellucid.study.reading import read_spec
 from pellucid.study.record import Record
+from pellucid.study.rivals import without_bright_voxels
 from pellucid.study.spec import Spec
 from pellucid.study.tables import table_tasks
 from pellucid.study.tasks import Result, Task, Watcher, execute, ordered, outdated
@@ -126,7 +127,13 @@ def run_study(
             extend_run(spec, begun, folder)
         remove_leftovers(folder.root.rglob(".*"))
         record = Record(folder.record, study=spec.study.name, seed=spec.study.seed)
-        record.begin(list(command), networks=network_sources(spec), tasks=[task.name for task in tasks], extended=added)
+        record.begin(
+            list(command),
+            networks=network_sources(spec),
+            tasks=[task.name for task in tasks],
+            extended=added,
+            remarks=without_bright_voxels(spec),
+        )
         try:
             if cluster is None or all(task.complete for task in tasks):
                 results = execute(tasks, watcher=watcher, note=record.note)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pellucid.cohort.store import Store
 from pellucid.errors import InputError
+from pellucid.training import bright
 from pellucid.training.baseline_settings import BaselineSettings, Confound
 
 Rows = npt.NDArray[np.intp]
@@ -46,12 +47,15 @@ def features_of(store: Store, settings: BaselineSettings, rows: Rows) -> Feature
     Raises
     ------
     InputError
-        The store's table lacks a column that is needed, or holds another sex than F and M.
+        The store's table lacks a column that is needed, or holds another sex than F and M; or the store's scaling cuts
+        off the voxels that are to be counted.
     """
     if settings.kind == "svm-image":
         return Features(store.images.reshape(len(store), -1), VOXELS, _reasons(store))
     if settings.kind == "logistic-confounds":
         return _confounds(store, settings, rows)
+    if settings.kind == "bright-voxels":
+        return Features(_bright_voxels(store, rows), bright.names(), _reasons(store))
     if settings.protocol == "paper":
         return Features(_voxel_counts(store, settings.seed, rows), ["lesion_voxels"], _reasons(store))
     load = _numbers(store, "lesion_volume_ml")
@@ -102,6 +106,17 @@ def _voxel_counts(store: Store, seed: int, rows: Rows) -> npt.NDArray[np.float64
         noise = np.random.default_rng([seed, int(n)])
         counts[n] = noise.random(store.grid.shape).sum() if mask is None else np.count_nonzero(mask)
     return counts
+
+
+def _bright_voxels(store: Store, rows: Rows) -> npt.NDArray[np.float64]:
+    """Return the log share of voxels above each threshold of `bright`: (N, thresholds)."""
+    if store.scaling not in bright.SCALINGS:
+        what = f"the scaling {store.scaling!r} cuts off the brightest voxels"
+        raise InputError(store.folder, what, f"Give the baseline one of the scalings {', '.join(bright.SCALINGS)}")
+    shares = np.full((len(store), len(bright.THRESHOLDS)), np.nan)
+    for n in rows:
+        shares[n] = bright.bright_voxels(store.images[n], store.brain[n])
+    return shares
 
 
 def _numbers(store: Store, name: str) -> npt.NDArray[np.float64]:

@@ -30,7 +30,7 @@ class BaselineResult:
         Holds history.tsv, predictions.tsv, model.json and, for a linear machine on images, weights.nii.gz with its
         sidecar.
     history
-        One row a point of the grid: kernel, C, gamma, components, metric, mean and sd over the inner folds, chosen.
+        One row a point of the grid: what it is, metric, mean and sd over the inner folds, chosen (`history_of`).
     predictions
         One row a scan of every role, but for those left out: participant_id, session_id, group, label, role, logit,
         probability. The logit is the decision value, its sigmoid no calibrated probability.

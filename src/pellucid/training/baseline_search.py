@@ -104,8 +104,8 @@ def history_of(points: list[dict[str, Any]], scores: Floats, metric: str, won: i
     Parameters
     ----------
     points
-        kernel, C, gamma and components of each point (missing where it has none), by rising C: the first of the best
-        wins, so ties go to the smallest C.
+        What each point is: kernel, C, gamma and components of most baselines (missing where it has none), by rising C.
+        The first of the best wins, so ties go to the smallest C.
     scores
         (points, folds).
     metric
@@ -116,12 +116,10 @@ def history_of(points: list[dict[str, Any]], scores: Floats, metric: str, won: i
     Returns
     -------
     DataFrame
-        One row a point: kernel, C, gamma, components, metric, mean and sd (n - 1) over the folds, chosen.
+        One row a point: what it is, metric, mean and sd (n - 1; missing of a single fold) over the folds, chosen.
     """
     mean = scores.mean(axis=1)
     # Rounded, for folds in another order of summation must not break a tie.
     chosen = int(np.argmax(mean.round(12))) if won is None else won
-    table = pd.DataFrame(points, columns=["kernel", "C", "gamma", "components"])
-    return table.assign(
-        metric=metric, mean=mean, sd=scores.std(axis=1, ddof=1), chosen=np.arange(len(points)) == chosen
-    )
+    sd = scores.std(axis=1, ddof=1) if scores.shape[1] > 1 else np.nan
+    return pd.DataFrame(points).assign(metric=metric, mean=mean, sd=sd, chosen=np.arange(len(points)) == chosen)

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from pellucid.errors import InputError
 
-Kind = Literal["svm-lesion-load", "svm-image", "logistic-confounds"]
+Kind = Literal["bright-voxels", "svm-lesion-load", "svm-image", "logistic-confounds"]
 Protocol = Literal["revised", "paper"]
 Missing = Literal["impute", "exclude"]
 Confound = Literal["age", "sex", "brain_volume_ml", "brightness"]
@@ -25,7 +25,8 @@ class BaselineSettings:
     Parameters
     ----------
     kind
-        `svm-lesion-load`: support vector machine on the lesion volume. `svm-image`: on all voxels.
+        `bright-voxels`: how many voxels of the brain lie above an intensity (`pellucid.training.bright`), one number
+        that needs no mask; every study on FLAIR has it. `svm-lesion-load`: support vector machine on the lesion volume. `svm-image`: on all voxels.
         `logistic-confounds`: logistic regression on what a diagnosis should not rest on.
     protocol
         `paper` repeats what the paper's code did, faults included (`pellucid.training.paper_svm`).
@@ -71,13 +72,15 @@ class BaselineSettings:
                 raise InputError("confounds", f"{name!r} is unknown", f"Give some of {', '.join(CONFOUNDS)}")
         if self.kind != "svm-image" and self.components != (0,):
             raise InputError("components", f"{self.kind} has no principal components", "Leave it out")
+        if self.kind == "bright-voxels" and self.folds != 5:
+            raise InputError("folds", "bright-voxels has no inner cross-validation", "Leave it out")
         if self.protocol == "paper":
             self._check_paper()
 
     def _check_paper(self) -> None:
         """Refuse what the paper's code had not."""
-        if self.kind == "logistic-confounds":
-            raise InputError("protocol", "the paper had no logistic-confounds", 'Give "revised"')
+        if self.kind in ("logistic-confounds", "bright-voxels"):
+            raise InputError("protocol", f"the paper had no {self.kind}", 'Give "revised"')
         for name, used in (("components", (0,)), ("folds", 5)):
             if getattr(self, name) != used:
                 raise InputError(name, f"the paper's code used {used}", 'Leave it out, or give the protocol "revised"')

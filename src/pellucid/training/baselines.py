@@ -20,6 +20,7 @@ from pellucid.training.baseline_features import VOXELS, Features, features_of
 from pellucid.training.baseline_files import BaselineResult, finished_baseline, read_baseline, write_baseline
 from pellucid.training.baseline_search import Data, Fit, Rows, Tick, participant_folds
 from pellucid.training.baseline_settings import BaselineSettings
+from pellucid.training.bright import fit_bright
 from pellucid.training.gram import chunks
 from pellucid.training.logistic import fit_logistic
 from pellucid.training.paper_svm import fit_paper_image, fit_paper_lesion_load
@@ -139,7 +140,9 @@ def _fit(
     """Fit the baseline that the settings name."""
     total = 2 * chunks(data.x, data.fit) + chunks(data.x, data.rows)
     tick = _ticker(total, settings.kind, progress)
-    if settings.protocol == "paper" and settings.kind == "svm-image":
+    if settings.kind == "bright-voxels":
+        fit = fit_bright(data)
+    elif settings.protocol == "paper" and settings.kind == "svm-image":
         fit = fit_paper_image(data, settings.seed, tick)
     elif settings.protocol == "paper":
         fit = fit_paper_lesion_load(data, settings.seed)
