@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import matplotlib.colors
+import matplotlib.image
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,8 @@ from pellucid.image.grid import MNI_2MM, PAPER_GRID
 from pellucid.image.nifti import read_mask, read_volume, write_volume
 from pellucid.image.prepare import prepare
 from pellucid.network.field_of_view import field_of_view
-from pellucid.network.files import load_model
+from pellucid.network.files import load_model, save_model
+from pellucid.report.style import ALARM
 
 
 def test_explaining_writes_map_picture_regions_ledger_and_lesions(
@@ -46,6 +49,21 @@ def test_explaining_writes_map_picture_regions_ledger_and_lesions(
     assert sidecar["Parameters"] == {"epsilon": 1e-3}
     assert sidecar["FieldOfView"]["Stops"] == [71, 98, 71]
     assert len(sidecar["ModelSha256"]) == 64
+
+    # What it sums to stands in the sidecars of both copies, in the table and on the terminal.
+    total, gross = (float(values.sum(dtype=np.float64)) for values in (volume.data, np.abs(volume.data)))
+    for side in (sidecar, read_json(out / f"{native}.json")):
+        assert side["Sums"]["Sum"] == pytest.approx(total, abs=1e-9)
+        assert side["Sums"]["Gross"] == pytest.approx(gross)
+        assert side["Alarms"] == sidecar["Alarms"]
+    absorbed = ledger["absorbed_bias"].sum()
+    sums = read_tsv(out / "sums.tsv").set_index("participant_id").loc["sub-02"]
+    assert sums["gross_per_logit"] == pytest.approx(gross / abs(sums["logit"]))
+    assert sums["absorbed_bias"] == pytest.approx(absorbed)
+    wrong = [np.sign(total) != np.sign(sums["logit"]), abs(absorbed) > abs(sums["logit"])]
+    assert sums["alarm"] == ("+".join(np.array(["sign", "bias"])[wrong]) or "none")
+    assert f"  logit {sums['logit']:+.3g}, the map sums to {total:+.3g}, gross relevance" in shown.out
+    assert "times |logit|" in shown.out
 
     regions = read_tsv(out / "regions.tsv")
     assert regions.groupby("participant_id")["area"].nunique().to_dict() == {"sub-01": 68, "sub-02": 68}
@@ -83,6 +101,36 @@ def test_other_methods_and_their_parameters(arm: Path, scans: Path, tmp_path: Pa
         assert shown.code == 2
         assert words in shown.err
     assert not (tmp_path / "no").exists()
+
+
+def test_a_map_that_does_not_add_up_alarms_everywhere(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    """A bias that outvotes all voxels leaves a map of the other sign."""
+    broken = tmp_path / "models" / "arm" / "trial-00"
+    image, out = scans / "images" / "sub-01_FLAIR.nii.gz", tmp_path / "out"
+    model = load_model(arm / "trial-00")
+    with torch.no_grad():
+        x = torch.tensor(prepare(read_volume(image), PAPER_GRID, scaling="robust").image)[None, None]
+        model.fc.bias -= 1.2 * model(x)
+    save_model(broken, model, model.info)
+    shown = pellucid("explain", broken, image, "--out", out)
+    assert shown.code == 0, shown.err
+    stem = "sub-01_FLAIR_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance"
+    alarms = read_json(out / f"{stem}.json")["Alarms"]
+    row = read_tsv(out / "sums.tsv").iloc[0]
+    assert row["alarm"] == "sign+bias"
+    assert len(alarms) == 2
+    for alarm in alarms:
+        assert f"ALARM: {alarm}" in shown.out
+    picture = matplotlib.image.imread(out / f"{stem}.png")[..., :3]
+    red = (np.abs(picture - matplotlib.colors.to_rgb(ALARM)).max(axis=-1) < 0.02).sum()
+    assert red > 200  # letters
+
+    plain = pellucid("explain", broken, image, "--method", "gradient", "--out", tmp_path / "plain")
+    assert "not checked, for the method keeps no ledger" in plain.out
+    assert "ALARM" not in plain.out
+    side = read_json(next((tmp_path / "plain").glob("*_relevance.json")))
+    assert side["Alarms"] is None
+    assert side["Sums"]["GrossPerLogit"] > 0
 
 
 def test_scans_of_one_name_do_not_overwrite_each_other(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:

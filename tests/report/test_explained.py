@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pellucid.report.explained import COLUMNS, explained
+from pellucid.report.explained import COLUMNS, alarm_note, explained
 from pellucid.report.run import open_run
 
 
@@ -29,3 +29,21 @@ def test_a_scan_is_judged_by_the_logit_that_its_map_explains(copy: Path, restate
     none = explained(run.maps, store)
     assert none.columns.tolist() == list(COLUMNS)
     assert none[none["correct"]].empty
+
+
+def test_captions_say_what_sidecars_say_of_sums_and_alarms(copy: Path, restate: Any) -> None:
+    folder = copy / "maps" / "finetuned" / "lrp-epsilon"
+    restate(folder, "sub-0001", Sums={"GrossPerLogit": 357.4}, Alarms=["the biases absorbed +9, more than all"])
+    restate(folder, "sub-0002", Sums={"GrossPerLogit": None}, Alarms=[])
+    restate(folder, "sub-0003", Sums={"GrossPerLogit": 3.0}, Alarms=None)
+    run = open_run(copy)
+    assert run.maps is not None
+    store = run.store(run.maps)
+    assert store is not None
+    table = explained(run.maps, store).set_index("name")
+    assert [alarm_note(table.loc[f"sub-000{n}"].to_dict()) for n in (1, 2, 3, 4)] == [
+        "Gross relevance 357 times |logit|. Alarm: the biases absorbed +9, more than all.",
+        "Gross relevance n/a: the logit is 0.",
+        "Gross relevance 3.0 times |logit|. Nothing says whether it adds up: it has no ledger.",
+        "Gross relevance: not stated. Nothing says whether it adds up: it has no ledger.",
+    ]

@@ -41,11 +41,13 @@ def test_planes_go_through_the_strongest_seen_voxels_apart() -> None:
 
 
 def test_data_name_each_tile() -> None:
-    chosen = pd.DataFrame({"name": ["sub-1", "sub-2"], "group": ["MS", "MS"], "logit": [4.56, 1.0]})
+    chosen = pd.DataFrame({"name": ["sub-1", "sub-2"], "group": ["MS", "MS"], "logit": [4.56, 1.0]}).assign(
+        alarms=[[], ["x"]]
+    )
     centres = [[GRID.world((5, 6, 7)), GRID.world((1, 2, 3))], [GRID.world((5, 6, 7))]]
     data = subject_data(chosen, centres, GRID, 0.03)
     assert len(data) == 9
-    assert data["title"].unique().tolist() == ["Subject 1: sub-1, logit 4.56", "Subject 2: sub-2, logit 1.00"]
+    assert data["title"].unique().tolist() == ["Subject 1: sub-1, logit 4.56", "Subject 2: sub-2, logit 1.00, ALARM"]
     assert data["triple"].tolist() == [1, 1, 1, 2, 2, 2, 1, 1, 1]
     assert data.loc[3, ["i", "j", "k"]].tolist() == [1, 2, 3]
     assert (data["limit"] == 0.03).all()

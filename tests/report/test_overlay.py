@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import matplotlib.image
@@ -24,6 +25,7 @@ from pellucid.report.overlay import (
     strongest_voxel,
     symmetric_limit,
 )
+from pellucid.report.style import ALARM
 
 COARSE = resized(MNI_1MM, (31, 37, 31))  # voxel order left-anterior-superior, as the paper's
 FULL = np.ones(COARSE.shape, dtype=bool)
@@ -228,3 +230,15 @@ def test_volumes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="every voxel is 0"):
         draw_map(0 * _brain(COARSE), _brain(COARSE), COARSE, FULL, title="", path=path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_alarms_are_drawn_in_red_above_the_panels_and_notes_below(tmp_path: Path) -> None:
+    image, relevance = _brain(COARSE), _brain(COARSE)
+    path = tmp_path / "map.svg"
+    plain = draw_map(image, relevance, COARSE, FULL, title="sub-01", path=path).read_text()
+    alarms = ["the map sums to -8.26, the logit is +1.04: another sign", "the biases absorbed +9.3"]
+    text = draw_map(image, relevance, COARSE, FULL, title="sub-01", path=path, note="Gross.", alarms=alarms).read_text()
+    assert ALARM in text
+    assert ALARM not in plain
+    heights = [float(re.search(r'height="([\d.]+)pt"', one)[1]) for one in (plain, text)]  # type: ignore[index]
+    assert heights[1] > heights[0]  # no panel gives way

@@ -164,3 +164,25 @@ def test_the_average_that_lacks_its_scans_is_said_to_be_missing(copy: Path, look
     shutil.rmtree(copy / "stores")
     section = averages(open_run(copy), copy / "figures")
     assert look.notes(section)
+
+
+def test_alarms_stand_on_the_picture_and_in_its_caption(
+    copy: Path, look: Any, restate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy / "maps" / "finetuned" / "lrp-epsilon"
+    restate(folder, Logit=-1.0, Alarms=[], Sums={"GrossPerLogit": 8.0})
+    alarm = "the map sums to -1, the logit is +7: another sign"
+    restate(folder, "sub-0004", Logit=7.25, Alarms=[alarm], Sums={"GrossPerLogit": 45.0})
+    restate(folder, "group-MS", AlarmedMaps=1)
+    drawn: dict[str, Any] = {}
+    monkeypatch.setattr(
+        section_maps, "draw_map", lambda *_, title, note="", alarms=(), **__: drawn.update({title[:8]: (note, alarms)})
+    )
+    run = open_run(copy)
+    captions = {one.stem: str(one.caption) for one in look.of(heatmaps(run, copy / "figures"), Picture)}
+    assert drawn["sub-0004"] == ("Gross relevance 45 times |logit|.", (alarm,))
+    assert f"Alarm: {alarm}." in captions["heatmap-sub-0004"]
+    assert all("Alarm" not in caption for stem, caption in captions.items() if stem != "heatmap-sub-0004")
+    patients, controls = look.of(averages(run, copy / "figures"), Picture)
+    assert "1 of these maps have an alarm of their ledger" in patients.caption
+    assert "alarm" not in controls.caption

@@ -119,7 +119,11 @@ def test_every_two_are_compared_on_the_subjects_of_both(run: Path) -> None:
 def test_probabilities_are_judged_as_they_are_and_calibrated(run: Path) -> None:
     table = read_tsv(run / "tables" / "calibration.tsv")
     kinds = table[["arm", "kind"]].drop_duplicates().to_numpy().tolist()
-    assert kinds == [["scratch", "sigmoid"], ["scratch", "calibrated"], *([name, "sigmoid"] for name in ("bright-voxels", *NAMES))]
+    assert kinds == [
+        ["scratch", "sigmoid"],
+        ["scratch", "calibrated"],
+        *([name, "sigmoid"] for name in ("bright-voxels", *NAMES)),
+    ]
     assert table.groupby(["arm", "kind"])["n"].sum().loc["scratch"].tolist() == [16, 16]
     assert table["brier"].between(0, 1).all()
 

@@ -10,16 +10,20 @@ import pytest
 
 from pellucid.errors import InputError
 from pellucid.image.grid import MNI_2MM, PAPER_GRID, resized
-from pellucid.image.nifti import read_volume
+from pellucid.image.nifti import read_volume, write_volume
 from pellucid.network.files import save_model
 from pellucid.network.info import ModelInfo
 from pellucid.network.paper import PaperNetwork
 from pellucid.study.maps import (
+    Explained,
+    describe_sums,
     explain_image,
     map_name,
+    mean_explained,
     open_explainer,
     probability,
     read_ledger,
+    read_sums,
     relative,
     seen_by,
     write_map,
@@ -89,3 +93,32 @@ def test_a_map_and_its_ledger_survive_the_disk(model: Path, tmp_path: Path) -> N
     write_map(tmp_path / "map.nii.gz", [explainer], explained, source=source, source_grid=MNI_2MM)
     np.testing.assert_array_equal(read_volume(tmp_path / "map.nii.gz").data, explained.relevance)
     assert read_ledger(tmp_path / "map.nii.gz") == explained.ledger
+
+
+def test_a_mean_counts_the_networks_whose_own_map_has_an_alarm(tmp_path: Path) -> None:
+    def one(total: float, logit: float, bias: float) -> Explained:
+        row = {"layer": "fc", "relevance_out": logit, "relevance_in": total, "absorbed_bias": bias}
+        relevance = np.zeros((2, 2, 2), dtype=np.float32)
+        relevance[0, 0] = total + 2.0, -2.0
+        return Explained(
+            relevance=relevance,
+            logit=logit,
+            ledger=[row | {"absorbed_epsilon": 0.0}],
+        )
+
+    found = [one(3.0, 3.0, 0.0), one(-1.0, 1.0, 2.0), one(4.0, 5.0, 1.0)]
+    assert [each.sums.code for each in found] == ["none", "sign+bias", "none"]
+    mean = mean_explained(found)
+    assert mean.sums.code == "networks"
+    assert mean.sums.total == pytest.approx(2.0)
+    said = describe_sums(mean.sums)
+    assert said["Alarms"] == ["1 of the 3 networks' own maps have an alarm"]
+    assert (said["Sums"]["Networks"], said["Sums"]["AlarmedNetworks"]) == (3, 1)
+    assert said["Sums"]["AbsorbedBias"] == pytest.approx(1.0)
+    assert mean_explained(found[:1]) is found[0]
+
+    path = tmp_path / "map.nii.gz"
+    write_volume(
+        path, mean.relevance, resized(MNI_2MM, (2, 2, 2)), sidecar=said | {"Logit": 3.0, "Ledger": mean.ledger}
+    )
+    assert read_sums(path, mean.relevance) == mean.sums

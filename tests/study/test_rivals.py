@@ -58,7 +58,9 @@ def test_a_study_on_t1w_has_none_and_says_so_once() -> None:
 
 
 def test_a_cohort_that_only_pretrains_is_not_spoken_of() -> None:
-    spec = parse_spec(FLAIR + T1W.partition('name = "two"')[2].replace("network", "start").replace("20", "0"), file=FILE)
+    spec = parse_spec(
+        FLAIR + T1W.partition('name = "two"')[2].replace("network", "start").replace("20", "0"), file=FILE
+    )
     assert counted(spec) == {"bright-voxels": ("ms", None)}
     assert without_bright_voxels(spec) == []
 
@@ -80,7 +82,9 @@ def test_a_scaling_that_cuts_bright_voxels_off_is_not_used() -> None:
 
 
 def test_two_cohorts_have_one_each() -> None:
-    two = FLAIR.replace("[splits.ms]", '[cohorts.other.simulate]\nkind = "ms"\n[splits.other]\nholdout = 20\n[splits.ms]')
+    two = FLAIR.replace(
+        "[splits.ms]", '[cohorts.other.simulate]\nkind = "ms"\n[splits.other]\nholdout = 20\n[splits.ms]'
+    )
     two += '[training.another]\ncohort = "other"\n'
     expected = {"bright-voxels-ms": ("ms", None), "bright-voxels-other": ("other", None)}
     assert counted(parse_spec(two, file=FILE)) == expected

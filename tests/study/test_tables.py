@@ -64,7 +64,12 @@ def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:
     assert set(rows["n_subjects"]) == {4}
     assert set(rows["pretraining"]) == {"pretraining"}
     trials = read_tsv(undisturbed / "tables" / "trials.tsv")
-    assert trials[["arm", "trial"]].to_numpy().tolist() == [["finetuned", 0], ["finetuned", 1], ["scratch", 0], ["bright-voxels", 0]]
+    assert trials[["arm", "trial"]].to_numpy().tolist() == [
+        ["finetuned", 0],
+        ["finetuned", 1],
+        ["scratch", 0],
+        ["bright-voxels", 0],
+    ]
     for metric, row in rows.set_index("metric").iterrows():
         of_arm = trials[trials["arm"] == "finetuned"][metric]
         assert (of_arm.mean(), of_arm.std()) == pytest.approx((row["mean"], row["sd"]), nan_ok=True)

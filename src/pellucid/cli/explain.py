@@ -15,6 +15,8 @@ from pellucid.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pellucid.analysis.alarms import MapSums
+
 EXAMPLE = "Example: pellucid explain demo/models/finetuned sub-01_FLAIR.nii.gz --lesions sub-01_lesions.nii.gz"
 
 HELP = {"method": "How to explain; `pellucid explain --help` lists the methods."}
@@ -49,6 +51,9 @@ def explain(
 
     folder = find_model(model)
     check_there(images)
+    import pandas as pd
+
+    from pellucid.analysis.alarms import gross_words
     from pellucid.atlas.find import find_atlas
     from pellucid.cli.earlier import open_earlier
     from pellucid.cli.pairing import match_masks, pairs_said, participant
@@ -70,8 +75,9 @@ def explain(
     for line in pairs_said(masks, drawn) if lesions else []:
         console.note(line)
     rows: dict[Path, dict[str, Any]] = {}
+    said: dict[Path, MapSums] = {}
     pictures: dict[Path, list[Path]] = {}
-    tables: dict[str, list[pd.DataFrame]] = {"regions": [], "ledger": [], "lesions": []}
+    tables: dict[str, list[pd.DataFrame]] = {"regions": [], "ledger": [], "sums": [], "lesions": []}
 
     def keep(table: str, path: Path, content: pd.DataFrame) -> None:
         content.insert(0, "image", str(path.absolute()))
@@ -89,6 +95,8 @@ def explain(
         rows[path] = row(path, explainer.model, logit=explained.logit, problems=scan.remark)
         keep("regions", path, scan_regions(explainer, explained, areas))
         keep("ledger", path, ledger_table(explained.ledger))
+        keep("sums", path, pd.DataFrame([explained.sums.columns()]))
+        said[path] = explained.sums
         mask, trouble = None, None
         if lesions:
             try:
@@ -105,6 +113,8 @@ def explain(
             lesions=mask,
             title=f"{names[path]}: {method}, logit {explained.logit:+.2f} ({rows[path]['class']})",
             path=picture,
+            note=f"{gross_words(explained.sums.gross_per_logit).capitalize()}.",
+            alarms=explained.sums.sentences(),
         )
         pictures[path] = [*written, picture]
         if trouble:
@@ -121,11 +131,24 @@ def explain(
     for path, files in pictures.items():
         *maps, picture = files
         console.say(f"{path.name}: map {', '.join(map(str, maps))}; picture {picture}")
+        _show_sums(said[path])
     _show_tables(tables)
     if lesions and population is None:
         console.say("the mean-lesion null is missing: there is no population_lesions.nii.gz beside the model")
     show_written(written)
     batch.finish(failed, len(paths))
+
+
+def _show_sums(sums: MapSums) -> None:
+    """Say what a map sums to beside its logit, and in red whatever is wrong with that."""
+    from pellucid.analysis.alarms import gross_words
+
+    checked = "" if sums.alarms is not None else "; not checked, for the method keeps no ledger"
+    console.say(
+        f"  logit {sums.logit:+.3g}, the map sums to {sums.total:+.3g}, {gross_words(sums.gross_per_logit)}{checked}"
+    )
+    for sentence in sums.sentences():
+        console.say(f"  ALARM: {sentence}", style="bold red")
 
 
 def list_methods() -> None:
@@ -136,7 +159,7 @@ def list_methods() -> None:
 
 
 def _write_tables(tables: dict[str, list[pd.DataFrame]], out: Path, *, done: list[str]) -> list[Path]:
-    """Write regions.tsv, ledger.tsv and lesions.tsv behind what an earlier call left there; return those with rows.
+    """Write regions.tsv, ledger.tsv, sums.tsv and lesions.tsv behind an earlier call's; return those with rows.
 
     `done` are the images of this call, whose earlier rows go.
     """

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from pellucid.analysis.alarms import gross_words
 from pellucid.cohort.store import Store
 from pellucid.files import read_json
 from pellucid.image.nifti import sidecar_path
 from pellucid.report.blocks import records
 from pellucid.report.run import Maps, scan_name
 
-COLUMNS = ("name", "participant_id", "session_id", "group", "label", "logit", "correct", "row", "path")
+COLUMNS = (
+    *("name", "participant_id", "session_id", "group", "label"),
+    *("logit", "correct", "row", "path", "alarms", "gross"),
+)
 
 
 def explained(maps: Maps, store: Store) -> pd.DataFrame:
@@ -21,21 +28,40 @@ def explained(maps: Maps, store: Store) -> pd.DataFrame:
     Returns
     -------
     One row a map: name, participant_id, session_id, group, label, logit (of the explained model, of several their
-    mean), correct (the logit has the label's sign), row (of the store), path.
+    mean), correct (the logit has the label's sign), row (of the store), path, alarms (sentences; None where its ledger
+    was not checked), gross (relevance over |logit|, in words).
     """
     found = []
     for n, row in enumerate(records(store.table)):
         name = scan_name(row)
         path = maps.of(name)
-        logit = None if path is None else _logit(path)
-        if logit is not None:
+        side = _sidecar(path) if path is not None else {}
+        if side.get("Logit") is not None:
+            logit = float(side["Logit"])
             who = {key: row.get(key) for key in ("participant_id", "session_id", "group", "label")}
             correct = (logit > 0) == bool(row["label"])
-            found.append({"name": name, **who, "logit": logit, "correct": correct, "row": n, "path": path})
+            found.append(
+                {"name": name, **who, "logit": logit, "correct": correct, "row": n, "path": path}
+                | {"alarms": side.get("Alarms"), "gross": _gross(side)}
+            )
     return pd.DataFrame(found, columns=list(COLUMNS)).astype({"logit": float, "correct": bool})
 
 
-def _logit(path: Path) -> float | None:
+def alarm_note(one: Mapping[str, Any]) -> str:
+    """Say for the caption of a row of `explained` how much of its map cancels, and what is wrong with it."""
+    if one["alarms"] is None:
+        return f"{one['gross']} Nothing says whether it adds up: it has no ledger."
+    return " ".join([one["gross"], *(f"Alarm: {alarm}." for alarm in one["alarms"])])
+
+
+def _gross(side: Mapping[str, Any]) -> str:
+    """Say how much relevance a map holds for its logit, as its sidecar states it."""
+    if "Sums" not in side:
+        return "Gross relevance: not stated."
+    value = side["Sums"].get("GrossPerLogit")
+    return gross_words(math.nan if value is None else float(value)).capitalize() + "."
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
     side = sidecar_path(path)
-    value = read_json(side).get("Logit") if side.exists() else None
-    return None if value is None else float(value)
+    return dict(read_json(side)) if side.exists() else {}

@@ -11,6 +11,7 @@ import pandas as pd
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume
 from pellucid.report.blocks import number, records
+from pellucid.report.explained import alarm_note
 from pellucid.report.figure_greys import UNIT_SCALINGS, windowed
 from pellucid.report.figure_material import Bools, Drawing, Floats, Material, MissingError, Version
 from pellucid.report.figure_tiles import (
@@ -58,7 +59,7 @@ def figure2(material: Material, version: Version) -> Drawing:
     box = brain_box(np.any([image != 0 for image in images], axis=0), grid) if revised else PAPER_BOX
     whole = found.store.scaling in UNIT_SCALINGS
     greys = [windowed(image) if revised or not whole else np.clip(image, 0.0, 1.0) for image in images]
-    note = _note(version, found.store.modality, len(chosen), limit, whole)
+    note = " ".join([_note(version, found.store.modality, len(chosen), limit, whole), *_alarms(chosen)])
     blocks = [
         Block(title, scene(grid, grey, one, seen), cuts, _paint(version, limit))
         for title, grey, one, cuts in zip(data["title"].unique(), greys, maps, centres, strict=True)
@@ -98,7 +99,7 @@ def subject_data(chosen: pd.DataFrame, centres: list[list[Floats]], grid: Grid, 
     """Return one row a tile: title, name, group, logit, triple, limit (of the colours), plane, axis, mm, i, j, k."""
     rows: list[tuple[dict[str, Any], Any]] = []
     for n, (one, cuts) in enumerate(zip(records(chosen), centres, strict=True), start=1):
-        title = f"Subject {n}: {one['name']}, logit {number(one['logit'])}"
+        title = f"Subject {n}: {one['name']}, logit {number(one['logit'])}" + ", ALARM" * bool(one["alarms"])
         known = {"title": title, "name": one["name"], "group": one["group"], "logit": one["logit"]}
         rows += [(known | {"triple": t, "limit": limit}, centre) for t, centre in enumerate(cuts, start=1)]
     return tile_data(grid, rows)
@@ -129,6 +130,11 @@ def relevance_bar(version: Version, limit: float, numbers: bool = True) -> Bar:
 
 def _paint(version: Version, limit: float) -> Any:
     return paper_paint(limit) if version == "paper" else lambda values: colours(values, limit)
+
+
+def _alarms(chosen: pd.DataFrame) -> list[str]:
+    """Say how much of each map cancels, and of each that does not add up what is wrong with it."""
+    return [f"Subject {n}: {alarm_note(one)}" for n, one in enumerate(records(chosen), start=1)]
 
 
 def _note(version: Version, modality: str, shown: int, limit: float, whole: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pellucid.errors import InputError
 from pellucid.files import atomic_path
 from pellucid.image.grid import Grid
 from pellucid.image.planes import Plane, planes, to_ras
-from pellucid.report.style import DPI, MUTED, styled
+from pellucid.report.style import ALARM, DPI, MUTED, styled
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -37,6 +38,7 @@ _LESION, _FRAME = "#ffd84d", "#e8eef5"
 # Inches around the panels: room for tick labels, title, notes and the colour bar.
 _LEFT, _GAP, _BAR_GAP, _BAR, _RIGHT, _TOP, _BOTTOM = 0.55, 0.56, 0.20, 0.13, 1.00, 0.62, 0.72
 _WIDTH = 8.8
+_WARNING_TOP, _WARNING_LINE, _WARNING_LETTERS = 0.31, 0.15, 125
 
 
 def symmetric_limit(maps: Sequence[npt.ArrayLike]) -> float:
@@ -84,6 +86,8 @@ def draw_map(
     limit: float | None = None,
     path: Path,
     unit: str = UNIT,
+    note: str = "",
+    alarms: Sequence[str] = (),
 ) -> Path:
     """Draw a relevance map over its scan in the axial, coronal and sagittal plane, and write it as PNG or SVG.
 
@@ -112,6 +116,10 @@ def draw_map(
         The file to write; its suffix decides the format.
     unit
         What the colour bar says.
+    note
+        A sentence to stand below the picture.
+    alarms
+        What is wrong with the map, in red under the title.
 
     Returns
     -------
@@ -126,7 +134,7 @@ def draw_map(
     middle = grid.world(strongest_voxel(values, seen)) if centre is None else np.asarray(centre, dtype=np.float64)
     top = symmetric_limit([values]) if limit is None else float(limit)
     scene = _Scene(image, grid, seen, middle, relevance=values, lesions=lesions, limit=top)
-    figure = scene.figure(title, unit)
+    figure = scene.figure(title, unit, note=note, alarms=alarms)
     _write(figure, path)
     return path
 
@@ -172,14 +180,15 @@ class _Scene:
         self.centre = centre
         self.planes = planes(self.grid, centre)
 
-    def figure(self, title: str, unit: str) -> Figure:
+    def figure(self, title: str, unit: str, *, note: str = "", alarms: Sequence[str] = ()) -> Figure:
         """Lay out three black panels of one scale and one height, with a colour bar if there is a map."""
+        warning = textwrap.wrap(f"ALARM: {'; '.join(alarms)}.", _WARNING_LETTERS) if alarms else []
         low, high = self._box()
         spans = [high[plane.across] - low[plane.across] for plane in self.planes]
         tall = max(high[plane.up] - low[plane.up] for plane in self.planes)
         bar = _BAR_GAP + _BAR + _RIGHT if self.relevance is not None else 0.2
         scale = (_WIDTH - _LEFT - 2 * _GAP - bar) / sum(spans)  # inches a millimetre
-        height = _TOP + tall * scale + _BOTTOM
+        height = _TOP + len(warning) * _WARNING_LINE + tall * scale + _BOTTOM
         figure = Figure(figsize=(_WIDTH, height))
         left = _LEFT
         for plane, span in zip(self.planes, spans, strict=True):
@@ -195,7 +204,11 @@ class _Scene:
             clipped = bool(np.abs(self.relevance).max() > self.limit)
             _colour_bar(figure.add_axes(place), self.limit, unit, clipped=clipped)
         figure.text(_LEFT / _WIDTH, 1 - 0.10 / height, title, fontsize=11, fontweight="bold", va="top")
-        figure.text(_LEFT / _WIDTH, 0.10 / height, self._notes(), fontsize=7.5, color=MUTED, va="bottom")
+        for n, line in enumerate(warning):
+            across, up = _LEFT / _WIDTH, 1 - (_WARNING_TOP + n * _WARNING_LINE) / height
+            figure.text(across, up, line, fontsize=8, fontweight="bold", color=ALARM, va="top")
+        notes = "  ".join([self._notes(), *([note] if note else [])])
+        figure.text(_LEFT / _WIDTH, 0.10 / height, notes, fontsize=7.5, color=MUTED, va="bottom")
         return figure
 
     def _panel(self, axes: Axes, plane: Plane) -> None:

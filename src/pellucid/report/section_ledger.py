@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from pellucid.analysis.alarms import BIAS, EPSILON, NETWORKS, NONE, SIGN
 from pellucid.files import write_tsv
-from pellucid.report.blocks import Picture, Section, Table, Text, missing, number, records
+from pellucid.report.blocks import DASH, Note, Picture, Section, Table, Text, missing, number, records
 from pellucid.report.charts_maps import ledger_figure
 from pellucid.report.run import Run
 from pellucid.report.style import group_colours, save
 
+KINDS = (SIGN, BIAS, EPSILON, NETWORKS)
 SUMMARY = "tables/ledger_summary.tsv"
 SUMS = ("logit", "sum", "positive", "negative", "voxel_mean")
 COLUMNS = ("relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
@@ -20,6 +22,9 @@ COLUMNS = ("relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
 def ledger(run: Run, figures: Path) -> Section:
     """Return the waterfall of each group's mean ledger and its table."""
     section = Section("ledger", "Where relevance goes")
+    totals = run.table("sums")
+    if totals is not None and not totals.empty:
+        section.add(*_alarms(totals))
     table = run.maps_table("ledger")
     if table is None or table.empty:
         section.add(missing("The relevance ledger", "tables/ledger.tsv"))
@@ -59,10 +64,43 @@ def ledger(run: Run, figures: Path) -> Section:
             words=2,
         ),
     )
-    totals = run.table("sums")
     if totals is not None and not totals.empty:
         section.add(_sums(totals))
     return section
+
+
+def _alarms(table: pd.DataFrame) -> list[Note | Table]:
+    """Count the maps of each arm whose sums contradict the logit that they explain."""
+    rows, said = [], []
+    for arm, one in table.groupby("arm", sort=False):
+        checked = one[one["alarm"].notna()]
+        alarmed = checked[checked["alarm"] != NONE]
+        each = [f"{sum(kind in str(alarm).split('+') for alarm in checked['alarm'])}" for kind in KINDS]
+        gross = number(float(one["gross_per_logit"].median()))
+        counts = [f"{len(alarmed)} of {len(checked)}", *each] if len(checked) else ["not checked", *[DASH] * len(KINDS)]
+        rows.append([str(arm), *counts, gross])
+        if len(alarmed):
+            said.append(f"{len(alarmed)} of {len(checked)} maps of arm {arm}")
+    unchecked = table["alarm"].isna().all()
+    text = (
+        "Not checked: the method keeps no ledger, so nothing says whether its maps add up to their logits."
+        if unchecked
+        else f"Alarm: {', '.join(said)} do not add up. They speak against the logit that they explain, or the biases "
+        "or ε took more than all of it: such a map does not show what the network decided by."
+        if said
+        else "No map has an alarm: each sums to its logit's sign, and neither biases nor ε took more than the logit."
+    )
+    caption = (
+        "Maps with an alarm, by arm. Another sign: the map sums to another sign than its logit. Biases, ε: over all "
+        "layers they absorbed more than the |logit|. Networks: of a mean of maps, one or more have such an alarm by "
+        "themselves. Last: the sum of |relevance| over |logit|, median of the maps; where it is large, most of a map "
+        "cancels."
+    )
+    header = ["Arm", "Maps with an alarm", "Another sign", "Biases", "ε", "Networks", "Gross over |logit|"]
+    return [
+        Note(tone="missing" if unchecked else "warning" if said else "pass", text=text),
+        Table(header=header, rows=rows, caption=caption, sources=["tables/sums.tsv"]),
+    ]
 
 
 def _sums(table: pd.DataFrame) -> Table:

@@ -13,7 +13,7 @@ import pandas as pd
 from pellucid.files import read_json
 from pellucid.image.nifti import read_volume, sidecar_path
 from pellucid.report.blocks import Note, Picture, Section, Text, missing, number, records
-from pellucid.report.explained import explained
+from pellucid.report.explained import alarm_note, explained
 from pellucid.report.figure_groups import mean_scan
 from pellucid.report.overlay import draw_map, strongest_voxel, symmetric_limit
 from pellucid.report.run import Maps, Run
@@ -23,7 +23,7 @@ PATIENTS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Shown:
-    """A scan whose map is drawn: its row in the store, the explained logit, and why it was chosen."""
+    """A scan whose map is drawn: its row in the store, the explained logit, why it was chosen, and how it adds up."""
 
     row: int
     name: str
@@ -31,6 +31,9 @@ class Shown:
     logit: float
     reason: str
     path: Path
+    alarms: tuple[str, ...]
+    gross: str
+    adds_up: str
 
 
 def heatmaps(run: Run, figures: Path) -> Section:
@@ -75,13 +78,16 @@ def heatmaps(run: Run, figures: Path) -> Section:
                 title=title,
                 limit=limit,
                 path=figures / (stem + suffix),
+                note=one.gross,
+                alarms=one.alarms,
             )
         section.add(
             Picture(
                 stem=stem,
                 suffix=".png",
                 alt=f"Axial, coronal and sagittal {modality} of {one.name} with its relevance map in colour.",
-                caption=f"{one.name}, group {one.group}: {one.reason}. " + _lesion_note(store.lesions(one.row)),
+                caption=f"{one.name}, group {one.group}: {one.reason}. {one.adds_up} "
+                + _lesion_note(store.lesions(one.row)),
                 sources=[str(one.path.relative_to(run.folder))],
             )
         )
@@ -137,7 +143,7 @@ def averages(run: Run, figures: Path) -> Section:
                 "colour.",
                 caption=f"Mean relevance of the {len(rows)} {which} of group {group}, over the mean of the same "
                 "scans. No subject is scaled; all groups are cut through the strongest voxel of the first; their "
-                f"colours end at ± {number(limit)}.",
+                f"colours end at ± {number(limit)}.{found[group].alarm_note()}",
                 sources=[str(found[group].path.relative_to(run.folder))],
             )
         )
@@ -160,6 +166,9 @@ def choose(table: pd.DataFrame) -> list[Shown]:
             logit=float(row["logit"]),
             reason=reason or ("missed patient" if row["label"] == 1 else "false alarm"),
             path=row["path"],
+            alarms=tuple(row["alarms"] or ()),
+            gross=str(row["gross"]),
+            adds_up=alarm_note(row),
         )
         for some, reason in picks
         for row in records(some)
@@ -177,18 +186,23 @@ def _whose(maps: Maps) -> str:
 
 
 class _Average(NamedTuple):
-    """The mean map of a group: the group's name, as it is and in file names, and how many scans are averaged."""
+    """The mean map of a group: its name, as it is and in file names, how many scans are averaged, how many alarmed."""
 
     group: str
     label: str
     scans: int | None
+    alarmed: int
     path: Path
+
+    def alarm_note(self) -> str:
+        """Say how many of the averaged maps have an alarm, if any."""
+        return f" {self.alarmed} of these maps have an alarm of their ledger." if self.alarmed else ""
 
 
 def _average(path: Path) -> _Average:
     side, label = sidecar_path(path), path.name.split("_")[0].removeprefix("group-")
     said = read_json(side) if side.exists() else {}
-    return _Average(str(said.get("Group", label)), label, said.get("Scans"), path)
+    return _Average(str(said.get("Group", label)), label, said.get("Scans"), int(said.get("AlarmedMaps", 0)), path)
 
 
 def _lesion_note(mask: npt.NDArray[np.bool_] | None) -> str:

@@ -16,6 +16,7 @@ MUTED = "#5b6675"
 RULE = "#d5dae1"
 PATIENT = "#c2502e"
 CONTROL = "#2f6ea3"
+ALARM = "#c00020"
 SERIES = ("#1b6a6f", "#b4691f", "#6a4c93", "#7a8a1f", "#8c3a5b")
 """Colours of arms, in order: told apart in print and with any colour vision by line style as well."""
 STYLES = ("-", "--", "-.", ":", (0, (1, 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,6 +84,11 @@ class HeldOut(NamedTuple):
     def logit(self) -> float:
         """The explained logit, of several models their mean; its map must be there."""
         return float(read_json(sidecar_path(self.path))["Logit"])
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether its map, which must be there, has an alarm."""
+        return bool(read_json(sidecar_path(self.path))["Alarms"])
 
     @property
     def correct(self) -> bool:
@@ -185,6 +191,7 @@ def _write_means(scans: list[HeldOut], asked: Explain) -> None:
     maps = ((str(one.store.table["group"].iloc[one.row]), one.relevance) for one in counted)
     every = {model.folder: model for one in scans for model in one.explainers}
     which = "held-out scans" if asked.averages == "all" else "correctly classified held-out scans"
+    alarmed = Counter(str(one.store.table["group"].iloc[one.row]) for one in counted if one.alarmed)
     labels: dict[str, str] = {}
     for group, average in group_means(maps).items():
         labels[group] = _label(group, set(labels.values()))
@@ -199,6 +206,7 @@ def _write_means(scans: list[HeldOut], asked: Explain) -> None:
                 "Description": f"Mean relevance map of the {which} of group {group}",
                 "Group": group,
                 "Scans": average.number,
+                "AlarmedMaps": alarmed[group],
             },
         )
 

@@ -18,6 +18,7 @@ from pellucid.image.grid import Grid
 from pellucid.study.evidence import Floats, find_population, lesion_evidence, truth_maps
 from pellucid.study.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
 from pellucid.study.folder import RunFolder
+from pellucid.study.maps import read_sums
 from pellucid.study.sections import Explain
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Spec
@@ -53,14 +54,14 @@ def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum every map over all voxels: one row a map.
 
     Columns: whose map it is, `correct` (the explained logit has the label's sign), logit, sum, positive and negative
-    (the sums of either sign), voxel_mean (sum / voxels of the grid, what Eitel 2019, section 3.2, calls a sum).
+    (the sums of either sign), gross (of all sizes), gross_per_logit, what the layers absorbed, alarm (what of that is
+    wrong: `analysis.alarms`), voxel_mean (sum / voxels of the grid, what Eitel 2019, section 3.2, calls a sum).
     """
     rows = []
     for arm, one in _scans(spec, folder, progress):
-        R = one.relevance.astype(np.float64)
-        row = _whose(arm, one)
-        row |= {"correct": one.correct, "logit": one.logit, "sum": R.sum(), "positive": R.clip(min=0).sum()}
-        rows.append(row | {"negative": R.clip(max=0).sum(), "voxel_mean": R.mean()})
+        R = one.relevance
+        said = read_sums(one.path, R).columns() | {"voxel_mean": R.mean(dtype=np.float64)}
+        rows.append(_whose(arm, one) | {"correct": one.correct} | said)
     return pd.DataFrame(rows)
 
 

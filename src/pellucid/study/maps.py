@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 import pellucid
+from pellucid.analysis.alarms import MapSums, map_sums
 from pellucid.errors import InputError, PellucidError
 from pellucid.explain.api import Method, explain, methods
 from pellucid.files import read_json, sha256
@@ -65,11 +66,27 @@ class Explainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """A relevance map (X, Y, Z), the logit, and the ledger as rows of `LEDGER_COLUMNS`."""
+    """A relevance map (X, Y, Z), the logit, and the ledger as rows of `LEDGER_COLUMNS`.
+
+    Of a mean of several `networks` also how many of their own maps have an alarm.
+    """
 
     relevance: Floats
     logit: float
     ledger: list[dict[str, Any]]
+    networks: int = 1
+    alarmed_networks: int = 0
+
+    @property
+    def sums(self) -> MapSums:
+        """The sums of the map and of its ledger, and the alarms of it."""
+        return map_sums(
+            self.relevance,
+            self.logit,
+            self.ledger,
+            networks=self.networks,
+            alarmed_networks=self.alarmed_networks,
+        )
 
 
 def open_explainer(
@@ -134,6 +151,8 @@ def mean_explained(found: Sequence[Explained]) -> Explained:
         relevance=np.asarray(relevance, dtype=np.float32),
         logit=float(np.mean([one.logit for one in found])),
         ledger=ledger,
+        networks=len(found),
+        alarmed_networks=sum(bool(one.sums.alarms) for one in found),
     )
 
 
@@ -205,7 +224,41 @@ def describe_source(explained: Explained, folder: Path, *, source: Path, source_
         "Logit": explained.logit,
         "Probability": probability(explained.logit),
         "ProbabilityDescription": "1 / (1 + exp(-Logit)); not calibrated. Research only.",
+        **describe_sums(explained.sums),
     }
+
+
+def describe_sums(sums: MapSums) -> dict[str, Any]:
+    """Say what a map on the model's grid sums to, and every alarm; `Alarms` is null where a method keeps no ledger."""
+    absorbed = {f"Absorbed{name.capitalize()}": value for name, value in (sums.absorbed or {}).items()}
+    several = {"Networks": sums.networks, "AlarmedNetworks": sums.alarmed_networks}
+    return {
+        "Sums": {
+            "Sum": sums.total,
+            "Positive": sums.positive,
+            "Negative": sums.negative,
+            "Gross": sums.gross,
+            "GrossPerLogit": None if math.isnan(sums.gross_per_logit) else sums.gross_per_logit,
+            **absorbed,
+            **(several if sums.networks > 1 else {}),
+            "Description": "Of the map on the model's grid. GrossPerLogit is the sum of |relevance| over |Logit|: "
+            "where it is large, most of the map cancels.",
+        },
+        "Alarms": None if sums.alarms is None else sums.sentences(),
+    }
+
+
+def read_sums(path: Path, relevance: Floats) -> MapSums:
+    """Return the sums of a map at `path`, whose values are `relevance`, with the ledger of its sidecar."""
+    said = read_json(sidecar_path(path))
+    several = said["Sums"]
+    return map_sums(
+        relevance,
+        float(said["Logit"]),
+        said["Ledger"],
+        networks=int(several.get("Networks", 1)),
+        alarmed_networks=int(several.get("AlarmedNetworks", 0)),
+    )
 
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:

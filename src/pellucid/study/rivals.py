@@ -8,10 +8,11 @@ from pathlib import Path
 from pellucid.errors import InputError
 from pellucid.study.arms import Baseline
 from pellucid.study.spec import Spec
-from pellucid.training.baseline_settings import BaselineSettings
+from pellucid.training.baseline_settings import BaselineSettings, Kind
 from pellucid.training.bright import SCALINGS
 
-NAME = KIND = "bright-voxels"
+NAME = "bright-voxels"
+KIND: Kind = "bright-voxels"
 _MODALITY = "FLAIR"
 
 

@@ -26,8 +26,8 @@ class BaselineSettings:
     ----------
     kind
         `bright-voxels`: how many voxels of the brain lie above an intensity (`pellucid.training.bright`), one number
-        that needs no mask; every study on FLAIR has it. `svm-lesion-load`: support vector machine on the lesion volume. `svm-image`: on all voxels.
-        `logistic-confounds`: logistic regression on what a diagnosis should not rest on.
+        that needs no mask; every study on FLAIR has it. `svm-lesion-load`: support vector machine on the lesion volume.
+        `svm-image`: on all voxels. `logistic-confounds`: logistic regression on what a diagnosis should not rest on.
     protocol
         `paper` repeats what the paper's code did, faults included (`pellucid.training.paper_svm`).
     components

@@ -10,12 +10,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pellucid.errors import InputError
+from pellucid.image.scaling import Scaling
 from pellucid.training.baseline_search import Data, Fit, Floats, history_of
 
 THRESHOLDS = tuple(float(t) for t in np.arange(1.0, 5.0, 0.25))
 """Robust spreads above the brain's median; the scaling `robust` cuts off at 5."""
 
-SCALINGS = ("robust", "minmax", "max")
+SCALINGS: tuple[Scaling, ...] = ("robust", "minmax", "max")
 """The scalings of images that leave the bright voxels apart: `percentile` makes the brightest 1 % equal."""
 
 _MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
