@@ -47,3 +47,15 @@ def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
     for drawing in (paper, revised):
         assert {"MS: mean of", "HC: mean of"} <= {word[:11] for word in words(drawing.figure)}
         assert pixels(drawing.figure, tmp_path / "figure.png").std() > 20
+
+
+def test_maps_that_do_not_add_up_are_counted_below_the_picture(root: Path) -> None:
+    found = material(root)
+    opened = found.relevance("finetuned")
+    assert "do not add up" not in figure3(found, "revised").caption
+    opened.table["alarms"] = [["another sign"] if n < 3 else [] for n in range(len(opened.table))]
+    for version in ("paper", "revised"):
+        drawing = figure3(found, version)
+        said = f"3 of {len(opened.table)} maps of arm finetuned do not add up."
+        assert said in drawing.caption
+        assert said in " ".join(" ".join(words(drawing.figure)).split())

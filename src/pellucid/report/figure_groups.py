@@ -51,13 +51,13 @@ def figure3(material: Material, version: Version) -> Drawing:
         beneath += spanned_words(store.scaling)
         greys = dict.fromkeys(means, spanned(mean_scan(store, some), store.scaling))
     data = group_data({group: number_of for group, (_, number_of) in means.items()}, centre, store.grid, limit)
-    note = _note(version, store.modality, limit, beneath)
+    note = _note(version, store.modality, limit, beneath) + found.alarms
     blocks = [
         Block(title, scene(store.grid, greys[group], values, seen), [centre], relevance_bar(version, limit).paint)
         for title, (group, (values, _)) in zip(data["title"].unique(), means.items(), strict=True)
     ]
     folder = found.maps.folder.relative_to(material.run.folder).as_posix()
-    figure = draw_groups(blocks, box, version=version, limit=limit, note=FOOT if revised else note)
+    figure = draw_groups(blocks, box, version=version, limit=limit, note=FOOT + found.alarms if revised else note)
     return Drawing(figure, data, note, (folder,))
 
 

@@ -65,6 +65,12 @@ class Relevance:
         """The field of view on the store's grid; everything, if the sidecars do not tell."""
         return seen_on(self.store.grid, self.maps.sidecar)
 
+    @property
+    def alarms(self) -> str:
+        """How many of the maps have an alarm of their ledger, as a sentence to add to a note; empty if none has."""
+        number_of = sum(bool(some) for some in self.table["alarms"])
+        return f" {number_of} of {len(self.table)} maps of arm {self.maps.arm} do not add up." if number_of else ""
+
     def mean(self, group: str, *, correct: bool) -> tuple[Floats, int]:
         """Return the mean map of a group and the number of maps behind it; `correct` leaves the wrong verdicts out.
 

@@ -66,7 +66,8 @@ def figure5(material: Material, version: Version) -> Drawing:
         grey, box = spanned(mean_scan(store, some), store.scaling), PAPER_BOX
     numbers = {part: count for part, (_, count) in means.items()}
     data = model_data(arms, numbers, limits, centre, store.grid, version)
-    note = _note(version, store.modality, beneath, limits, absent)
+    alarms = "".join(material.relevance(arms[part]).alarms for part in means)
+    note = _note(version, store.modality, beneath, limits, absent) + alarms
     blocks = [
         Block(
             title,
@@ -77,7 +78,7 @@ def figure5(material: Material, version: Version) -> Drawing:
         for title, part in zip(data["title"].unique(), means, strict=True)
     ]
     sources = tuple(f"maps/{arms[part]}" for part in means)
-    figure = draw_models(blocks, box, version=version, limits=limits, note=FOOT if revised else note)
+    figure = draw_models(blocks, box, version=version, limits=limits, note=FOOT + alarms if revised else note)
     return Drawing(figure, data, note, sources)
 
 
