@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,11 @@ def as_label(name: str) -> str:
     return f"{prefix}{kept or '<label>'}"
 
 
-def strangers(anat: Path, participant: str, session: str | None) -> list[str]:
-    """Say what is wrong with the names of a visit's NIfTI files: those of others, and labels that are none in BIDS.
+def strangers(anat: Path, participant: str, session: str | None, suffixes: Collection[str]) -> list[str]:
+    """Say what is wrong with the names in a visit's folder: files of others, and labels that are none in BIDS.
 
-    A file that names no participant, or no session, is not wrong.
+    All its NIfTI files may be somebody else's; labels count in those that end in one of `suffixes`. A file that names
+    no participant, or no session, is not wrong.
     """
     found = []
     if session and not SESSION.fullmatch(session):
@@ -104,7 +105,7 @@ def strangers(anat: Path, participant: str, session: str | None) -> list[str]:
             if other and other != own and not odd:
                 where = f"the folder of {own}" if own else "a folder without a session"
                 found.append(f"{path}: its name says {other}, and it lies in {where}. Move or rename it.")
-        if odd and path.name.startswith("sub-"):
+        if odd and path.name.startswith("sub-") and said["suffix"] in suffixes:
             found.append(f"{path}: {odd[0]!r} is no label of BIDS, which has letters and digits. Rename the file.")
     return found
 

@@ -33,6 +33,13 @@ def test_a_damaged_description_is_refused(content: str, tmp_path: Path) -> None:
         open_earlier(tmp_path, {})
 
 
+def test_a_file_in_the_folder_s_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(InputError, match="is a file, and results need a folder"):
+        open_earlier(tmp_path / "out", {})
+    assert open_earlier(tmp_path / "new", {}).names == {}
+
+
 def test_results_of_another_model_or_method_are_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "predictions.json", {"ModelSha256": "a", "Method": "gradient", "Predictions": []})
     open_earlier(tmp_path, {"ModelSha256": "a", "Method": "gradient", "Parameters": {}})

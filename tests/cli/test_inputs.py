@@ -119,6 +119,31 @@ def test_a_folder_without_images_does_not_refuse_the_others(tmp_path: Path) -> N
         expand([tmp_path / "empty"])
 
 
+def test_whoever_of_a_dataset_is_not_taken_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(
+        tmp_path,
+        "dataset_description.json",
+        "sub-01/anat/sub-01_FLAIR.nii.gz",
+        "sub-02/anat/sub-02_flair.nii.gz",
+        "sub-03/anat/sub-03_FLAIR.nii.gz",
+        "sub-04/anat/sub-04_FLAIR.nii.gz",
+        "sub-04/anat/sub-01_T1w.nii.gz",
+        "sub-HC-5/anat/sub-HC-5_FLAIR.nii.gz",
+    )
+    (tmp_path / "dataset_description.json").write_text("{}")
+    (tmp_path / ".bidsignore").write_text("sub-03\n")
+    assert [path.name for path in expand([tmp_path], modality="FLAIR")] == ["sub-01_FLAIR.nii.gz"]
+    said = capsys.readouterr().err
+    for words in (
+        "holds no FLAIR that can be used (there is sub-02_flair.nii.gz)",
+        "leaves out sub-03/",
+        "its name says sub-01, and it lies in the folder of sub-04",
+        "for example sub-HC5",
+    ):
+        assert words in said
+    assert said.count("left out: ") == 4
+
+
 def test_one_file_counts_once_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "x/a.nii", "y/a.nii")
     monkeypatch.chdir(tmp_path)

@@ -57,6 +57,15 @@ def test_sessions_and_age_at_visit(tmp_path: Path) -> None:
     assert table["age"].tolist() == [70.0, 71.5, 70.0, 71.0]
     assert table["edss"].iloc[0] == 3.0
     assert table["edss"].iloc[1:].isna().all()
+    assert table["remark"].isna().all()
+    write_text(
+        tmp_path / "sub-A" / "sub-A_sessions.tsv", "session_id\tage\nses-01\t-1\nses-9\t70\nses-02\t7\nses-02\t8\n"
+    )
+    table = index_bids(tmp_path, modality="T1w")
+    assert table["age"].tolist() == [70.0, 70.0, 70.0, 71.0]  # nothing in the sessions table can be used
+    assert "age '-1' does not lie between 0 and 130" in table["remark"][0]
+    assert "sub-A_sessions.tsv lists ses-9, of which there is no folder" in table["remark"][0]
+    assert "ses-02 stands there twice" in table["remark"][1]
 
 
 def test_a_hidden_half_written_file_is_no_scan(dataset: Path) -> None:
@@ -179,7 +188,8 @@ def test_files_of_others_in_a_folder_are_a_mix_up(dataset: Path) -> None:
     anat = dataset / "sub-02" / "anat"
     (anat / "sub-02_FLAIR.nii.gz").rename(anat / "sub-02_ses-2_FLAIR.nii.gz")
     (dataset / "sub-03" / "anat" / "sub-03_FLAIR.nii.gz").rename(dataset / "sub-03" / "anat" / "sub-03_flair.nii.gz")
-    touch(dataset / "sub-04" / "anat" / "sub-04_acq-t_2_T1w.nii.gz")
+    touch(dataset / "sub-04" / "anat" / "sub-04_acq-t_2_FLAIR.nii.gz")
+    touch(dataset / "sub-05" / "anat" / "sub-05_T1w_defaced.nii.gz")  # not a scan by its name, and so no obstacle
     problem = index_bids(dataset, modality="FLAIR").set_index("participant_id")["problem"]
     assert "its name says sub-01, and it lies in the folder of sub-00" in problem["sub-00"]
     assert "its name says ses-2, and it lies in a folder without a session" in problem["sub-02"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from pellucid.cli.pairing import sidecar_source
+from pellucid.cli.pairing import source_of
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
 
@@ -58,6 +58,8 @@ def open_earlier(folder: Path, made_by: Mapping[str, Any]) -> Earlier:
         not be told apart.
     """
     path = folder / PREDICTIONS
+    if folder.exists() and not folder.is_dir():
+        raise InputError(folder, "is a file, and results need a folder", "Name another --out")
     if not path.is_file():
         return Earlier(folder=folder, description={}, names={})
     description = read_json(path)
@@ -103,8 +105,7 @@ def _short(value: Any) -> str:
 def _names(folder: Path) -> dict[Path, str]:
     """Return the names of the maps in a folder by the scans that their sidecars name."""
     found = {}
-    for sidecar in sorted(folder.glob("*_relevance.json")):
-        source = sidecar_source(sidecar, read_json(sidecar))
-        if source is not None:
-            found[source.resolve()] = sidecar.name.rpartition("_space-")[0]
+    for path in sorted(folder.glob("*_relevance.nii.gz")):
+        if (source := source_of(path)) is not None:
+            found[source.resolve()] = path.name.rpartition("_space-")[0]
     return found

@@ -14,6 +14,7 @@ from pellucid.cli.pairing import name_of, participant
 from pellucid.errors import InputError
 from pellucid.files import missing_file, read_json
 from pellucid.image.nifti import SUFFIXES, stem
+from pellucid.people import ignored, odd_folders
 from pellucid.preprocess.verdicts import refused
 from pellucid.words import some
 
@@ -170,18 +171,27 @@ def _is_of_brain(path: Path) -> bool:
 
 
 def _dataset(root: Path, modality: str) -> list[Path]:
-    """Return the scans of a BIDS dataset, those that quality control refuses left out."""
+    """Return the scans of a BIDS dataset; whoever is left out, by quality control or for a name, is named."""
     wanted: dict[str, object] = {"suffix": modality}
     if bids.is_derivative(root):
         wanted |= {"space": "MNI152NLin6Asym", "desc": "brain", "res": None}
-    refusals = refused(root)
+    refusals, patterns = refused(root), bids.read_ignore(root)
     found: list[Path] = []
+    left_out = odd_folders(root) | ignored(root)
+    for why in left_out.values():
+        console.warn(f"left out: {why}")
     for name in bids.participants(root):
-        for session, folder in bids.visits(root, name):
+        for session, folder in bids.visits(root, name) if name not in left_out else ():
+            scans, words = bids.without_ignored(root, bids.images(folder, wanted), patterns)
+            problems = bids.strangers(folder, name, session, (modality,))
             if reason := refusals.get((name, session)):
-                console.warn(f"left out: {reason}")
-            else:
-                found += bids.images(folder, wanted)
+                problems = [reason]
+            elif not scans:
+                words = words or [f"there is {path.name}" for path in bids.alike(folder, modality)]
+                problems = [f"{folder}: holds no {modality} that can be used ({'; '.join(words) or 'of that name'})"]
+            for problem in problems:
+                console.warn(f"left out: {problem}")
+            found += [] if problems else scans
     return found
 
 

@@ -39,15 +39,13 @@ def judge(
     from pellucid.analysis.lesions import lesion_summary
     from pellucid.cli.earlier import merged
     from pellucid.cli.inputs import check_there, expand, expand_masks
-    from pellucid.cli.pairing import match_masks, owner, pairs_said, participant, sidecar_source
-    from pellucid.files import read_json, write_tsv
-    from pellucid.image.nifti import sidecar_path
+    from pellucid.cli.pairing import match_masks, owner, pairs_said, participant, source_of
+    from pellucid.files import write_tsv
     from pellucid.study.apply import NULL_SEED, judge_map
 
     check_there(maps)
     paths, drawn, given = expand(maps), expand_masks(lesions), expand(images or [], deep=True)
-    described = {path: read_json(sidecar_path(path)) for path in paths if _has_sidecar(path)}
-    sources = {path: found for path, one in described.items() if (found := sidecar_source(path, one))}
+    sources = {path: found for path in paths if (found := source_of(path))}
     masks = match_masks(paths, drawn, sources=sources, shared=True)
     scans = match_masks(paths, given, what="image", sources=sources, shared=True)
     for line in pairs_said(masks, drawn) + (pairs_said(scans, given, what="image") if images else []):
@@ -78,12 +76,6 @@ def judge(
     else:
         batch.name(failed, len(paths))
     batch.finish(failed, len(paths))
-
-
-def _has_sidecar(path: Path) -> bool:
-    from pellucid.image.nifti import SUFFIXES, sidecar_path
-
-    return path.name.endswith(SUFFIXES) and sidecar_path(path).is_file()
 
 
 def _show_summary(table: pd.DataFrame) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from pellucid.errors import InputError
-from pellucid.image.nifti import SUFFIXES, stem
+from pellucid.files import read_json
+from pellucid.image.nifti import SUFFIXES, sidecar_path, stem
 from pellucid.words import some
 
 # Words of a file's name that say what it shows, not of whom or when.
@@ -163,8 +164,17 @@ def _rename(what: What) -> str:
     return f"Name each {what} after its scan, every word of it, such as sub-01_FLAIR.nii.gz and {example}"
 
 
-def sidecar_source(map_path: Path, sidecar: object) -> Path | None:
-    """Return the scan that a map's sidecar names first, if it names one."""
+def source_of(map_path: Path) -> Path | None:
+    """Return the scan that a map's sidecar names first; None without one, or where it cannot be read.
+
+    Who needs the sidecar itself says what is wrong with it.
+    """
+    if not map_path.name.endswith(SUFFIXES) or not sidecar_path(map_path).is_file():
+        return None
+    try:
+        sidecar = read_json(sidecar_path(map_path))
+    except InputError:
+        return None
     sources = sidecar.get("Sources") if isinstance(sidecar, dict) else None
     first = sources[0] if isinstance(sources, list) and sources else None
     return map_path.parent / first if isinstance(first, str) and first else None

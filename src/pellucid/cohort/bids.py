@@ -14,7 +14,7 @@ from pellucid.errors import InputError
 from pellucid.people import TABLE, read_people
 from pellucid.preprocess.verdicts import refused
 from pellucid.typed_tables import read_typed
-from pellucid.words import trim
+from pellucid.words import some, trim
 
 Modality = Literal["FLAIR", "T1w"]
 
@@ -156,12 +156,16 @@ def _scans(
             other, drawn = [*other, f"{drawn[0]}: {why}"], []
         row["lesion_mask"] = str(drawn[0]) if drawn else None
         notes += [f"not taken as its lesion mask: {one}" for one in other if not drawn]
-        problems = bids.strangers(anat, subject, session)
+        problems = bids.strangers(anat, subject, session, (modality,))
         for what, found in ((f"{modality} image", images), ("lesion mask", drawn)):
             if len(found) > 1:
                 names = ", ".join(path.name for path in found)
                 problems.append(f"{found[0].parent}: has more than one {what} ({names}). Keep one.")
         rows.append(row | ({"problem": " ".join(problems)} if problems else {}) | {"remark": _joined(notes)})
+    lone = sorted(str(name) for name in visits.keys() - {session for session, _ in bids.visits(root, subject)})
+    if rows and lone:
+        said = f"{subject}_sessions.tsv lists {some(lone)}, of which there is no folder"
+        rows[0]["remark"] = _joined([str(rows[0]["remark"]), said] if rows[0]["remark"] else [said])
     if not rows:
         there = f" ({'; '.join(missed[:3])})" if missed else ""
         problem = f"{root / subject}: has no {modality} image{there}. Add it, or take {subject} off {TABLE}."

@@ -165,7 +165,7 @@ def _visit(
 ) -> Visit:
     place = Path(participant, session or "", "anat")
     images: dict[str, Path] = {}
-    problems = bids.strangers(root / place, participant, session)
+    problems = bids.strangers(root / place, participant, session, ("T1w", "FLAIR"))
     patterns, remarks = bids.read_ignore(root), list[str]()
     for role, named in ROLES.items():
         folder = (masks if role == "lesions" else root) / place

@@ -184,7 +184,7 @@ def _blank(job: Job) -> Record:
         "error": None,
         "verdict": None,
         "findings": [],
-        "warnings": [],
+        "warnings": list(visit.remarks),
         "measures": {},
         "steps": [],
         "files": {},
