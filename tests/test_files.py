@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import signal
 import stat
 import subprocess
@@ -18,12 +17,10 @@ from pellucid.files import (
     atomic_path,
     disk_trouble,
     is_leftover,
-    missing_file,
     read_json,
     read_tsv,
     remove_leftovers,
     sha256,
-    without_content,
     write_json,
     write_text,
     write_tsv,
@@ -81,45 +78,6 @@ def test_a_row_is_one_line_of_text_whatever_stands_in_it(tmp_path: Path) -> None
     assert lines == ["image\tx", "a b c\\x1b[31m.nii\t1.0", "\\udcff.nii\tn/a", "ü\t2.0", ""]
     write_json(tmp_path / "t.json", {"image": "\udcff.nii"})
     assert read_json(tmp_path / "t.json") == {"image": "\udcff.nii"}
-
-
-@pytest.mark.parametrize(
-    ("target", "words"),
-    [
-        (
-            "../.git/annex/objects/q/J/MD5E-s9--0.nii.gz/MD5E-s9--0.nii.gz",
-            r"\(git-annex\)\. Fetch it: datalad get '.*a b.nii'",
-        ),
-        ("/store/02.nii", "it is a link to /store/02.nii, where there is no file"),
-    ],
-)
-def test_a_link_to_nowhere_says_where_its_content_is(target: str, words: str, tmp_path: Path) -> None:
-    path = tmp_path / "a b.nii"
-    path.symlink_to(target)
-    error = missing_file(path)
-    assert re.search(words, str(error))
-    with pytest.raises(InputError, match=words):
-        read_json(path)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
-        ("/annex/objects/MD5E-s9--0.nii.gz\n", "datalad get"),
-        ("version 2", None),
-        ("", None),
-    ],
-)
-def test_a_pointer_in_a_file_s_place_is_told(content: str, words: str | None, tmp_path: Path) -> None:
-    path = tmp_path / "a.nii.gz"
-    path.write_text(content)
-    error = without_content(path)
-    assert (error is None) == (words is None)
-    if words:
-        assert words in str(error)
-        assert "its content is not on this machine" in str(error)
-    assert "does not exist" in str(missing_file(tmp_path / "none"))
 
 
 def test_what_a_killed_writer_left_is_told_from_everything_else_and_removed(tmp_path: Path) -> None:
@@ -187,14 +145,14 @@ def test_missing_file(tmp_path: Path, read: object) -> None:
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
 def test_no_json(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match="not valid JSON"):
+    with pytest.raises(InputError, match=r"not valid JSON|not text in UTF-8"):
         read_json(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize("content", [b"", b"a\tb\n1\t2\t3\t4\n1\n1\t2\t3\t4\t5\t6\n", b"\xff\xfe\x00"])
 def test_no_table(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.tsv").write_bytes(content)
-    with pytest.raises(InputError, match="not a tab-separated table"):
+    with pytest.raises(InputError, match=r"not a tab-separated table|not text in UTF-8"):
         read_tsv(tmp_path / "a.tsv")
 
 

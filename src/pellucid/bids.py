@@ -273,7 +273,7 @@ def unknown_key(wanted: Mapping[str, Any]) -> str | None:
 def is_derivative(root: Path) -> bool:
     """Tell whether a dataset says that it is a derivative one."""
     path = root / "dataset_description.json"
-    return path.is_file() and read_json(path).get("DatasetType") == "derivative"
+    return path.is_file() and read_json(path, dict).get("DatasetType") == "derivative"
 
 
 def description(name: str, kind: str, **more: Any) -> dict[str, Any]:

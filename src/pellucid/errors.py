@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 from pellucid.words import one_line, printable
+
+_LONGEST = 200  # characters of what a library says
+
+
+def brief(error: object, longest: int = _LONGEST) -> str:
+    r"""Return what a library says of an error, or what a file holds, on one short line.
+
+    >>> brief(ValueError("too\n  long " + "x" * 500), 12)
+    'too long ...'
+    """
+    text = printable(" ".join(str(error).split())).rstrip(". ")
+    return text if len(text) <= longest else f"{text[: longest - 3].rstrip()} ..."
+
+
+def trouble(error: Exception) -> str:
+    """Say in one line what went wrong with one of many, so that the others can go on.
+
+    An error of ours or the system's says it itself; memory that ran out is said in plain words; any other error is a
+    bug of ours, and the line of the package is named at which it came up.
+    """
+    if isinstance(error, PellucidError):
+        return str(error)
+    if isinstance(error, OSError):
+        return printable(str(error))
+    if isinstance(error, MemoryError):
+        return f"the memory does not suffice ({brief(error) or 'MemoryError'}). Free some, or use a larger machine."
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(__file__).parent in Path(frame.filename).parents] or frames
+    at = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return f"unexpected {type(error).__name__}{at}: {brief(error)}. Please report it."
 
 
 class PellucidError(Exception):
@@ -19,7 +50,7 @@ class InputError(PellucidError):
     where
         The file, key or option at fault.
     what
-        What is wrong with it, without a full stop.
+        What is wrong with it, without a full stop. What cannot be printed, in it and in `where`, is escaped.
     fix
         What the user can do about it, without a full stop.
     """

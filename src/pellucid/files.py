@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import re
-import shlex
 import stat
+import tomllib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, brief
+from pellucid.opening import open_file, read_text
+from pellucid.shapes import Shape, misfit
 from pellucid.words import one_line
 
 NAMES = (
@@ -28,8 +31,7 @@ NAMES = (
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.+")
 
-_ELSEWHERE = "its content is not on this machine"
-_POINTER_BYTES = 2048  # what stands in a file's place is shorter, and an image longer
+_RESTORE = "Restore the file, or make it again"
 
 _TROUBLES = {
     errno.ENOSPC: ("the disk is full", "Free some space (`pellucid study check` says how much a study needs)"),
@@ -76,32 +78,6 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def missing_file(path: Path) -> InputError:
-    """Return the error of a file that is not there, or is and waits for its content to be fetched."""
-    return without_content(path) or InputError(path, "the file does not exist", "Check the path")
-
-
-def without_content(path: Path) -> InputError | None:
-    """Return the error of a file whose content a version control of large files keeps elsewhere; None for any other.
-
-    That of git-annex, and so DataLad, is a link into .git/annex or, unlocked, a line that names such a path; that of
-    git-lfs is a few lines of text.
-    """
-    if path.is_symlink() and not path.exists():
-        target = os.readlink(path)
-        if ".git/annex/objects" in Path(target).as_posix():
-            return InputError(path, f"{_ELSEWHERE} (git-annex)", f"Fetch it: datalad get {shlex.quote(str(path))}")
-        return InputError(path, f"it is a link to {target}, where there is no file", "Mend the link")
-    if not path.is_file() or path.stat().st_size > _POINTER_BYTES:
-        return None
-    start = path.read_bytes()
-    if start.startswith((b"/annex/objects/", b"/.git/annex/objects/")):
-        return InputError(path, f"{_ELSEWHERE} (git-annex)", f"Fetch it: datalad get {shlex.quote(str(path))}")
-    if start.startswith(b"version https://git-lfs.github.com/spec/"):
-        return InputError(path, f"{_ELSEWHERE} (git-lfs)", f"Fetch it: git lfs pull --include {shlex.quote(path.name)}")
-    return None
-
-
 def disk_trouble(error: BaseException) -> InputError | None:
     """Say in words what an error of the system means that no other attempt would mend; None for any other error.
 
@@ -124,14 +100,41 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file; raise InputError if it is missing or is not JSON."""
+def read_json(path: Path, shape: Shape = object) -> Any:
+    """Read a JSON file whose content is of a `shape` (see `pellucid.shapes`).
+
+    Raises
+    ------
+    InputError
+        It is missing, is not JSON, holds what no memory or number can hold, or is of another shape.
+    """
+    text = read_text(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise missing_file(path) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(path, f"the file is not valid JSON ({error})", "Restore it or make it again") from None
+        content = json.loads(text)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InputError(path, f"the file is not valid JSON ({_of_parser(error)})", _RESTORE) from None
+    wrong = misfit(content, shape)
+    if wrong:
+        raise InputError(path, f"the file is not what it should be: {wrong}", _RESTORE)
+    return content
+
+
+def parse_toml(text: str, where: str | Path) -> dict[str, Any]:
+    """Read TOML; raise InputError, which names `where`, if it is none or holds what no number can hold."""
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError, MemoryError) as error:
+        what = f"the file is not valid TOML ({_of_parser(error)})"
+        raise InputError(where, what, "Mend the line that it names") from None
+
+
+def _of_parser(error: BaseException) -> str:
+    """Return what a parser says, in words where it is not about the file's text."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, ValueError) and "integer string conversion" in str(error):
+        return "it holds a number of thousands of digits"
+    return brief(error)
 
 
 def write_tsv(path: Path, table: pd.DataFrame) -> None:
@@ -149,26 +152,60 @@ def _cell(value: Any) -> Any:
     return one_line(value) if isinstance(value, str) else value
 
 
-def read_tsv(path: Path, *, names: Iterable[str] = ()) -> pd.DataFrame:
-    """Read a BIDS-style TSV (`n/a` is missing); raise InputError if it is missing or is no table.
+def read_tsv(
+    path: Path, *, names: Iterable[str] = (), columns: Mapping[str, type] | None = None, whole: bool = False
+) -> pd.DataFrame:
+    """Read a BIDS-style TSV (`n/a` is missing).
 
     The columns `NAMES` and `names` are text, whatever they look like.
+
+    Parameters
+    ----------
+    path
+        The file.
+    names
+        More columns that are text.
+    columns
+        What must be there: column to type. A column of `float` holds numbers, one of `str` text; either may have
+        missing values, and others may stand beside them.
+    whole
+        Refuse a table whose last line has no end: this program wrote it, and it is cut off.
+
+    Raises
+    ------
+    InputError
+        It is missing, is no table, lacks one of `columns`, or one holds what is no number.
     """
+    text = read_text(path)
+    declared = columns or {}
+    texts = (*NAMES, *names, *(name for name, kind in declared.items() if kind is str))
     try:
-        return pd.read_csv(
-            path,
-            sep="\t",
-            na_values=["n/a"],
-            keep_default_na=False,
-            dtype=dict.fromkeys((*NAMES, *names), str),
+        table = pd.read_csv(
+            io.StringIO(text), sep="\t", na_values=["n/a"], keep_default_na=False, dtype=dict.fromkeys(texts, str)
         )
-    except FileNotFoundError:
-        raise missing_file(path) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(path, f"the file is not a tab-separated table ({error})", "Save it as TSV in UTF-8") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError, MemoryError) as error:
+        raise InputError(path, f"the file is not a tab-separated table ({brief(error)})", "Save it as TSV") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too many for names of rows
+        raise InputError(path, "its rows have more fields than its header", "Give each column a name")
+    missing = [name for name in declared if name not in table]
+    if missing:
+        raise InputError(path, f"the table lacks the column {', '.join(missing)}", _RESTORE)
+    if whole and not text.endswith("\n"):
+        raise InputError(path, "the table is cut off in its last line", _RESTORE)
+    for name, kind in declared.items():
+        if kind is float and not pd.api.types.is_numeric_dtype(table[name]):
+            number = pd.to_numeric(table[name], errors="coerce")
+            if (wrong := number.isna() & table[name].notna()).any():
+                row = int(wrong.argmax())
+                what = (
+                    f"line {row + 2} of the table has {brief(repr(table[name][row]), 60)} in column {name}, no number"
+                )
+                raise InputError(path, what, _RESTORE)
+            table[name] = number.astype(float)
+    return table
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    """Return the SHA-256 of a regular file as 64 hexadecimal digits; raise InputError where it cannot be read."""
+    with open_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError
-from pellucid.files import missing_file
+from pellucid.opening import read_bytes
 from pellucid.words import guess, printable, trim
 
 _BREAK = re.compile(r"\r\n|\n|\r")
@@ -89,10 +89,7 @@ def read_typed(path: Path) -> TypedTable:
 
 def _text(path: Path) -> str:
     """Return the text of a file in UTF-8, with or without a mark at its start, or in UTF-16 with one."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise missing_file(path) from None
+    content = read_bytes(path)
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from pellucid.files import read_json, read_tsv
-from pellucid.image.nifti import read_volume
+from pellucid.image.nifti import Volume, read_volume
+from pellucid.study import apply
 from pellucid.words import printable
 
 
@@ -58,12 +59,22 @@ def bad(scans: Path, tmp_path: Path) -> Path:
     moved = affine.copy()
     moved[1, 3] += 45.0
     _image(folder / "moved.nii.gz", data, moved)
+    _image(folder / "row.nii", np.ones((2, 2, 5000), np.float32), affine)
+    _image(folder / "tiny.nii", data, affine * [[1e-9], [1e-9], [1e-9], [1]])
+    _image(folder / "shorter.nii", data, affine)
+    whole = bytearray((folder / "shorter.nii").read_bytes())
+    whole[42] ^= 8  # a bit of the number of voxels along the first axis
+    (folder / "shorter.nii").write_bytes(whole)
+    whole[42:48] = b"\xd0\x07" * 3  # 2000 voxels along each
+    (folder / "larger.nii").write_bytes(whole)
+    os.mkfifo(folder / "pipe.nii.gz")
+    os.symlink("/dev/zero", folder / "zeros.nii")
     return folder
 
 
 WORDS = {
     "truncated.nii.gz": "truncated",
-    "nothing.nii.gz": "not NIfTI",
+    "nothing.nii.gz": "is empty",
     "text.nii": "not NIfTI",
     "series.nii.gz": "4 dimensions",
     "zero.nii.gz": "every voxel",
@@ -77,6 +88,12 @@ WORDS = {
     "lfs.nii.gz": "git lfs pull",
     r"[bold]\x1b[2J.nii": "not NIfTI",
     r"\udcff.nii": "not NIfTI",
+    "row.nii": "an axis of 5000 voxels",
+    "tiny.nii": "none of a scan",
+    "shorter.nii": "bytes more than its header says",
+    "larger.nii": "truncated",
+    "pipe.nii.gz": "it is a pipe",
+    "zeros.nii": "it is a device",
 }
 
 
@@ -113,6 +130,40 @@ def test_bad_scans_do_not_stop_the_others(
     if verb == "explain":
         assert len(list(out.glob("*_relevance.nii.gz"))) == 2
     assert not list(out.glob(".*"))
+
+
+@pytest.mark.parametrize("verb", ["predict", "explain"])
+def test_a_bug_of_ours_costs_one_scan_and_is_named_with_its_line(
+    verb: str, scans: Path, arm: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = apply.prepare
+
+    def prepare(volume: Volume, *args: object, **kwargs: object) -> object:
+        if volume.path is not None and "sub-01" in volume.path.name:
+            return np.linalg.inv(np.zeros((3, 3)))
+        return original(volume, *args, **kwargs)
+
+    monkeypatch.setattr(apply, "prepare", prepare)
+    shown = pellucid(verb, arm, scans / "images", "--out", tmp_path / "out")
+    assert shown.code == 1
+    assert "Traceback" not in shown.err
+    table = read_tsv(tmp_path / "out" / "predictions.tsv").set_index("participant_id")
+    assert table["logit"].notna().to_dict() == {"sub-01": False, "sub-02": True}
+    problem = table.loc["sub-01", "problems"]
+    assert problem.startswith("unexpected LinAlgError at apply.py:")
+    assert problem.endswith("Singular matrix. Please report it.")
+
+
+def test_an_interruption_ends_all(
+    scans: Path, arm: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_args: object, **_kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(apply, "prepare", interrupted)
+    shown = pellucid("predict", arm, scans / "images", "--out", tmp_path / "out")
+    assert shown.code not in (0, 1, 2)
+    assert not (tmp_path / "out").exists()
 
 
 def _other_weights(folder: Path, arm: Path) -> None:

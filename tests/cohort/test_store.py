@@ -23,7 +23,7 @@ from pellucid.cohort.store import Store, build_store, open_store
 from pellucid.errors import InputError, LeakageError, PellucidError
 from pellucid.files import disk_trouble, sha256
 from pellucid.image.grid import PAPER_GRID, Grid
-from pellucid.image.nifti import read_mask, read_volume
+from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.prepare import prepare
 from pellucid.image.scaling import SCALINGS, scale
 
@@ -132,6 +132,18 @@ def test_bad_scans_are_listed_and_the_others_done(dataset: Path, small: Grid, wr
     np.testing.assert_array_equal(made.images, good.images[[0, 4, 5]])
     np.testing.assert_array_equal(made.masks, good.masks[[0, 4, 5]])
     assert contents(made.folder)
+
+
+def test_a_bug_of_ours_costs_one_scan(dataset: Path, small: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoilt(volume: Volume, *args: object, **options: object) -> object:
+        return 1 // 0 if "sub-01" in str(volume.path) else prepare(volume, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(draft, "prepare", spoilt)
+    made = build(dataset, "spoilt", small)
+    ((name, message),) = made.problems
+    assert name == "sub-01"
+    assert "sub-01_FLAIR.nii.gz: unexpected ZeroDivisionError at" in message
+    assert len(made) == 5
 
 
 def test_no_usable_scan(dataset: Path, small: Grid) -> None:

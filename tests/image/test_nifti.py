@@ -13,7 +13,7 @@ import pytest
 from pellucid.errors import InputError
 from pellucid.image import nifti as module
 from pellucid.image.grid import Grid
-from pellucid.image.nifti import form_conflict, read_mask, read_volume, sidecar_path, write_volume
+from pellucid.image.nifti import read_mask, read_volume, sidecar_path, write_volume
 
 AFFINE = np.array([[-2.0, 0, 0, 10], [0, 2, 0, -12], [0, 0, 2, -8], [0, 0, 0, 1]])
 SHAPE = (7, 8, 9)
@@ -62,21 +62,31 @@ def test_affines_that_contradict_each_other(tmp_path: Path) -> None:
     image = nib.Nifti1Image(VALUES, AFFINE)
     image.set_qform(AFFINE, code=1)
     nib.save(image, tmp_path / "agree.nii")
-    assert form_conflict(tmp_path / "agree.nii") is None
+    assert read_volume(tmp_path / "agree.nii").remarks == ()
     moved = AFFINE.copy()
     moved[1, 3] += 5
     image.set_sform(moved, code=1)
     nib.save(image, tmp_path / "moved.nii")
-    assert "lie up to 5 mm apart; the sform was followed" in (form_conflict(tmp_path / "moved.nii") or "")
+    for read in (read_volume(tmp_path / "moved.nii"), read_mask(save_mask(tmp_path / "mask.nii", image))):
+        assert read.remarks == ("its qform and its sform lie up to 5 mm apart; the sform was followed",)
+        np.testing.assert_array_equal(read.grid.affine, moved)
     image.set_sform(moved, code=0)
     nib.save(image, tmp_path / "one.nii")
-    assert form_conflict(tmp_path / "one.nii") is None  # only one of them counts
+    assert read_volume(tmp_path / "one.nii").remarks == ()  # only one of them counts
     mirrored = AFFINE.copy()
     mirrored[0] *= -1
     image.set_sform(mirrored, code=1)
     nib.save(image, tmp_path / "mirrored.nii")
-    with pytest.raises(InputError, match=r"mirrored\.nii: its qform and its sform disagree about left and right"):
-        form_conflict(tmp_path / "mirrored.nii")
+    for reader in (read_volume, read_mask):
+        with pytest.raises(InputError, match=r"mirrored\.nii: its qform and its sform disagree about left and right"):
+            reader(tmp_path / "mirrored.nii")
+
+
+def save_mask(path: Path, image: nib.Nifti1Image) -> Path:
+    mask = nib.Nifti1Image((VALUES > 100).astype(np.uint8), None, image.header)
+    mask.header.set_data_dtype(np.uint8)
+    nib.save(mask, path)
+    return path
 
 
 def test_same_input_same_bytes(tmp_path: Path) -> None:
@@ -149,7 +159,7 @@ def test_gzip_is_known_by_its_content(tmp_path: Path) -> None:
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.nii: the file does not exist\. Check the path"):
         read_volume(tmp_path / "none.nii")
-    with pytest.raises(InputError, match="this is a folder"):
+    with pytest.raises(InputError, match="it is a folder, not a file"):
         read_volume(tmp_path)
 
 
@@ -180,9 +190,7 @@ def test_truncated_without_gzip(tmp_path: Path, keep: int) -> None:
         read_volume(path)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"participant_id\tgroup\n", b"\x00" * 4000, gzip.compress(b"no image", mtime=0)]
-)
+@pytest.mark.parametrize("content", [b"participant_id\tgroup\n", b"\x00" * 4000, gzip.compress(b"no image", mtime=0)])
 def test_not_nifti(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.nii").write_bytes(content)
     with pytest.raises(InputError, match="the file is not NIfTI"):

@@ -12,8 +12,9 @@ from pellucid import bids
 from pellucid.cli import console
 from pellucid.cli.pairing import name_of, participant
 from pellucid.errors import InputError
-from pellucid.files import missing_file, read_json
+from pellucid.files import read_json
 from pellucid.image.nifti import SUFFIXES, stem
+from pellucid.opening import missing_file
 from pellucid.people import ignored, odd_folders
 from pellucid.preprocess.verdicts import refused
 from pellucid.words import some

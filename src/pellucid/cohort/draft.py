@@ -19,7 +19,7 @@ import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
 from pellucid.cohort.lesions import lesions_on
-from pellucid.errors import InputError, PellucidError
+from pellucid.errors import InputError, PellucidError, trouble
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
@@ -146,8 +146,12 @@ def _do(job: Job) -> None:
     """Prepare one scan, write it to its row of the draft arrays, then note the result."""
     try:
         note = _prepare(job)
+    except OSError:
+        raise  # of the arrays' disk, for what reads a scan says it otherwise: no other scan would fare better
     except PellucidError as error:
         note = {"problem": str(error)}
+    except Exception as error:  # a bug of ours must not stop the other scans either
+        note = {"problem": f"{job.image}: {trouble(error)}"}
     write_json(job.note, note)
 
 

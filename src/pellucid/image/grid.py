@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.shapes import misfit
+
 Affine = npt.NDArray[np.float64]
+
+_SINGULAR = 1e-6  # a volume per product of spacings below this is no volume
+_MOST_VOXELS = 4096  # along an axis
+_SMALLEST_MM, _LARGEST_MM = 0.01, 50.0  # of a voxel
+_LONGEST_MM = 2000.0  # of a field of view
+_FARTHEST_MM = 10_000.0  # of a corner from the scanner's centre
 
 _TOLERANCE = 0.1  # voxels: a header's quaternion moves the corners of an LPS image by as much as 0.35 mm
 
@@ -80,14 +88,63 @@ class Grid:
         return {"shape": list(self.shape), "affine": [list(row) for row in self.rows]}
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Grid:
-        """Read what `to_json` wrote."""
+    def from_json(cls, content: Any) -> Grid:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            It is no grid, or none on which a head could lie; the message says why.
+        """
+        wrong = misfit(content, {"shape": [int], "affine": [[float]]})
+        if wrong is None and (len(content["shape"]) != 3 or [len(row) for row in content["affine"]] != [4] * 4):
+            wrong = "it is no shape of three numbers and an affine of four rows of four"
+        wrong = wrong or flaw(tuple(content["shape"]), np.array(content["affine"], dtype=np.float64))
+        if wrong:
+            raise ValueError(f"the grid cannot be used: {wrong}")
         return cls.of(tuple(content["shape"]), content["affine"])
 
     def __str__(self) -> str:
         """Describe the grid as `96x114x96 at 1.91x1.92x1.91 mm`."""
         sizes = "x".join(f"{s:.3g}" for s in self.voxel_sizes)
         return f"{'x'.join(str(n) for n in self.shape)} at {sizes} mm"
+
+
+def flaw(shape: tuple[int, ...], affine: Affine) -> str | None:
+    """Say why no scan of a head can lie on a grid of `shape` with a (4, 4) `affine`; None if one can.
+
+    What is far off anatomy and scanners is a damaged header or description. It is told before anything is computed on
+    it: a row of 60,000 voxels would take 29 GB to resample.
+
+    >>> flaw((2, 3, 4), np.diag([2.0, 2.0, 2.0, 1.0]))
+    >>> flaw((60000, 2, 2), np.diag([2.0, 2.0, 2.0, 1.0]))
+    'an axis of 60000 voxels is none of a scan (at most 4096)'
+    >>> flaw((2, 3, 4), np.diag([2.0, 2e-9, 2.0, 1.0]))
+    'its voxels are 2x2e-09x2 mm large, which are none of a scan (0.01 to 50 mm)'
+    """
+    if len(shape) != 3 or min(shape) < 1:
+        return f"{'x'.join(map(str, shape))} voxels are no volume"
+    if max(shape) > _MOST_VOXELS:
+        return f"an axis of {max(shape)} voxels is none of a scan (at most {_MOST_VOXELS})"
+    sizes, volume = np.zeros(3), 0.0
+    if np.isfinite(affine).all():
+        with np.errstate(all="ignore"):
+            sizes = np.linalg.norm(affine[:3, :3], axis=0)
+            unit = affine[:3, :3] / sizes
+            volume = abs(float(np.linalg.det(unit))) if np.isfinite(unit).all() else 0.0
+    if not volume > _SINGULAR or affine[3].tolist() != [0.0, 0.0, 0.0, 1.0]:
+        return f"the affine is singular ({'; '.join(' '.join(f'{v:g}' for v in row) for row in affine[:3])})"
+    if sizes.min() < _SMALLEST_MM or sizes.max() > _LARGEST_MM:
+        stated = "x".join(f"{size:.3g}" for size in sizes)
+        return f"its voxels are {stated} mm large, which are none of a scan ({_SMALLEST_MM:g} to {_LARGEST_MM:g} mm)"
+    lengths = sizes * shape
+    if lengths.max() > _LONGEST_MM:
+        return f"its field of view is {lengths.max():.0f} mm long (at most {_LONGEST_MM:.0f})"
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in shape], [1], indexing="ij")).reshape(4, -1)
+    farthest = float(np.abs((affine @ corners)[:3]).max())
+    if farthest > _FARTHEST_MM:
+        return f"it lies {farthest:.3g} mm from the scanner's centre"
+    return None
 
 
 def _template(millimetres: int, shape: tuple[int, int, int]) -> Grid:

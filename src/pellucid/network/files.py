@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 import pellucid
-from pellucid.errors import InputError
+from pellucid.errors import InputError, brief
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import RESAMPLINGS
+from pellucid.image.scaling import SCALINGS
+from pellucid.memory import demand_memory
 from pellucid.network.architectures import NETWORKS, Network, architecture_of
 from pellucid.network.foreign import ForeignNetwork, Maker, name_of, unfit
 from pellucid.network.info import ModelInfo
 from pellucid.network.naming import is_import_path
 from pellucid.network.volume_network import VolumeNetwork
+from pellucid.network.weights import RETRAIN, Shapes, check_shapes, read_claims, read_tensors
 
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 _KINDS = {kind.__name__: kind for kind in NETWORKS.values()}
-_RETRAIN = "Restore the model's folder or train the model again"
+_SHAPE = {
+    "architecture": str,
+    "options?": dict,
+    "channels?": int,
+    "grid": object,
+    "modality": str,
+    "scaling": str,
+    "resampling": str,
+    "classes": {"0": str, "1": str},
+    "trained": dict,
+    "pellucid": str,
+    "sha256": str,
+}
+_MEANING = ("architecture", "options", "channels", "grid", "modality", "scaling", "resampling", "classes")
+"""What of `model.json` decides what a logit means."""
+_NOTE = "description"
+"""The note in the weights' file that holds the digest of this."""
+_LONGEST_NAME = 100
+_BYTES_A_VOXEL = 24  # of an image while it is brought to the model's grid
 
 
 def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
     """Write `model.safetensors` and then `model.json` into `folder`, each atomically.
 
-    The description holds the SHA-256 of the weights, so a folder is whole only if both belong together. Of a
+    The description holds the SHA-256 of the weights, and the weights a digest of what in it decides what a logit means,
+    so that neither is taken for another's: a mirrored grid or another scaling would be no error of its own. Of a
     `ForeignNetwork` it says where the class is and its options; the weights have the names that the class gives them,
     its buffers among them.
 
@@ -51,9 +74,7 @@ def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
         _check_numbers(folder, name, tensor, foreign=foreign)
     if foreign:  # who shares a weight between two layers gets it twice: a file holds no tensor under two names
         tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary)
-    description = {
+    description: dict[str, Any] = {
         "architecture": architecture,
         **({"options": model.options} if isinstance(model, ForeignNetwork) else {}),
         "channels": model.channels,
@@ -64,9 +85,16 @@ def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
         "classes": {str(label): name for label, name in info.classes.items()},
         "trained": dict(info.trained),
         "pellucid": pellucid.__version__,
-        "sha256": sha256(folder / WEIGHTS),
     }
-    write_json(folder / DESCRIPTION, description)
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={_NOTE: _meaning(description)})
+    write_json(folder / DESCRIPTION, description | {"sha256": sha256(folder / WEIGHTS)})
+
+
+def _meaning(description: Mapping[str, Any]) -> str:
+    """Return a digest of what in a description decides what a logit means."""
+    content = {key: description[key] for key in _MEANING if key in description}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @overload
@@ -102,18 +130,23 @@ def load_model(path: Path | str, *, network: str | Maker | None = None) -> Netwo
     """
     folder = _folder(Path(path))
     weights_file = folder / WEIGHTS
-    described = _read_description(folder / DESCRIPTION, read_json(folder / DESCRIPTION))
+    content = read_json(folder / DESCRIPTION, _SHAPE)
+    described = _read_description(folder / DESCRIPTION, content)
     _check_class(folder, described.architecture, network)
-    tensors = _read_weights(weights_file)
-    if sha256(weights_file) != described.digest:
-        raise InputError(weights_file, f"the weights are not those that {DESCRIPTION} describes (SHA-256)", _RETRAIN)
+    claims = read_claims(weights_file)
     if network is not None:
-        model: Network = _fill_foreign(weights_file, tensors, network, described)
+        model: Network = _make_foreign(weights_file, claims.shapes, network, described)
     else:
-        kind = _KINDS[described.architecture]
-        _check_fit(weights_file, tensors, kind, described.channels, described.grid)
-        model = kind(described.channels, described.grid, seed=0)
-        model.load_state_dict(tensors)
+        model = _make(weights_file, claims.shapes, described)
+    if sha256(weights_file) != described.digest:
+        raise InputError(weights_file, f"the weights are not those that {DESCRIPTION} describes (SHA-256)", RETRAIN)
+    tensors = read_tensors(weights_file, claims)
+    inner = model.network if isinstance(model, ForeignNetwork) else model
+    for name, needed in inner.state_dict().items():
+        _check_numbers(weights_file, name, tensors[name], foreign=network is not None)
+        if tensors[name].dtype != needed.dtype:
+            raise InputError(weights_file, f"{name} is of {tensors[name].dtype}, not {needed.dtype}", RETRAIN)
+    inner.load_state_dict(tensors)
     model.info = described.info
     return model.eval()
 
@@ -147,37 +180,40 @@ class _Description(NamedTuple):
     digest: str
 
 
-def _read_description(file: Path, content: Any) -> _Description:
-    """Return the content of `model.json`, checked."""
-    try:
-        architecture = str(content["architecture"])
-        foreign = is_import_path(architecture)
-        if not foreign and architecture not in _KINDS:
+def _read_description(file: Path, content: dict[str, Any]) -> _Description:
+    """Return what `model.json` says, once it is known that it makes sense."""
+    architecture = content["architecture"]
+    foreign = is_import_path(architecture)
+    if not foreign and architecture not in _KINDS:
+        raise InputError(
+            file, f"the architecture {brief(repr(architecture))} is not known", f"Known are {', '.join(_KINDS)}"
+        )
+    for key, known in (("resampling", RESAMPLINGS), ("scaling", tuple(SCALINGS))):
+        if content[key] not in known:
+            what = f"the {key} {brief(repr(content[key]))} is not known"
+            raise InputError(file, what, f"Known are {', '.join(known)}")
+    classes = {int(label): content["classes"][label] for label in ("0", "1")}
+    if len(content["classes"]) != len(classes):
+        raise InputError(file, "its classes are other than 0 and 1", RETRAIN)
+    for key, name in (("modality", content["modality"]), *((f"classes.{n}", name) for n, name in classes.items())):
+        if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
             raise InputError(
-                file, f"the architecture {content['architecture']!r} is not known", f"Known are {', '.join(_KINDS)}"
+                file, f"its `{key}`, {brief(repr(name), 60)}, is no name", "Give one of letters and digits"
             )
-        resampling = content.get("resampling", "antialias")  # older files do not say
-        if resampling not in RESAMPLINGS:
-            raise InputError(file, f"the resampling {resampling!r} is not known", f"Known are {', '.join(RESAMPLINGS)}")
-        info = ModelInfo(
-            modality=str(content["modality"]),
-            scaling=str(content["scaling"]),
-            resampling=resampling,
-            classes={int(label): str(name) for label, name in content["classes"].items()},
-            trained=dict(content["trained"]),
-        )
-        return _Description(
-            architecture,
-            dict(content["options"]) if foreign else {},
-            0 if foreign else int(content["channels"]),
-            Grid.from_json(content["grid"]),
-            info,
-            str(content["sha256"]),
-        )
-    except KeyError as error:
-        raise InputError(file, f"the key {error} is missing", _RETRAIN) from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(file, f"it does not describe a model ({error})", _RETRAIN) from None
+    try:
+        grid = Grid.from_json(content["grid"])
+    except ValueError as error:
+        raise InputError(file, str(error), RETRAIN) from None
+    demand_memory(file, math.prod(grid.shape) * _BYTES_A_VOXEL, f"an image on its grid ({grid})")
+    info = ModelInfo(
+        modality=content["modality"],
+        scaling=content["scaling"],
+        resampling=content["resampling"],
+        classes=classes,
+        trained=content["trained"],
+    )
+    options = dict(content.get("options") or {}) if foreign else {}
+    return _Description(architecture, options, content.get("channels") or 0, grid, info, content["sha256"])
 
 
 def _check_class(folder: Path, architecture: str, network: str | Maker | None) -> None:
@@ -199,63 +235,47 @@ def _check_class(folder: Path, architecture: str, network: str | Maker | None) -
         )
 
 
-def _fill_foreign(
-    file: Path, tensors: dict[str, torch.Tensor], network: str | Maker, described: _Description
-) -> ForeignNetwork:
-    """Make a network that is not Pellucid's and give it its weights."""
+def _make_foreign(file: Path, shapes: Shapes, network: str | Maker, described: _Description) -> ForeignNetwork:
+    """Make a network that is not Pellucid's, for weights of `shapes`."""
     try:
         model = ForeignNetwork(network, described.grid, options=described.options, seed=0)
     except InputError as error:
         if error.where != "options":
             raise
         raise InputError(file.with_name(DESCRIPTION), f"its options do not fit: {error.what}", error.fix) from error
-    expected = model.network.state_dict()
-    if set(tensors) != set(expected):
-        wrong = ", ".join(sorted(set(tensors) ^ set(expected)))
-        raise InputError(file, f"missing or unknown tensors: {wrong}", f"Give the {model.name} that was trained")
-    for name, tensor in tensors.items():
-        _check_numbers(file, name, tensor, foreign=True)
-        found, needed = (f"{tuple(one.shape)} of {one.dtype}" for one in (tensor, expected[name]))
-        if found != needed:
-            raise InputError(file, f"{name} is {found}, not {needed}", f"Give the {model.name} that was trained")
-    model.network.load_state_dict(tensors)
+    check_shapes(
+        file,
+        shapes,
+        _shapes(model.network),
+        of=f"the {model.name} given",
+        fix=f"Give the {model.name} that was trained",
+    )
     return model
 
 
-def _read_weights(file: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a safetensors file."""
+def _make(file: Path, shapes: Shapes, described: _Description) -> VolumeNetwork:
+    """Make one of Pellucid's networks, for weights of `shapes`."""
+    kind, channels = _KINDS[described.architecture], described.channels
+    if channels < 1:
+        raise InputError(file.with_name(DESCRIPTION), f"it says {channels} channels", RETRAIN)
     try:
-        tensors: dict[str, torch.Tensor] = load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise InputError(file, f"it is not a safetensors file ({error})", _RETRAIN) from None
-    return tensors
-
-
-def _check_fit(
-    file: Path, tensors: dict[str, torch.Tensor], kind: type[VolumeNetwork], channels: int, grid: Grid
-) -> None:
-    """Refuse weights whose names, shapes or numbers are not those of the network that `model.json` describes."""
-    expected = set(kind(1, seed=0).state_dict())  # the smallest says the names, whatever size the description claims
-    if set(tensors) != expected:
-        wrong = ", ".join(sorted(set(tensors) ^ expected))
-        raise InputError(file, f"missing or unknown tensors: {wrong}", _RETRAIN)
-    for name, tensor in tensors.items():
-        _check_numbers(file, name, tensor)
-    found = tensors["conv1.weight"].shape[0]
-    if found != channels:
-        raise InputError(file, f"it has {found} channels, {DESCRIPTION} says {channels}", _RETRAIN)
-    try:
-        needed = channels * math.prod(kind.cells_on(grid))
+        one, two = (_shapes(kind(n, described.grid, seed=0)) for n in (1, 2))
     except InputError as error:
-        raise InputError(file, f"{DESCRIPTION} has a grid that cannot be used: {error.what}", _RETRAIN) from None
-    found = tensors["fc.weight"].shape[-1]
-    if found != needed:
-        raise InputError(file, f"the head has {found} weights, the model's grid ({grid}) needs {needed}", _RETRAIN)
-    for name, parameter in kind(channels, grid, seed=0).state_dict().items():
-        if tensors[name].shape != parameter.shape:
-            raise InputError(
-                file, f"{name} has shape {tuple(tensors[name].shape)}, not {tuple(parameter.shape)}", _RETRAIN
-            )
+        where = file.with_name(DESCRIPTION)
+        raise InputError(where, f"its grid cannot be used: {error.what}", RETRAIN) from None
+    # An axis has either a fixed length or one that grows with the channels; so nothing large is made to know it.
+    expected = {
+        name: tuple(a + (b - a) * (channels - 1) for a, b in zip(shape, two[name], strict=True))
+        for name, shape in one.items()
+    }
+    said = f"{DESCRIPTION} (channels {channels}, grid {described.grid})"
+    check_shapes(file, shapes, expected, of=f"a {kind.__name__} of {said}", fix=RETRAIN)
+    demand_memory(file, 8 * sum(map(math.prod, expected.values())), "its network")
+    return kind(channels, described.grid, seed=0)
+
+
+def _shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
 def _check_numbers(where: Path, name: str, tensor: torch.Tensor, *, foreign: bool = False) -> None:

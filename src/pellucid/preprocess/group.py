@@ -19,6 +19,7 @@ from pellucid.preprocess.outliers import describe, outliers
 from pellucid.preprocess.outputs import LOGS
 from pellucid.preprocess.people import RawPeople, people_table, raw_people
 from pellucid.preprocess.quality import MEASURES
+from pellucid.preprocess.records import read_records
 from pellucid.preprocess.verdicts import QUALITY, Key, overrides
 
 _IGNORED = ("*.html", "logs/", "quality.*", "CITATION.md", "figures", "*_xfm.txt")
@@ -56,7 +57,8 @@ def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
     if out.resolve() == raw.resolve():
         raise InputError(out, "is the raw dataset itself", "Name another folder; raw data are never written to")
     if path.is_file():
-        made = [entry.get("Name") for entry in read_json(path).get("GeneratedBy", [])]
+        said = read_json(path, {"GeneratedBy?": [{"Name?": str}]})
+        made = [entry.get("Name") for entry in said.get("GeneratedBy") or []]
         if "Pellucid" not in made:
             raise InputError(
                 out, f"holds a dataset made by {', '.join(map(str, made)) or 'others'}", "Name another folder"
@@ -93,7 +95,7 @@ def summarise(out: Path, raw: Path) -> pd.DataFrame:
     InputError
         There is no record, an override is neither `use` nor `exclude`, or participants.tsv cannot be read.
     """
-    records = [read_json(path) for path in sorted((out / LOGS).glob("sub-*.json"))]
+    records = read_records(out)
     if not records:
         raise InputError(out, "holds no visit that was processed", "Run the participant level first")
     people = raw_people(raw)

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, brief
 from pellucid.files import atomic_path
 from pellucid.image.grid import Affine, Grid
+from pellucid.opening import require_file
 
 _sitk: Any = SimpleITK  # its stubs leave much out
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -82,12 +83,11 @@ def read_transform(path: Path) -> Affine:
     InputError
         The file is missing, is no transform, or holds one that is not linear.
     """
-    if not path.is_file():
-        raise InputError(path, "the file does not exist", "Check the path")
+    require_file(path)
     try:
         transform = _sitk.ReadTransform(str(path))
     except RuntimeError as error:
-        what = f"ITK cannot read it as a transform ({str(error).splitlines()[-1].strip()})"
+        what = f"ITK cannot read it as a transform ({brief(str(error).splitlines()[-1])})"
         raise InputError(path, what, "Save it in ITK's format (.txt, .tfm, .mat or .h5)") from None
     if not transform.IsLinear():
         raise InputError(path, "the transform is not linear", "Give a rigid or affine one")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.image.grid import Affine, Grid
-from pellucid.image.nifti import Volume, form_conflict, read_mask, read_volume
+from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.resample import resample, resample_mask
 from pellucid.preprocess.bias import correct_bias
 from pellucid.preprocess.brain import Brain, brain_box, check_size, crop, extract_brain
@@ -49,8 +49,7 @@ def read_scan(chain: Chain, role: str, path: Path) -> Volume:
         The file cannot be used, or does not say what is left and right.
     """
     volume = read_volume(path)
-    if conflict := form_conflict(path):
-        chain.warnings.append(f"{path.name}: {conflict}")
+    chain.warnings += [f"{path.name}: {remark}" for remark in volume.remarks]
     longest = max(volume.grid.voxel_sizes)
     if longest >= _LONG_MM:
         chain.warnings.append(f"{path.name}: its voxels are {longest:.1f} mm long; small lesions fall between slices")

@@ -23,11 +23,12 @@ import SimpleITK
 import torch
 
 import pellucid
-from pellucid.errors import PellucidError
-from pellucid.files import read_json, remove_leftovers, sha256, write_json
+from pellucid.errors import InputError, PellucidError, trouble
+from pellucid.files import remove_leftovers, sha256, write_json
 from pellucid.preprocess.inputs import Visit
 from pellucid.preprocess.outputs import FILES, Outputs
 from pellucid.preprocess.quality import judge, verdict_of
+from pellucid.preprocess.records import Record, read_record
 from pellucid.preprocess.settings import Settings
 from pellucid.preprocess.visit import process_visit
 from pellucid.processes import start_worker
@@ -39,10 +40,6 @@ _KILLED = (
 )
 
 _sitk: Any = SimpleITK  # its stubs leave much out
-
-Record = dict[str, Any]
-"""What is known of a visit: state (running, done, failed), error, verdict, findings, warnings, measures, steps, files,
-inputs, settings, versions; the content of logs/VISIT.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,6 @@ def preprocess(
             jobs.append(job)
     for record in _work(jobs, workers):
         yield record | {"fresh": True}
-
-
-def read_records(out: Path) -> list[Record]:
-    """Return the records of every visit that was ever begun in a derivative dataset, sorted by participant."""
-    paths = sorted((out / "logs").glob("sub-*.json"))
-    return [read_json(path) for path in paths]
 
 
 def _work(jobs: list[Job], workers: int) -> Iterator[Record]:
@@ -162,11 +153,10 @@ def _do(job: Job) -> Record:
             "measures": measures,
             "steps": chain.steps,
         }
-    except (PellucidError, OSError) as error:
-        record |= {"state": "failed", "error": str(error)}
     except Exception as error:  # a bug of ours must not stop the other visits either
-        text = f"unexpected {type(error).__name__}: {error}. Please report it with the traceback in its log."
-        record |= {"state": "failed", "error": text, "traceback": traceback.format_exc()}
+        record |= {"state": "failed", "error": trouble(error)}
+        if not isinstance(error, (PellucidError, OSError)):
+            record["traceback"] = traceback.format_exc()
     record["seconds"] = round(time.perf_counter() - start, 1)
     record["files"] = job.outputs.existing()
     write_json(job.outputs.record, record)
@@ -202,14 +192,17 @@ def _finished(job: Job) -> Record | None:
     """Return the record of a visit if it was done from the same files with the same settings."""
     if not job.outputs.record.is_file():
         return None
-    record: Record = read_json(job.outputs.record)
+    try:
+        record = read_record(job.outputs.record)
+    except InputError:
+        return None  # nobody knows what it was made of, so it is made again
     if record.get("state") != "done" or record.get("request") != _request(job):
         return None
-    return record if all((job.outputs.root / path).is_file() for path in record["files"].values()) else None
+    return record if all((job.outputs.root / path).is_file() for path in record.get("files", {}).values()) else None
 
 
 def _state(job: Job) -> str | None:
-    return str(read_json(job.outputs.record)["state"]) if job.outputs.record.is_file() else None
+    return str(read_record(job.outputs.record)["state"]) if job.outputs.record.is_file() else None
 
 
 def _request(job: Job) -> str:

@@ -14,6 +14,8 @@ from pellucid.files import read_tsv
 QUALITY = "quality.tsv"
 OVERRIDES = ("use", "exclude")
 """What a human may write into the column `override` of quality.tsv."""
+_WORDS = dict.fromkeys(("participant_id", "session_id", "override"), str)
+_VERDICTS = _WORDS | {"verdict": str, "findings": str}
 
 Key = tuple[str, str | None]
 """Participant and session."""
@@ -29,7 +31,7 @@ def refused(root: Path) -> dict[Key, str]:
     if not path.is_file():
         return {}
     out: dict[Key, str] = {}
-    for row in read_tsv(path).to_dict("records"):
+    for row in read_tsv(path, columns=_VERDICTS).to_dict("records"):
         name, session = _key(row)
         override = row["override"] if pd.notna(row["override"]) else None
         if override == "exclude":
@@ -54,7 +56,7 @@ def overrides(root: Path) -> dict[Key, str]:
     if not path.is_file():
         return {}
     found: dict[Key, str] = {}
-    for row in read_tsv(path).to_dict("records"):
+    for row in read_tsv(path, columns=_WORDS).to_dict("records"):
         word = row.get("override")
         if pd.notna(word):
             if word not in OVERRIDES:

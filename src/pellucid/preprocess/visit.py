@@ -52,6 +52,8 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
     t1w_raw = read_scan(chain, "t1w", visit.t1w) if visit.t1w else None
     flair_raw = read_scan(chain, "flair", visit.flair) if visit.flair else None
     lesions = read_mask(visit.lesions) if visit.lesions else None
+    if lesions is not None and visit.lesions is not None:
+        chain.warnings += [f"{visit.lesions.name}: {remark}" for remark in lesions.remarks]
     drawn = drawn_on(lesions, t1w_raw, flair_raw) if lesions else None
     if flair_raw is None:
         chain.warnings.append("there is no FLAIR; only the T1w was processed")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pellucid.analysis.alarms import gross_words
 from pellucid.cohort.store import Store
-from pellucid.files import read_json
-from pellucid.image.nifti import sidecar_path
 from pellucid.report.blocks import records
 from pellucid.report.run import Maps, scan_name
+from pellucid.study.sidecars import read_sidecar
 
 COLUMNS = (
     *("name", "participant_id", "session_id", "group", "label"),
@@ -35,7 +33,7 @@ def explained(maps: Maps, store: Store) -> pd.DataFrame:
     for n, row in enumerate(records(store.table)):
         name = scan_name(row)
         path = maps.of(name)
-        side = _sidecar(path) if path is not None else {}
+        side = read_sidecar(path) if path is not None else {}
         if side.get("Logit") is not None:
             logit = float(side["Logit"])
             who = {key: row.get(key) for key in ("participant_id", "session_id", "group", "label")}
@@ -60,8 +58,3 @@ def _gross(side: Mapping[str, Any]) -> str:
         return "Gross relevance: not stated."
     value = side["Sums"].get("GrossPerLogit")
     return gross_words(math.nan if value is None else float(value)).capitalize() + "."
-
-
-def _sidecar(path: Path) -> dict[str, Any]:
-    side = sidecar_path(path)
-    return dict(read_json(side)) if side.exists() else {}

@@ -11,9 +11,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from pellucid.errors import InputError
-from pellucid.files import read_json, write_text
+from pellucid.files import write_text
 from pellucid.preprocess.outliers import FAR, FEWEST, describe, outliers
 from pellucid.preprocess.quality import MEASURES
+from pellucid.preprocess.records import read_records
 from pellucid.preprocess.verdicts import QUALITY, overrides
 from pellucid.report.blocks import DASH, Card, Cards, Note, Section, Table, Text, link, seconds
 from pellucid.report.gallery import Gallery, shrunk
@@ -55,7 +56,7 @@ def write_group_page(out: Path) -> Path:
     InputError
         `out` holds no record, a record is damaged, or an override is no word that counts.
     """
-    records = [read_json(path) for path in sorted((out / "logs").glob("sub-*.json"))]
+    records = read_records(out)
     if not records:
         raise InputError(out, "holds no visit that was processed", "Run the participant level first")
     values = measured(records)

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.files import read_json
-from pellucid.image.nifti import read_volume, sidecar_path
+from pellucid.image.nifti import read_volume
 from pellucid.report.blocks import Note, Picture, Section, Text, missing, number, records
 from pellucid.report.explained import alarm_note, explained
 from pellucid.report.figure_groups import mean_scan
 from pellucid.report.overlay import draw_map, strongest_voxel, symmetric_limit
 from pellucid.report.run import Maps, Run
+from pellucid.study.sidecars import read_sidecar
 
 PATIENTS_SHOWN = 3
 
@@ -200,8 +200,8 @@ class _Average(NamedTuple):
 
 
 def _average(path: Path) -> _Average:
-    side, label = sidecar_path(path), path.name.split("_")[0].removeprefix("group-")
-    said = read_json(side) if side.exists() else {}
+    label = path.name.split("_")[0].removeprefix("group-")
+    said = read_sidecar(path)
     return _Average(str(said.get("Group", label)), label, said.get("Scans"), int(said.get("AlarmedMaps", 0)), path)
 
 

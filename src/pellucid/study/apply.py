@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ import pellucid
 from pellucid.analysis.regions import regional_relevance
 from pellucid.atlas.labels import Atlas
 from pellucid.atlas.template import mni_brain_mask
-from pellucid.files import read_json, sha256
+from pellucid.errors import InputError
+from pellucid.files import sha256
 from pellucid.image.grid import Grid
-from pellucid.image.nifti import read_volume, sidecar_path
+from pellucid.image.nifti import read_volume
 from pellucid.image.prepare import Prepared, prepare
 from pellucid.network.architectures import Network
 from pellucid.network.field_of_view import field_of_view
@@ -32,6 +34,7 @@ from pellucid.study.maps import (
     write_map,
     write_native_map,
 )
+from pellucid.study.sidecars import read_sidecar
 
 PREDICTION_COLUMNS = ("image", "participant_id", "logit", "probability_not_calibrated", "class", "problems")
 
@@ -61,7 +64,7 @@ def open_scan(path: Path, model: Network) -> Scan:
     """
     volume = read_volume(path)
     prepared = prepare(volume, model.grid, scaling=model.info.scaling, resampling=model.info.resampling)
-    remarks = []
+    remarks = list(volume.remarks)
     if prepared.off_grid > _OFF_GRID:
         remarks.append(f"{100 * prepared.off_grid:.0f} % of its brain lies outside the model's grid")
     other = {"FLAIR": "T1w", "T1w": "FLAIR"}.get(model.info.modality, "")
@@ -71,9 +74,19 @@ def open_scan(path: Path, model: Network) -> Scan:
 
 
 def predict_scan(model: Network, scan: Scan) -> float:
-    """Return the logit of one scan."""
+    """Return the logit of one scan.
+
+    Raises
+    ------
+    InputError
+        It is no finite number: weights may be finite and yet too large.
+    """
     with torch.inference_mode():
-        return float(model(torch.from_numpy(scan.prepared.image)[None, None])[0])
+        logit = float(model(torch.from_numpy(scan.prepared.image)[None, None])[0])
+    if not math.isfinite(logit):
+        what = f"the model's logit for it is {logit}: its weights are too large"
+        raise InputError(scan.path, what, "Train the model again, or give another one")
+    return logit
 
 
 def prediction_row(
@@ -173,7 +186,7 @@ def judge_map(path: Path, mask: Path | None, *, image: Path | None = None) -> pd
         If a file cannot be read, or the mask lies on another grid.
     """
     volume = read_volume(path)
-    sidecar: dict[str, Any] = read_json(sidecar_path(path)) if sidecar_path(path).is_file() else {}
+    sidecar = read_sidecar(path)
     image = image or _recorded_image(sidecar, path.parent)
     native = Grid.from_json(sidecar["SourceGrid"]) if "SourceGrid" in sidecar else volume.grid
     if image is not None:

@@ -83,12 +83,12 @@ class HeldOut(NamedTuple):
     @property
     def logit(self) -> float:
         """The explained logit, of several models their mean; its map must be there."""
-        return float(read_json(sidecar_path(self.path))["Logit"])
+        return float(read_json(sidecar_path(self.path), {"Logit": float})["Logit"])
 
     @property
     def alarmed(self) -> bool:
         """Whether its map, which must be there, has an alarm."""
-        return bool(read_json(sidecar_path(self.path))["Alarms"])
+        return bool(read_json(sidecar_path(self.path), {"Alarms": (list, None)})["Alarms"])
 
     @property
     def correct(self) -> bool:

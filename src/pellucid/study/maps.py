@@ -250,7 +250,7 @@ def describe_sums(sums: MapSums) -> dict[str, Any]:
 
 def read_sums(path: Path, relevance: Floats) -> MapSums:
     """Return the sums of a map at `path`, whose values are `relevance`, with the ledger of its sidecar."""
-    said = read_json(sidecar_path(path))
+    said = read_json(sidecar_path(path), {"Logit": float, "Ledger": [dict], "Sums": dict})
     several = said["Sums"]
     return map_sums(
         relevance,
@@ -263,7 +263,7 @@ def read_sums(path: Path, relevance: Floats) -> MapSums:
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:
     """Return the ledger that a map's sidecar holds."""
-    ledger: list[dict[str, Any]] = read_json(sidecar_path(path))["Ledger"]
+    ledger: list[dict[str, Any]] = read_json(sidecar_path(path), {"Ledger": [dict]})["Ledger"]
     return ledger
 
 

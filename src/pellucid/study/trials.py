@@ -88,7 +88,7 @@ def is_selected(arm: str, folder: RunFolder) -> bool:
 
 def read_selected(arm: str, folder: RunFolder, *, fold: int | None = None) -> str:
     """Return the name of an arm's selected trial, such as `trial-00`: of all, or of one fold."""
-    selected = read_json(folder.arm(arm) / SELECTED)
+    selected = read_json(folder.arm(arm) / SELECTED, {"trial": str, "folds?": dict})
     return str(selected["trial"] if fold is None else selected["folds"][str(fold)])
 
 
