@@ -145,7 +145,7 @@ def load_model(path: Path | str, *, network: str | Maker | None = None) -> Netwo
     for name, needed in inner.state_dict().items():
         _check_numbers(weights_file, name, tensors[name], foreign=network is not None)
         if tensors[name].dtype != needed.dtype:
-            raise InputError(weights_file, f"{name} is of {tensors[name].dtype}, not {needed.dtype}", RETRAIN)
+            raise InputError(weights_file, f"{name} is of {tensors[name].dtype}, not of {needed.dtype}", RETRAIN)
     inner.load_state_dict(tensors)
     model.info = described.info
     return model.eval()
@@ -212,7 +212,9 @@ def _read_description(file: Path, content: dict[str, Any]) -> _Description:
         classes=classes,
         trained=content["trained"],
     )
-    options = dict(content.get("options") or {}) if foreign else {}
+    if foreign and content.get("options") is None:
+        raise InputError(file, "it lacks `options`", RETRAIN)
+    options = dict(content["options"]) if foreign else {}
     return _Description(architecture, options, content.get("channels") or 0, grid, info, content["sha256"])
 
 
