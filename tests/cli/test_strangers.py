@@ -1,8 +1,10 @@
-"""Specifications and run directories of strangers: what they name is not called, and not imported on their word."""
+"""Folders of strangers: what they name is not called nor imported on their word; code that lies there is not run."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -126,3 +128,58 @@ def test_a_run_directory_has_nothing_imported_until_the_user_names_it(strange: P
     assert "strangenets:Other is no network of this study" in refused.err
     shutil.rmtree(run)
     assert not (strange / "ran").exists()
+
+
+SMALL = """
+[study]
+name = "small"
+
+[cohorts.ms.simulate]
+kind = "ms"
+patients = 3
+controls = 3
+voxel_size = 4.0
+
+[splits.ms]
+holdout = 2
+validation = 2
+
+[training.a]
+cohort = "ms"
+channels = 2
+fit = false
+"""
+
+COMMAND = (sys.executable, "-P", "-c", "from pellucid.cli.main import run; run()")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("simulate", "out", "--patients", "2", "--controls", "2", "--voxel-size", "4", "--workers", "2"),
+        ("preprocess", "raw", "out", "participant", "--n-procs", "2"),
+        ("study", "run", "small.toml", "--out", "out", "--workers", "2"),
+        ("study", "run", "small.toml", "--out", "out", "--workers", "2", "--cluster", "local"),
+    ],
+)
+def test_code_in_the_current_folder_is_not_run(words: tuple[str, ...], tmp_path: Path) -> None:
+    """As where somebody stands in a dataset that was sent to them."""
+    (tmp_path / "small.toml").write_text(SMALL)
+    for name in ("sub-01", "sub-02"):  # nothing that can be read: workers start all the same
+        scan = tmp_path / "raw" / name / "anat" / f"{name}_T1w.nii.gz"
+        scan.parent.mkdir(parents=True)
+        scan.write_bytes(b"")
+        scan.with_name(f"{name}_FLAIR.nii.gz").write_bytes(b"")
+    (tmp_path / "raw" / "participants.tsv").write_text("participant_id\nsub-01\nsub-02\n")
+    write_json(tmp_path / "raw" / "dataset_description.json", {"Name": "raw", "BIDSVersion": "1.9.0"})
+    for module in ("multiprocessing", "json", "pellucid", "distributed", "torch", "sitecustomize", "usercustomize"):
+        (tmp_path / f"{module}.py").write_text("open('PWNED', 'w').close()\nraise SystemExit(7)\n")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    ran = subprocess.run([*COMMAND, *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert not list(tmp_path.rglob("PWNED"))
+    assert "Traceback" not in ran.stderr
+    if words[0] == "preprocess":
+        assert (ran.returncode, (tmp_path / "out" / "logs" / "sub-02.json").is_file()) == (1, True), ran.stderr
+    else:
+        assert ran.returncode == 0, ran.stderr

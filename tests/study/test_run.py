@@ -20,6 +20,7 @@ import pytest
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
 from pellucid.network.files import load_model
+from pellucid.study import trials
 from pellucid.study.reading import parse_spec, read_spec
 from pellucid.study.run import run_study
 
@@ -178,11 +179,20 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, counter) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_failing_task_is_recorded_and_independent_ones_go_on(tmp_path: Path, undisturbed: Path, counter) -> None:
+def test_a_failing_task_is_recorded_and_independent_ones_go_on(
+    tmp_path: Path, undisturbed: Path, counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "copy"
     shutil.copytree(undisturbed, out)
     before = read_tsv(out / "tables" / "table2.tsv")
-    (out / "models" / "pretraining" / "trial-00" / "model.safetensors").write_bytes(b"not a model")
+    train = trials.run_trial
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        if options["initial"] is not None:
+            raise InputError("model.safetensors", "is broken", "Mend it")
+        train(*arguments, **options)
+
+    monkeypatch.setattr(trials, "run_trial", refuse)
     shutil.rmtree(out / "models" / "finetuned")
     (out / "tables" / "brightness.tsv").unlink()
     results = {r.task.name: r for r in run_study(read_spec(TINY), out, watcher=counter(), command=["test"])}

@@ -1,6 +1,6 @@
 """How much memory: the peak that a work adds, in a process of its own.
 
-    python -m pellucid.benchmark.memory SETUP THREADS
+    python -P -m pellucid.benchmark.memory SETUP THREADS
 
 SETUP is JSON; what is printed is a number of bytes, or `null` where the system does not tell.
 """
@@ -53,7 +53,7 @@ def measure(setup: Setup, threads: int) -> int | None:
     PellucidError
         If the process fails, as where memory runs out.
     """
-    command = [sys.executable, "-m", "pellucid.benchmark.memory", json.dumps(asdict(setup)), str(threads)]
+    command = [sys.executable, "-P", "-m", "pellucid.benchmark.memory", json.dumps(asdict(setup)), str(threads)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
         last = (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from pellucid.processes import Stopped
 from pellucid.words import printable
 
 if TYPE_CHECKING:
@@ -75,6 +77,11 @@ def note(text: str) -> None:
 
 def _shown(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
+
+
+def code_of(stop: KeyboardInterrupt) -> int:
+    """Return the exit code of a command that was stopped, as a shell reports it: 130 by Ctrl-C, 143 by SIGTERM."""
+    return 128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import pellucid
 from pellucid.cli import (
@@ -23,11 +24,27 @@ from pellucid.cli import (
     study,
 )
 from pellucid.errors import PellucidError
+from pellucid.processes import keep_folder_out, stop_on_signals
+
+
+class Verbs(TyperGroup):
+    """All verbs: what stops one, Ctrl-C or the system's word to end, is said in a line, with the exit code for it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb that was typed."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            console.warn("stopped")
+            raise typer.Exit(console.code_of(stop)) from None
+
 
 app = typer.Typer(
+    cls=Verbs,
     name="pellucid",
     help="Transparent deep learning for brain MRI: diagnose, show why, and test whether the why can be believed.",
-    epilog="Exit codes: 0 success; 1 some subjects or tasks failed (named; the rest is done); 2 bad usage or input. "
+    epilog="Exit codes: 0 success; 1 some subjects or tasks failed (named; the rest is done); 2 bad usage or input; "
+    "130 stopped by Ctrl-C, 143 by the system. "
     "Research software: not for clinical use.",
     no_args_is_help=True,
     add_completion=False,
@@ -75,10 +92,14 @@ def run(arguments: list[str] | None = None) -> None:
         explain.list_methods()
     debug = "--debug" in given
     console.take_any_text()
+    keep_folder_out()
+    stop_on_signals()
     try:
         app([argument for argument in given if argument != "--debug"])
     except (PellucidError, OSError) as error:  # OSError: no permission, a full disk
         if debug:
             raise
-        console.warn(f"error: {error}")
+        from pellucid.files import disk_trouble
+
+        console.warn(f"error: {disk_trouble(error) or error}")
         sys.exit(2)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pellucid.cli import console
+from pellucid.cli import console, verify
 from pellucid.cli.options import Workers, worker_count
 
 if TYPE_CHECKING:
+    from pellucid.study.folder import RunFolder
     from pellucid.study.members import Members
     from pellucid.study.spec import Spec
 
-INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
-
 app = typer.Typer(help="Run, check or look at a whole experiment.", no_args_is_help=True)
+app.command(epilog=verify.EXAMPLE)(verify.verify)
 
 SpecArgument = Annotated[
     str,
@@ -85,7 +85,7 @@ def check(
 ) -> None:
     """Check a specification and its data before anything runs; say what would run, how long, and what it needs.
 
-    Exits with 1 if somebody is left out.
+    Exits with 1 if somebody is left out, or files of the run are not as it left them.
     """
     from pellucid.study.estimate import estimate
     from pellucid.study.folder import RunFolder
@@ -114,6 +114,7 @@ def check(
         console.say(remark)
     run_folder = RunFolder(folder.resolve())
     done = complete_tasks(spec, run_folder, extend=extend)
+    damaged = _say_damage(run_folder)
     console.say(f"{len(study_tasks(spec, run_folder))} tasks, {len(done)} of them complete; run directory {folder}")
     if unknown:
         console.say(f"time, disk and memory are not estimated, for {', '.join(unknown)} would have to be imported")
@@ -123,6 +124,9 @@ def check(
         console.say(expected.words(folder))
     if left_out:
         console.say(f"{path}: {console.count(left_out, 'scan or person', 'scans or people')} left out (named above)")
+    if damaged:
+        console.warn(f"{console.count(damaged, 'file')} of {folder} damaged; `pellucid study run` makes them again")
+    if left_out or damaged:
         raise typer.Exit(1)
     console.say(f"{path}: nothing wrong was found")
 
@@ -140,8 +144,8 @@ def _show_people(members: Members) -> int:
 def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = None) -> None:
     """Show which tasks of a run are complete, and what failed."""
     from pellucid.errors import InputError
-    from pellucid.files import read_json
     from pellucid.study.folder import RunFolder
+    from pellucid.study.outputs import damaged_tasks, read_record
     from pellucid.study.run import claimed, study_tasks
 
     _, spec, root = _read(study, trials, out)
@@ -152,11 +156,13 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
             "there is no run of this study",
             "Start it with `pellucid study run`, or give the run directory, such as ./demo",
         )
-    known = read_json(folder.record)["tasks"] if folder.record.is_file() else {}
+    record = read_record(folder.record) if folder.record.is_file() else {}
+    known, damaged = record.get("tasks", {}), damaged_tasks(record, folder.root, thorough=False)
     tasks = study_tasks(spec, folder)
     for task in tasks:
         entry = known.get(task.name, {})
         state = "complete" if task.complete else entry.get("state", "waiting")
+        state = "damaged" if task.name in damaged else state
         # What runs now and what was killed look alike here: neither has said that it ended.
         state = "begun" if state == "running" else "waiting" if state == "done" else state
         note = entry.get("error", "") if state in ("failed", "blocked") else ""
@@ -166,7 +172,10 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
         for kind, said in (("problems", "left out"), ("remarks", "remark")):
             for problem in entry.get(kind, []):
                 console.say(f"          {said}: {problem['subject']}: {problem['message']}")
-    console.say(f"{sum(task.complete for task in tasks)} of {len(tasks)} tasks are complete")
+        for bad in damaged.get(task.name, []):
+            console.say(f"          {bad.words(folder.root)}")
+    complete = sum(task.complete and task.name not in damaged for task in tasks)
+    console.say(f"{complete} of {len(tasks)} tasks are complete")
 
 
 def run(
@@ -210,9 +219,9 @@ def run(
                 settings=spec.cluster,
                 extend=extend,
             )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         console.warn("stopped; the same command goes on from here")
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(console.code_of(stop)) from None
     open_tasks = [result for result in results if result.state != "done"]
     left_out = [problem for result in results for problem in result.problems if problem.left_out]
     for problem in left_out:
@@ -236,12 +245,25 @@ def run(
 
 def _read(study: str, trials: int | None, out: Path | None) -> tuple[Path, Spec, Path]:
     """Return the specification's file, the specification, and the run directory."""
-    from pellucid.study.reading import find_spec, of_a_run, read_spec
+    from pellucid.study.reading import check_unchanged, find_spec, of_a_run, read_spec
 
     path = find_spec(study)
+    if of_a_run(path):
+        check_unchanged(path)
     spec = read_spec(path)
     folder = out or (path.parent if of_a_run(path) else Path("runs") / spec.study.name)
     return path, spec if trials is None else spec.at_most(trials), folder
+
+
+def _say_damage(folder: RunFolder) -> int:
+    """Say what of a run is not as its tasks left it; return how many files."""
+    from pellucid.study.outputs import damaged_tasks, read_record
+
+    record = read_record(folder.record) if folder.record.is_file() else {}
+    bad = [one for some in damaged_tasks(record, folder.root, thorough=False).values() for one in some]
+    for one in bad:
+        console.warn(f"not as the run left it: {one.words(folder.root)}")
+    return len(bad)
 
 
 def _trusted(spec: Spec, path: Path, named: Sequence[str]) -> set[str]:

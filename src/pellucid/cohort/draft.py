@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
 import shutil
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +24,7 @@ from pellucid.image.prepare import Resampling, prepare
 from pellucid.image.scaling import SCALINGS, scale
 from pellucid.preprocess.filling import fill_lesions
 from pellucid.preprocess.white_matter import find_white_matter
-from pellucid.processes import start_worker
+from pellucid.processes import completed
 
 ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
 """The arrays of a store, each `NAME.npy` of shape (N, X, Y, Z)."""
@@ -86,7 +83,7 @@ def work(jobs: list[Job], workers: int) -> Iterator[Job]:
 
     Raises
     ------
-    PellucidError
+    WorkerDiedError
         A worker process died.
     """
     if workers <= 1 or len(jobs) <= 1:
@@ -94,21 +91,8 @@ def work(jobs: list[Job], workers: int) -> Iterator[Job]:
             _do(job)
             yield job
         return
-    # Spawned, not forked: a fork copies the locks of BLAS and PyTorch threads that the child does not have.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
-        futures = {pool.submit(_do, job): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                future.result()
-                yield futures[future]
-        except BrokenProcessPool:
-            raise PellucidError(
-                "A process that prepared scans was ended from outside, perhaps for want of memory. "
-                "What is done is kept: run the same command again, with one worker."
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for job, _ in completed(_do, jobs, workers=workers):
+        yield job
 
 
 def finish(draft: Path, folder: Path, kept: list[int], n: int) -> None:

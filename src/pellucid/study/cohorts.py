@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,7 +19,7 @@ from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.people import people_of
 from pellucid.simulate.settings import CohortSettings
 from pellucid.study.arms import Arm, Baseline
-from pellucid.study.folder import RunFolder
+from pellucid.study.folder import RunFolder, files_in
 from pellucid.study.members import Members, members
 from pellucid.study.sections import Cohort, Simulation, Split
 from pellucid.study.seeds import derive_seed
@@ -106,7 +108,14 @@ def _simulate_task(name: str, cohort: Cohort, folder: RunFolder, *, workers: int
 
     # The dataset's last files: what comes before them is whole when they are there.
     outputs = (out / "dataset_description.json", out / "derivatives" / "truth" / "dataset_description.json")
-    return Task(name=f"simulate/{name}", outputs=outputs, needs=(), run=run)
+    return Task(
+        name=f"simulate/{name}", outputs=outputs, needs=(), run=run, leaves=partial(files_in, out), piece=_person
+    )
+
+
+def _person(path: Path) -> str | None:
+    """Return whose a file of a simulated cohort is; None for the settings, without which nothing there counts."""
+    return None if path.name == "settings.json" else path.name.partition("_")[0].partition(".")[0]
 
 
 def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, ...], *, workers: int) -> Task:
@@ -137,6 +146,7 @@ def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, 
     return Task(
         name=f"store/{out.name}",
         outputs=(out / "table.tsv", out / "store.json"),
+        leaves=partial(files_in, out),
         needs=needs,
         run=run,
         problems=problems,

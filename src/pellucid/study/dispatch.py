@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, PellucidError
 from pellucid.study.cluster import Pool
 from pellucid.study.tasks import (
     ATTEMPTS,
+    Check,
+    Note,
     Progress,
     Result,
     Task,
@@ -23,6 +25,7 @@ from pellucid.study.tasks import (
     known,
     ordered,
     outdated,
+    overtaken,
 )
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at workers that may have come or gone; results wake the driver at once
@@ -30,7 +33,7 @@ SECONDS_UNTIL_SEEN = 90.0  # network file systems remember for up to a minute th
 
 
 def execute_on(
-    pool: Pool, tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result | Task], None]
+    pool: Pool, tasks: Sequence[Task], *, watcher: Watcher, note: Note, check: Check = lambda _: None
 ) -> list[Result]:
     """Run every task that is not complete, at once where they do not need each other; else as `tasks.execute`.
 
@@ -41,8 +44,8 @@ def execute_on(
     ----------
     pool
         Where. All processes see the same files.
-    tasks, watcher, note
-        As in `tasks.execute`; watcher and note are called in this thread.
+    tasks, watcher, note, check
+        As in `tasks.execute`; the last three are called in this thread.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def execute_on(
         If the connection or the last process is lost, or a process would run several tasks at once.
     """
     discard(outdated(tasks))
-    run = _Run(pool, ordered(tasks), watcher, note)
+    run = _Run(pool, ordered(tasks), watcher, note, check)
     try:
         while run.hand_out():
             run.hear()
@@ -63,10 +66,11 @@ def execute_on(
 class _Run:
     """What the driver knows of a run under way."""
 
-    def __init__(self, pool: Pool, order: list[Task], watcher: Watcher, note: Callable[[Result | Task], None]) -> None:
+    def __init__(self, pool: Pool, order: list[Task], watcher: Watcher, note: Note, check: Check) -> None:
         self.order = order
         self.results: dict[str, Result] = {}
-        self._pool, self._watcher, self._note = pool, watcher, note
+        self._pool, self._watcher, self._note, self._check = pool, watcher, note, check
+        self._changed: set[str] = set()
         self._numbers = {task.name: number for number, task in enumerate(order, start=1)}
         self._running: dict[str, tuple[Task, Any]] = {}
         self._tries: dict[str, int] = {}
@@ -85,12 +89,18 @@ class _Run:
                 continue
             if not all(name in self.results for name in task.waits_for):
                 continue
+            discard(overtaken(task, self._changed))
             result = known(task, self.results)
             if result is not None:
                 self._settle(result)
                 continue
             free = self._free() if free is None else free
             if free > 0:
+                try:
+                    self._check(task)
+                except PellucidError as error:
+                    self._settle(failure(task, error))
+                    continue
                 free -= 1
                 self._submit(task)
         return len(self.results) < len(self.order)
@@ -145,7 +155,8 @@ class _Run:
 
     def _settle(self, result: Result) -> None:
         self.results[result.task.name] = result
-        self._note(result)
+        if self._note(result):
+            self._changed.add(result.task.name)
         self._watcher.end(result, self._numbers[result.task.name], len(self.order))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from pellucid.analysis.classification import THRESHOLD, scores
 from pellucid.cohort.store import Store
 from pellucid.files import read_json, read_tsv, write_tsv
 from pellucid.image.nifti import read_volume, sidecar_path, write_volume
-from pellucid.study.folder import RunFolder
+from pellucid.study.folder import RunFolder, files_in
 from pellucid.study.maps import (
     Explainer,
     Floats,
@@ -52,6 +53,8 @@ def _explain_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Ta
     return Task(
         name=f"explain/{arm}",
         outputs=(folder.maps(arm, asked.method) / LEDGER,),  # written when every map is there
+        leaves=partial(files_in, folder.maps(arm, asked.method)),
+        piece=lambda path: path.name.partition("_space-")[0],
         needs=(f"select/{arm}",),
         run=run,
     )
@@ -153,7 +156,7 @@ def explain_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, pro
     ledger: list[dict[str, Any]] = []
     for done, one in enumerate(scans, start=1):
         row = one.store.table.iloc[one.row]
-        if not one.path.is_file():  # its sidecar was written first
+        if not (one.path.is_file() and sidecar_path(one.path).is_file()):
             _write(one)
         ledger += [scan_columns(arm, row) | entry for entry in read_ledger(one.path)]
         progress(done, len(scans), one.name)

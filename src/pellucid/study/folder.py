@@ -69,3 +69,8 @@ class RunFolder:
     def table(self, name: str) -> Path:
         """Return the path of a table."""
         return self.tables / f"{name}.tsv"
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return every file of a folder and those in it, but for hidden ones, which are on their way to another name."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]

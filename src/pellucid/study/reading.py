@@ -15,6 +15,7 @@ from pellucid.study.cluster import ClusterSettings
 from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
 from pellucid.study.folder import RunFolder
 from pellucid.study.limits import NAME
+from pellucid.study.outputs import changed_spec, read_record
 from pellucid.study.problems import Problems, with_lines
 from pellucid.study.rivals import with_bright_voxels
 from pellucid.study.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
@@ -52,6 +53,21 @@ def of_a_run(path: Path) -> bool:
     """Tell whether a specification is the one of a run directory, which may have come from anybody."""
     run = RunFolder(path.parent)
     return path.name == run.spec.name and run.record.is_file()
+
+
+def check_unchanged(path: Path) -> None:
+    """Refuse the specification of a run directory that is not as the run wrote it: it would be another study.
+
+    Raises
+    ------
+    InputError
+        Says so.
+    """
+    run = RunFolder(path.parent)
+    changed = changed_spec(read_record(run.record), run.root)
+    if changed is not None:
+        fix = f"Restore it, or give your own specification: `pellucid study run STUDY.toml --out {run.root}`"
+        raise InputError(changed.path, f"it {changed.what}", fix)
 
 
 def read_spec(path: Path) -> Spec:

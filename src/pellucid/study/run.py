@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from pellucid.atlas.find import find_atlas
@@ -21,6 +24,7 @@ from pellucid.study.lock import locked
 from pellucid.study.map_tables import map_table_tasks
 from pellucid.study.members import Members
 from pellucid.study.networks import check_networks, network_sources
+from pellucid.study.outputs import changed_spec, damaged_tasks, read_record
 from pellucid.study.reading import read_spec
 from pellucid.study.record import Record
 from pellucid.study.rivals import without_bright_voxels
@@ -125,6 +129,9 @@ def run_study(
             write_text(folder.spec, spec.to_toml())
         elif added := spec.differences(begun := read_spec(folder.spec)):
             extend_run(spec, begun, folder)
+        elif folder.record.is_file() and changed_spec(read_record(folder.record), folder.root):
+            logging.getLogger("pellucid").warning("not as the run left it, and written again: study.toml")
+            write_text(folder.spec, spec.to_toml())
         remove_leftovers(folder.root.rglob(".*"))
         record = Record(folder.record, study=spec.study.name, seed=spec.study.seed)
         record.begin(
@@ -133,19 +140,42 @@ def run_study(
             tasks=[task.name for task in tasks],
             extended=added,
             remarks=without_bright_voxels(spec),
+            damaged=_discard_damaged(tasks, record, folder, extended=bool(added)),
         )
+        check = partial(record.check, {task.name: task for task in tasks})
         try:
             if cluster is None or all(task.complete for task in tasks):
-                results = execute(tasks, watcher=watcher, note=record.note)
+                results = execute(tasks, watcher=watcher, note=record.note, check=check)
             else:
                 with open_pool(cluster, workers=workers, settings=settings) as pool:
-                    results = execute_on(pool, tasks, watcher=watcher, note=record.note)
+                    results = execute_on(pool, tasks, watcher=watcher, note=record.note, check=check)
                 remove_leftovers(folder.root.rglob(".*"))  # after workers that died
         except BaseException:
+            remove_leftovers(folder.root.rglob(".*"))  # of workers that were ended at their work
             record.end("interrupted")
             raise
         record.end("done" if all(result.state == "done" for result in results) else "incomplete")
     return results
+
+
+def _discard_damaged(tasks: Sequence[Task], record: Record, folder: RunFolder, *, extended: bool) -> list[str]:
+    """Delete what is not as its task left it, so that it is made again; say what that is, and what cannot be known."""
+    log, said = logging.getLogger("pellucid"), []
+    by_name = {task.name: task for task in tasks}
+    for name, bad in record.damaged(tasks).items():
+        if not extended or by_name[name].complete:  # an extension takes out what speaks of all trials
+            more = f", and {len(bad) - 3} more" if len(bad) > 3 else ""
+            said.append(f"{name}: {', '.join(one.words(folder.root) for one in bad[:3])}{more}")
+        by_name[name].discard([one.path for one in bad])
+    for words in said:
+        log.warning("not as the run left it, and made again: %s", words)
+    if unknown := record.unknown(tasks):
+        log.warning(
+            "the record does not say what these left, so that it is taken as it is: %s%s",
+            ", ".join(unknown[:3]),
+            f" and {len(unknown) - 3} more" if len(unknown) > 3 else "",
+        )
+    return said
 
 
 def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
@@ -168,6 +198,10 @@ def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
                 + ("" if beyond else ", or add to this run: `pellucid study run ... --extend`"),
             )
         return True
+    if folder.record.is_file():
+        if read_record(folder.record).get("spec_sha256") == sha256(spec.to_toml().encode()).hexdigest():
+            return False  # its study.toml is lost, and this is what stood there
+        raise InputError(folder.spec, "is missing, and the run was of another specification", "Restore it")
     there = list(folder.root.iterdir()) if folder.root.is_dir() else []
     strangers = sorted(path.name for path in there if path.name != LOCK and not is_leftover(path))
     if strangers:
@@ -191,10 +225,12 @@ def complete_tasks(spec: Spec, folder: RunFolder, *, extend: bool = False) -> se
     stale = stale_paths(spec, begun, folder) if spec.differences(begun) else []
     tasks = study_tasks(spec, folder)
     again = {task.name for task in outdated(tasks)}
+    damaged = damaged_tasks(read_record(folder.record), folder.root, thorough=False) if folder.record.is_file() else {}
     return {
         task.name
         for task in tasks
         if task.complete
         and task.name not in again
+        and task.name not in damaged
         and not any(output.is_relative_to(path) for output in task.outputs for path in stale)
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -50,6 +51,13 @@ class Task:
         Does the work. A run that was killed half-way may find its own leftovers and must end with the same numbers.
     problems
         Reads the subjects left out back from the outputs, so that they outlive a kill.
+    leaves
+        Returns every file that is there of it, where it leaves more than its `outputs`; its folders are its own.
+    piece
+        Returns the piece of its work that a file belongs to, where it makes what is missing piece by piece and finds
+        the rest: damage then costs that piece alone. None for a file that all pieces hang on.
+    timed
+        Names of those files that say how long it took, which is another time in every run.
     """
 
     name: str
@@ -58,6 +66,9 @@ class Task:
     run: Callable[[Progress], None]
     problems: Callable[[], Sequence[Problem]] | None = None
     parts: tuple[tuple[str, ...], ...] = ()
+    leaves: Callable[[], Iterable[Path]] | None = None
+    piece: Callable[[Path], str | None] | None = None
+    timed: tuple[str, ...] = ()
 
     @property
     def waits_for(self) -> tuple[str, ...]:
@@ -68,6 +79,21 @@ class Task:
     def complete(self) -> bool:
         """Tell whether every output exists."""
         return all(path.exists() for path in self.outputs)
+
+    def files(self) -> list[Path]:
+        """Return every file that is there of it, sorted."""
+        there = {*self.outputs, *(self.leaves() if self.leaves else ())}
+        return sorted(path for path in there if path.is_file())
+
+    def discard(self, bad: Collection[Path] | None = None) -> None:
+        """Delete what it left, or as much of it as has to be made again because of these `bad` files."""
+        pieces = {self.piece(path) for path in bad} if self.piece and bad is not None else {None}
+        for path in [*self.outputs, *self.files()]:
+            if None in pieces or path in self.outputs or (self.piece and self.piece(path) in pieces):
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # a folder that is not empty, or not there
+                    for folder in path.parents:
+                        folder.rmdir()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +111,8 @@ class Result:
     problems: tuple[Problem, ...] = ()
     attempts: int = 1
     """How often it was tried."""
+    threads: int | None = None
+    """PyTorch's threads where it ran, on which the last bits of its numbers depend; None if it did not run."""
 
     @property
     def unexpected(self) -> bool:
@@ -155,11 +183,19 @@ def outdated(tasks: Sequence[Task]) -> list[Task]:
     return list(found.values())
 
 
-def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result | Task], None]) -> list[Result]:
+Note = Callable[[Result | Task], bool | None]
+"""Takes note of a task before it runs, and of each result; true if its outputs are others than were noted before."""
+
+Check = Callable[[Task], None]
+"""Raises PellucidError if what a task reads is not as the tasks before it left it."""
+
+
+def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Note, check: Check = lambda _: None) -> list[Result]:
     """Run every task that is not complete; return what became of each, in order.
 
     A task that raises what Pellucid raises on purpose has failed, any other is tried up to three times: those that need
-    it are blocked, the others go on. What is `outdated` is made again.
+    it are blocked, the others go on. What is `outdated` is made again, and so is what waits for a task whose outputs
+    are others than before.
 
     Parameters
     ----------
@@ -169,31 +205,40 @@ def execute(tasks: Sequence[Task], *, watcher: Watcher, note: Callable[[Result |
         Told of each task's start and end.
     note
         Called with each task before it runs and each result after, to keep the record.
+    check
+        Called before each task that runs.
     """
     order = ordered(tasks)
     discard(outdated(order))
     results: dict[str, Result] = {}
+    changed: set[str] = set()
     for number, task in enumerate(order, start=1):
+        discard(overtaken(task, changed))
         result = known(task, results)
         if result is None:
             note(task)
             progress = watcher.begin(task, number, len(order))
             for count in range(1, ATTEMPTS + 1):
-                result = replace(attempt(task, progress), attempts=count)
+                result = replace(attempt(task, progress, check), attempts=count)
                 if not result.unexpected:
                     break
         assert result is not None
         results[task.name] = result
-        note(result)
+        if note(result):
+            changed.add(task.name)
         watcher.end(result, number, len(order))
     return list(results.values())
 
 
 def discard(tasks: Sequence[Task]) -> None:
-    """Delete the outputs of tasks, which are no longer complete then."""
+    """Delete what tasks left, which are no longer complete then."""
     for task in tasks:
-        for path in task.outputs:
-            path.unlink(missing_ok=True)
+        task.discard()
+
+
+def overtaken(task: Task, changed: Collection[str]) -> list[Task]:
+    """Return the task if it is complete and what it read has become something else: it waits for one of `changed`."""
+    return [task] if task.complete and not set(changed).isdisjoint(task.waits_for) else []
 
 
 def known(task: Task, results: Mapping[str, Result]) -> Result | None:
@@ -216,10 +261,13 @@ def known(task: Task, results: Mapping[str, Result]) -> Result | None:
     return None
 
 
-def attempt(task: Task, progress: Progress) -> Result:
+def attempt(task: Task, progress: Progress, check: Check = lambda _: None) -> Result:
     """Run one task once and say what became of it."""
+    import torch  # late: who asks for the state of a run needs none
+
     start = time.perf_counter()
     try:
+        check(task)
         task.run(progress)
         absent = [str(path) for path in task.outputs if not path.exists()]
         if absent:
@@ -227,7 +275,14 @@ def attempt(task: Task, progress: Progress) -> Result:
         problems = _problems(task)
     except Exception as error:  # one failing task must not cost the others
         return failure(task, error, seconds=time.perf_counter() - start)
-    return Result(task=task, state="done", fresh=True, seconds=time.perf_counter() - start, problems=problems)
+    return Result(
+        task=task,
+        state="done",
+        fresh=True,
+        seconds=time.perf_counter() - start,
+        problems=problems,
+        threads=torch.get_num_threads(),
+    )
 
 
 def failure(task: Task, error: Exception, *, seconds: float = 0.0) -> Result:

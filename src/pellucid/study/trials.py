@@ -16,7 +16,7 @@ from pellucid.analysis.calibration import calibrate
 from pellucid.cohort.splits import draw_some, rows_of
 from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv, write_json
-from pellucid.image.nifti import write_volume
+from pellucid.image.nifti import sidecar_path, write_volume
 from pellucid.network.files import load_model
 from pellucid.study.arms import Arm
 from pellucid.study.evidence import POPULATION
@@ -170,6 +170,7 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
             *([f"select/{arm.start_from}"] if arm.start_from else []),
         ),
         run=run,
+        timed=("history.tsv", "model.json"),
     )
 
 
@@ -197,7 +198,11 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             },
         )
 
-    return Task(name=f"select/{name}", outputs=(out / SELECTED,), needs=needs, run=run)
+    def leaves() -> list[Path]:
+        drawn = [out / POPULATION, *out.glob(f"trial-*/{POPULATION}")]
+        return [*drawn, *map(sidecar_path, drawn)]
+
+    return Task(name=f"select/{name}", outputs=(out / SELECTED,), needs=needs, run=run, leaves=leaves)
 
 
 def _write_population(name: str, number: int, spec: Spec, folder: RunFolder, out: Path) -> None:
