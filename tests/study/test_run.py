@@ -27,7 +27,7 @@ from pellucid.study.run import run_study
 TINY = Path(__file__).parent / "tiny.toml"
 
 
-TASKS = 28
+TASKS = 29
 
 
 RUN = """
