@@ -11,6 +11,7 @@ import pytest
 from pellucid.cli.earlier import merged, open_earlier
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv, write_json, write_text, write_tsv
+from pellucid.study import maps
 
 TABLES = ("regions", "ledger", "lesions")
 
@@ -59,10 +60,10 @@ def test_explaining_twice_into_one_folder_loses_nothing(arm: Path, scans: Path, 
     assert read_tsv(out / "predictions.tsv")["participant_id"].tolist() == ["sub-02", "sub-01"]
     rows = read_json(out / "predictions.json")["Predictions"]
     assert [Path(row["image"]) for row in rows] == [two, one]
-    maps = {path.name.split("_")[0] for path in out.glob("*_relevance.nii.gz")}
+    there = {path.name.split("_")[0] for path in out.glob("*_relevance.nii.gz")}
     for name, people in zip(TABLES, ({"sub-01", "sub-02"}, {"sub-01", "sub-02"}, {"sub-02"}), strict=True):
         assert set(read_tsv(out / f"{name}.tsv")["participant_id"]) == people, name
-    assert maps == {"sub-01", "sub-02"}
+    assert there == {"sub-01", "sub-02"}
     together = pellucid("explain", arm, images, "--out", tmp_path / "together")
     assert together.code == 0
     both = [
@@ -107,9 +108,9 @@ def test_a_scan_that_fails_now_leaves_no_map_of_before(arm: Path, scans: Path, t
 
 
 def test_judging_twice_into_one_folder_keeps_the_first(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
-    maps, out = tmp_path / "maps", tmp_path / "out"
-    assert pellucid("explain", arm, scans / "images", "--out", maps).code == 0
-    one, two = sorted(maps.glob("*_relevance.nii.gz"))
+    folder, out = tmp_path / "maps", tmp_path / "out"
+    assert pellucid("explain", arm, scans / "images", "--out", folder).code == 0
+    one, two = sorted(folder.glob("*_relevance.nii.gz"))
     shutil.copy(scans / "masks" / "sub-02_lesions.nii.gz", tmp_path / "sub-01_lesions.nii.gz")
     assert pellucid("judge", two, "--lesions", scans / "masks", "--out", out).code == 0
     assert pellucid("judge", one, "--lesions", tmp_path / "sub-01_lesions.nii.gz", "--out", out).code == 0
@@ -119,3 +120,37 @@ def test_judging_twice_into_one_folder_keeps_the_first(arm: Path, scans: Path, t
         str(scans / "masks" / "sub-02_lesions.nii.gz"),
         str(tmp_path / "sub-01_lesions.nii.gz"),
     }
+
+
+def test_a_call_that_is_stopped_writes_down_what_is_done(
+    arm: Path, scans: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, begun = tmp_path / "out", []
+    explain = maps.explain_image
+
+    def second_is_interrupted(*arguments: object) -> object:
+        begun.append(arguments)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return explain(*arguments)
+
+    monkeypatch.setattr(maps, "explain_image", second_is_interrupted)
+    shown = pellucid("explain", arm, scans / "images", "--out", out)
+    assert shown.code not in (0, 2)
+    assert "stopped" in shown.err
+    assert "Traceback" not in shown.err
+    for name in ("predictions", "regions", "ledger"):
+        assert set(read_tsv(out / f"{name}.tsv")["participant_id"]) == {"sub-01"}, name
+    assert {path.name.split("_")[0] for path in out.glob("*_relevance.nii.gz")} == {"sub-01"}
+
+
+def test_maps_of_a_call_that_was_killed_are_named(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    out, images = tmp_path / "out", scans / "images"
+    assert pellucid("explain", arm, images / "sub-01_FLAIR.nii.gz", "--out", out).code == 0
+    for path in [*out.glob("*.tsv"), out / "predictions.json"]:
+        path.unlink()  # as if it had been killed before them
+    shown = pellucid("explain", arm, images / "sub-02_FLAIR.nii.gz", "--out", out)
+    assert shown.code == 0
+    assert "holds maps without rows" in shown.err
+    assert str(images / "sub-01_FLAIR.nii.gz") in shown.err
+    assert "without rows" not in pellucid("explain", arm, images, "--out", out).err

@@ -12,14 +12,16 @@ from pellucid.errors import trouble
 from pellucid.words import printable
 
 
-def each(paths: Sequence[Path], work: Callable[[Path], None], *, label: str) -> dict[Path, str]:
-    """Do `work` for every path; return what was wrong with those that failed.
+def each(
+    paths: Sequence[Path], work: Callable[[Path], None], *, label: str, failed: dict[Path, str] | None = None
+) -> dict[Path, str]:
+    """Do `work` for every path; return what was wrong with those that failed, which `failed` gathers if given.
 
     A bug of ours costs one path too, and is named with its line in the code; only an interruption ends all.
     """
     from pellucid.cli.inputs import no_images
 
-    failed: dict[Path, str] = {}
+    gathered: dict[Path, str] = {} if failed is None else failed
     with console.Bars() as bars, bars.step(label) as progress:
         for done, path in enumerate(paths, start=1):
             try:
@@ -27,9 +29,25 @@ def each(paths: Sequence[Path], work: Callable[[Path], None], *, label: str) -> 
                     raise no_images(path)
                 work(path)
             except Exception as error:
-                failed[path] = trouble(error)
+                gathered[path] = trouble(error)
             progress(done, len(paths), path.name)
-    return failed
+    return gathered
+
+
+def each_until_stopped(
+    paths: Sequence[Path], work: Callable[[Path], None], *, label: str
+) -> tuple[dict[Path, str], KeyboardInterrupt | None]:
+    """Do as `each`; where Ctrl-C stops it, return what failed until then and the interruption, to be raised later.
+
+    What is done can then be written down before the command ends.
+    """
+    failed: dict[Path, str] = {}
+    try:
+        each(paths, work, label=label, failed=failed)
+    except KeyboardInterrupt as stop:
+        console.warn(f"stopped while {label}; what is done is written down")
+        return failed, stop
+    return failed, None
 
 
 def name(failed: dict[Path, str], total: int) -> None:
@@ -42,7 +60,9 @@ def name(failed: dict[Path, str], total: int) -> None:
         console.warn(f"{len(failed)} of {total} failed; {rest}")
 
 
-def finish(failed: dict[Path, str], total: int) -> None:
-    """Exit: with 1 if something of a batch failed, 2 if the only input did; else return."""
+def finish(failed: dict[Path, str], total: int, *, stopped: BaseException | None = None) -> None:
+    """Exit: as one who was stopped, if so; with 1 if something of a batch failed, 2 if the only input did."""
+    if stopped is not None:
+        raise stopped
     if failed:
         raise typer.Exit(2 if total == 1 else 1)

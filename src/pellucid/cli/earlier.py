@@ -29,11 +29,14 @@ class Earlier:
         The content of their predictions.json; empty where there are none.
     names
         What the outputs of earlier inputs are called, by the input's path.
+    rowless
+        Those of the inputs that have a map and no row: the call that made it was killed before it wrote tables.
     """
 
     folder: Path
     description: dict[str, Any]
     names: dict[Path, str]
+    rowless: tuple[Path, ...] = ()
 
     def described(self, description: Mapping[str, Any], done: Collection[str]) -> dict[str, Any]:
         """Return a new description with the earlier predictions before its own, but for the images in `done`."""
@@ -60,8 +63,9 @@ def open_earlier(folder: Path, made_by: Mapping[str, Any]) -> Earlier:
     path = folder / PREDICTIONS
     if folder.exists() and not folder.is_dir():
         raise InputError(folder, "is a file, and results need a folder", "Name another --out")
+    names = _names(folder)
     if not path.is_file():
-        return Earlier(folder=folder, description={}, names={})
+        return Earlier(folder=folder, description={}, names=names, rowless=tuple(names))
     description = read_json(path)
     rows = description.get("Predictions") if isinstance(description, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -73,7 +77,9 @@ def open_earlier(folder: Path, made_by: Mapping[str, Any]) -> Earlier:
                 f"it holds results of another {_WORDS.get(key, key)} ({_short(description[key])}, now {_short(value)})"
             )
             raise InputError(folder, said, "Name another --out, or remove the folder")
-    return Earlier(folder=folder, description=description, names=_names(folder))
+    known = {Path(str(row.get("image"))).resolve() for row in rows}
+    rowless = tuple(path for path in names if path not in known)
+    return Earlier(folder=folder, description=description, names=names, rowless=rowless)
 
 
 def merged(path: Path, table: pd.DataFrame, *, key: str, done: Collection[str]) -> pd.DataFrame:

@@ -62,6 +62,7 @@ def explain(
     from pellucid.study.apply import open_scan, scan_lesions, scan_regions, write_maps
     from pellucid.study.evidence import find_population
     from pellucid.study.maps import explain_image, ledger_table, map_name, open_explainer
+    from pellucid.words import some
 
     explainer = open_explainer(folder, method=method, epsilon=epsilon, network=network)
     paths = expand(images, modality=explainer.model.info.modality)
@@ -120,10 +121,10 @@ def explain(
         if trouble:
             raise trouble
 
-    failed = batch.each(paths, work, label=f"explaining {console.count(len(paths), 'scan')}")
+    failed, stopped = batch.each_until_stopped(paths, work, label=f"explaining {console.count(len(paths), 'scan')}")
     for path, error in failed.items():
         rows.setdefault(path, row(path, explainer.model, logit=None, problems=None))["problems"] = error
-    listed = [rows[path] for path in paths]
+    listed = [rows[path] for path in paths if path in rows]
     written = write_predictions(listed, folder, explainer.model, earlier, **how)
     written += _write_tables(tables, out, done=[entry["image"] for entry in listed])
     batch.name(failed, len(paths))
@@ -135,8 +136,11 @@ def explain(
     _show_tables(tables)
     if lesions and population is None:
         console.say("the mean-lesion null is missing: there is no population_lesions.nii.gz beside the model")
+    rowless = [str(path) for path in earlier.rowless if path not in {one.resolve() for one in paths}]
+    if rowless:
+        console.note(f"{out} holds maps without rows, of a call that was killed; explain again: {some(rowless)}")
     show_written(written)
-    batch.finish(failed, len(paths))
+    batch.finish(failed, len(paths), stopped=stopped)
 
 
 def _show_sums(sums: MapSums) -> None:

@@ -56,14 +56,14 @@ def predict(
         scan = open_scan(path, opened)
         rows[path] = row(path, opened, logit=predict_scan(opened, scan), problems=scan.remark)
 
-    failed = batch.each(paths, work, label=f"predicting {console.count(len(paths), 'scan')}")
+    failed, stopped = batch.each_until_stopped(paths, work, label=f"predicting {console.count(len(paths), 'scan')}")
     rows |= {path: row(path, opened, logit=None, problems=error) for path, error in failed.items()}
-    listed = [rows[path] for path in paths]
+    listed = [rows[path] for path in paths if path in rows]
     written = write_predictions(listed, folder, opened, earlier)
     batch.name(failed, len(paths))
     show_predictions(listed, opened)
     show_written(written)
-    batch.finish(failed, len(paths))
+    batch.finish(failed, len(paths), stopped=stopped)
 
 
 def made_by(folder: Path, network: Network) -> dict[str, Any]:
