@@ -122,6 +122,8 @@ def explain(
             raise trouble
 
     failed, stopped = batch.each_until_stopped(paths, work, label=f"explaining {console.count(len(paths), 'scan')}")
+    if stopped and not rows and not failed:
+        raise stopped
     for path, error in failed.items():
         rows.setdefault(path, row(path, explainer.model, logit=None, problems=None))["problems"] = error
     listed = [rows[path] for path in paths if path in rows]

@@ -57,6 +57,8 @@ def predict(
         rows[path] = row(path, opened, logit=predict_scan(opened, scan), problems=scan.remark)
 
     failed, stopped = batch.each_until_stopped(paths, work, label=f"predicting {console.count(len(paths), 'scan')}")
+    if stopped and not rows and not failed:
+        raise stopped
     rows |= {path: row(path, opened, logit=None, problems=error) for path, error in failed.items()}
     listed = [rows[path] for path in paths if path in rows]
     written = write_predictions(listed, folder, opened, earlier)
