@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from pellucid.errors import InputError
+from pellucid.errors import InputError, PellucidError
+from pellucid.processes import keep_folder_out
 
 SECONDS_TO_ANSWER = 10.0
 SECONDS_WITHOUT_WORKERS = 120.0  # Dask waits 15 s for a process to come back before it lets it be replaced
@@ -49,6 +52,10 @@ class ClusterSettings:
     directives: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        texts = {name: getattr(self, name) for name in ("queue", "memory", "walltime", "account")}
+        for name, text in [*texts.items(), *(("directives", text) for text in self.directives)]:
+            if text is not None and not text.isprintable():  # a line break would begin a line of the job's script
+                raise InputError(name, f"is {text!r}", "Give one line of plain text: it becomes a line of a script")
         for name in ("cores", "workers"):
             if getattr(self, name) < 1:
                 raise InputError(name, f"is {getattr(self, name)}", "Give a whole number of at least 1")
@@ -100,9 +107,17 @@ def check_cluster(cluster: str, settings: ClusterSettings | None) -> None:
 
 @contextmanager
 def open_pool(
-    cluster: str, *, workers: int = 1, threads: int | None = None, settings: ClusterSettings | None = None
+    cluster: str,
+    *,
+    workers: int = 1,
+    threads: int | None = None,
+    settings: ClusterSettings | None = None,
+    keys: Path | None = None,
 ) -> Iterator[Pool]:
     """Connect to worker processes; those that were started here end with the block.
+
+    A scheduler runs whatever anybody sends who reaches it, and every user of a machine reaches its sockets. One that is
+    started here therefore speaks TLS, and only with those who hold the key that it made up for this block.
 
     Parameters
     ----------
@@ -114,31 +129,42 @@ def open_pool(
         PyTorch's threads in each process of a local cluster; if not given, its share of the cores.
     settings
         What to ask Slurm for.
+    keys
+        A folder that the machines of a Slurm cluster share, for the key of this block; nobody else can read it there.
 
     Raises
     ------
     InputError
         As `check_cluster`, and for a scheduler that does not answer or has no workers.
+    PellucidError
+        If a worker process ends while the cluster starts.
     """
     import dask.config
-    from distributed import Client
+    from distributed import Client, Security
 
     check_cluster(cluster, settings)
+    keep_folder_out()
     own = {
         "distributed.scheduler.allowed-failures": 0,  # deaths are counted here, with exceptions
         "distributed.worker.profile.enabled": False,  # would look at the task a hundred times a second
+        # Pages on what runs, for whoever asks.
+        **{f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")},
     }
+    security: Any = None
     patience, refill = SECONDS_WITHOUT_WORKERS, None
     with ExitStack() as stack:
         if cluster == "local":
             stack.enter_context(dask.config.set(own))
-            where = stack.enter_context(_local_cluster(workers))
+            security = Security.temporary()  # type: ignore[no-untyped-call]
+            where = stack.enter_context(_local_cluster(workers, security))
             threads = threads or max(1, _cores() // workers)
             refill = partial(where.scale, workers)
         elif cluster == "slurm":
             assert settings is not None
             stack.enter_context(dask.config.set(own))
-            where = stack.enter_context(slurm_cluster(settings))
+            security = Security.temporary()  # type: ignore[no-untyped-call]
+            folder = stack.enter_context(TemporaryDirectory(prefix=".keys-", dir=keys))
+            where = stack.enter_context(slurm_cluster(settings, security=security, keys=Path(folder)))
             threads, patience = settings.cores, math.inf
             refill = partial(where.scale, jobs=settings.workers)
             refill()
@@ -146,7 +172,7 @@ def open_pool(
             where = cluster
             threads = None
         try:
-            client: Any = Client(where, timeout=SECONDS_TO_ANSWER)  # type: ignore[no-untyped-call]
+            client: Any = Client(where, timeout=SECONDS_TO_ANSWER, security=security)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise InputError(cluster, f"no scheduler answers ({error})", "Start `dask scheduler` there") from None
         stack.enter_context(client)
@@ -155,27 +181,35 @@ def open_pool(
         yield Pool(client, threads, patience, refill)
 
 
-def _local_cluster(workers: int) -> Any:
+def _local_cluster(workers: int, security: Any) -> Any:
     from distributed import LocalCluster
 
-    return LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        memory_limit=None,
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens all the same; 8787 may be taken
-        silence_logs=logging.CRITICAL,  # of deaths and retries the results tell
-        preload=[__name__],
-    )
+    try:
+        return LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=None,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it listens all the same; 8787 may be taken
+            silence_logs=logging.CRITICAL,  # of deaths and retries the results tell
+            preload=[__name__],
+            security=security,
+            protocol="tls://",
+        )
+    except (RuntimeError, TimeoutError, OSError) as error:
+        raise PellucidError(
+            f"The worker processes of the local cluster did not start ({error}); perhaps one was ended from outside, "
+            "or the memory does not suffice. The same command goes on; with fewer --workers it needs less memory."
+        ) from error
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def slurm_cluster(settings: ClusterSettings) -> Any:
-    """Return a cluster whose workers will be jobs of Slurm, none of them submitted yet."""
+def slurm_cluster(settings: ClusterSettings, *, security: Any, keys: Path) -> Any:
+    """Return a cluster whose workers will be jobs of Slurm, none of them submitted yet; their keys lie in `keys`."""
     return _slurm_class()(
         queue=settings.queue,
         account=settings.account,
@@ -187,6 +221,10 @@ def slurm_cluster(settings: ClusterSettings) -> Any:
         job_extra_directives=list(settings.directives),
         scheduler_options={"dashboard": False, "dashboard_address": ":0"},  # it listens all the same
         worker_extra_args=["--memory-limit", "0"],  # Slurm has its own; Dask would count mapped files
+        job_script_prologue=["export PYTHONSAFEPATH=1"],  # no modules of the folder where the command was typed
+        security=security,
+        protocol="tls://",
+        shared_temp_directory=str(keys),
     )
 
 

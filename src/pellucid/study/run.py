@@ -147,7 +147,7 @@ def run_study(
             if cluster is None or all(task.complete for task in tasks):
                 results = execute(tasks, watcher=watcher, note=record.note, check=check)
             else:
-                with open_pool(cluster, workers=workers, settings=settings) as pool:
+                with open_pool(cluster, workers=workers, settings=settings, keys=folder.root) as pool:
                     results = execute_on(pool, tasks, watcher=watcher, note=record.note, check=check)
                 remove_leftovers(folder.root.rglob(".*"))  # after workers that died
         except BaseException:
