@@ -9,10 +9,11 @@ import json
 import os
 import re
 import stat
+import time
 import tomllib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,16 @@ def is_leftover(path: Path) -> bool:
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
-def remove_leftovers(paths: Iterable[Path]) -> None:
-    """Remove those of `paths` that writers which were killed left behind. Nobody may be writing there meanwhile."""
+def remove_leftovers(paths: Iterable[Path], *, seconds: float = 0.0) -> None:
+    """Remove those of `paths` that writers which were killed left behind, none changed in the last `seconds`.
+
+    Within that time nobody may have begun to write there who still does.
+    """
+    oldest = time.time() - seconds
     for path in paths:
-        if is_leftover(path) and path.is_file():
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its writer has just finished
+            if is_leftover(path) and path.is_file() and (not seconds or path.stat().st_mtime < oldest):
+                path.unlink()
 
 
 def disk_trouble(error: BaseException) -> InputError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 from pathlib import Path
 
 import matplotlib.image
@@ -44,6 +45,9 @@ def test_clearing_removes_only_its_own(tmp_path: Path) -> None:
     one, other = (Gallery(tmp_path, Path("figures"), prefix) for prefix in ("sub-1", "sub-1_ses-2"))
     one.add("a", IMAGE)
     other.add("a", IMAGE)
-    (tmp_path / "figures" / ".0123abcd-sub-1_desc-b.png").touch()  # of a writer that was killed
+    killed, drawn = (tmp_path / "figures" / f".{n}123abcd-sub-1_desc-b.png" for n in (0, 1))
+    killed.touch()
+    os.utime(killed, (0, 0))
+    drawn.touch()  # another page's, at this moment
     one.clear()
-    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["sub-1_ses-2_desc-a.png"]
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [drawn.name, "sub-1_ses-2_desc-a.png"]

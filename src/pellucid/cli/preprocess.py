@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from pellucid.cli import batch, console
 from pellucid.cli.options import worker_count
 from pellucid.errors import InputError, PellucidError
+from pellucid.lock import locked
 
 if TYPE_CHECKING:
     from pellucid.preprocess.people import RawPeople
@@ -102,6 +104,7 @@ def preprocess(
     """
     from pellucid.preprocess.group import describe_dataset, summarise
     from pellucid.preprocess.inputs import find_visits, read_filters
+    from pellucid.preprocess.outputs import LOGS
     from pellucid.preprocess.people import raw_people
     from pellucid.preprocess.settings import Settings
     from pellucid.report.quality_group import write_group_page
@@ -131,8 +134,10 @@ def preprocess(
         )
         describe_dataset(out, bids_dir, lesions)
         failed = _process(visits, out, settings, worker_count(n_procs, "--n-procs"))
-    table = summarise(out, bids_dir)
-    page = write_group_page(out)
+    # Other jobs may end now too: who comes last writes of all.
+    with locked(out / LOGS, name=".group.lock", wait=True) if (out / LOGS).is_dir() else nullcontext():
+        table = summarise(out, bids_dir)
+        page = write_group_page(out)
     for visit in visits:
         for remark in visit.remarks:
             console.note(f"{visit.name}: {remark}")
@@ -183,6 +188,7 @@ def spread(arguments: list[str]) -> list[str]:
 def _process(visits: list[Any], out: Path, settings: Any, workers: int) -> dict[Path, str]:
     """Process visits and draw their pages; return what was wrong with those that failed."""
     from pellucid.preprocess.run import preprocess as run
+    from pellucid.preprocess.run import visit_lock
     from pellucid.report.quality_visit import write_visit_page
 
     failed: dict[Path, str] = {}
@@ -193,8 +199,9 @@ def _process(visits: list[Any], out: Path, settings: Any, workers: int) -> dict[
             if record["state"] == "failed":
                 failed[Path(name)] = record["error"]
             try:
-                if record["fresh"] or not (out / f"{name}.html").is_file():
-                    write_visit_page(out, record)
+                with visit_lock(out, name):
+                    if record["fresh"] or not (out / f"{name}.html").is_file():
+                        write_visit_page(out, record)
             except (PellucidError, OSError) as error:
                 failed[Path(name)] = f"its page could not be drawn: {error}"
             progress(done, len(visits), f"{name} {record['state']}")

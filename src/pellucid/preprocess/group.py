@@ -12,7 +12,7 @@ import pandas as pd
 
 from pellucid import bids
 from pellucid.errors import InputError
-from pellucid.files import read_json, write_json, write_text, write_tsv
+from pellucid.files import is_leftover, read_json, write_json, write_text, write_tsv
 from pellucid.people import TABLE
 from pellucid.preprocess.citation import citation
 from pellucid.preprocess.outliers import describe, outliers
@@ -56,6 +56,8 @@ def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
     path = out / "dataset_description.json"
     if out.resolve() == raw.resolve():
         raise InputError(out, "is the raw dataset itself", "Name another folder; raw data are never written to")
+    # Looked at first, for another job may describe the dataset and fill it at this moment.
+    strange = out.is_dir() and any(entry.name != LOGS and not is_leftover(entry) for entry in out.iterdir())
     if path.is_file():
         said = read_json(path, {"GeneratedBy?": [{"Name?": str}]})
         made = [entry.get("Name") for entry in said.get("GeneratedBy") or []]
@@ -63,15 +65,13 @@ def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
             raise InputError(
                 out, f"holds a dataset made by {', '.join(map(str, made)) or 'others'}", "Name another folder"
             )
-    elif out.is_dir() and any(entry.name != LOGS for entry in out.iterdir()):
+    elif strange:
         raise InputError(out, "the folder is not empty and holds no derivative dataset", "Choose an empty folder")
     # Relative, so that both can move together; a URI reference, as BIDS asks for.
     links = {"raw": Path(os.path.relpath(raw, out)).as_posix()}
     masks = lesions or raw / "derivatives" / "lesions"
     if masks.is_dir():
         links["lesions"] = Path(os.path.relpath(masks, out)).as_posix()
-    write_text(out / ".bidsignore", "\n".join(_IGNORED) + "\n")
-    write_text(out / "README", _README)
     write_json(
         path,
         bids.description(
@@ -81,6 +81,8 @@ def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
             DatasetLinks=links,
         ),
     )
+    write_text(out / ".bidsignore", "\n".join(_IGNORED) + "\n")
+    write_text(out / "README", _README)
 
 
 def summarise(out: Path, raw: Path) -> pd.DataFrame:

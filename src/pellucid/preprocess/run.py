@@ -22,8 +22,9 @@ import torch
 import pellucid
 from pellucid.errors import InputError, PellucidError, trouble
 from pellucid.files import remove_leftovers, sha256, write_json
+from pellucid.lock import locked
 from pellucid.preprocess.inputs import Visit
-from pellucid.preprocess.outputs import FILES, Outputs
+from pellucid.preprocess.outputs import FILES, LOGS, Outputs
 from pellucid.preprocess.quality import judge, verdict_of
 from pellucid.preprocess.records import Record, read_record
 from pellucid.preprocess.settings import Settings
@@ -54,7 +55,8 @@ def preprocess(
     """Process visits into the derivative dataset `out`; yield the record of each when it is done or has failed.
 
     A visit whose record says that it was done from the same files with the same settings is not done again; its
-    `fresh` is False. Any other is done from its start. What goes wrong with a visit is written into its record.
+    `fresh` is False. Any other is done from its start, by one process at a time, for which others wait. What goes wrong
+    with a visit is written into its record.
     `cores` are shared out among `workers` processes.
     """
     threads = max(1, cores // max(1, min(workers, len(visits))))
@@ -67,7 +69,7 @@ def preprocess(
         else:
             jobs.append(job)
     for record in _work(jobs, workers):
-        yield record | {"fresh": True}
+        yield {"fresh": True} | record
 
 
 def _work(jobs: list[Job], workers: int) -> Iterator[Record]:
@@ -117,7 +119,21 @@ def _threads(number: int) -> Iterator[None]:
         process.SetGlobalDefaultNumberOfThreads(before[1])
 
 
+@contextmanager
+def visit_lock(out: Path, visit: str) -> Iterator[None]:
+    """Hold the lock of a visit in the derivative dataset `out`: jobs may share a dataset, and even a visit."""
+    with locked(out / LOGS, name=f".{visit}.lock", wait=True):
+        yield
+
+
 def _do(job: Job) -> Record:
+    """Process one visit, unless another process has done so meanwhile; return its record, whatever happens."""
+    with visit_lock(job.outputs.root, job.outputs.visit.name):
+        finished = _finished(job)
+        return _process(job) if finished is None else finished | {"fresh": False}
+
+
+def _process(job: Job) -> Record:
     """Process one visit; write and return its record, whatever happens."""
     start = time.perf_counter()
     for key in FILES:  # what an earlier call left, perhaps of other settings

@@ -20,6 +20,9 @@ from pellucid.report.style import save
 
 RGB = npt.NDArray[np.uint8]
 
+SECONDS_OF_A_PAGE = 3600.0
+"""A half-written picture that is younger may be another page's, which is being drawn at this moment."""
+
 _PNG = {"compress_level": 3}
 _WEBP = {"quality": 82, "method": 2}  # a fifth of the PNG, and nothing of it to be seen
 
@@ -34,10 +37,10 @@ class Gallery:
     _embedded: dict[str, str] = field(default_factory=dict)
 
     def clear(self) -> None:
-        """Remove what an earlier page left, and what one that was killed left half-written."""
+        """Remove what an earlier page left, and what one that was killed long ago left half-written."""
         for path in (self.root / self.folder).glob(f"{self.prefix}_desc-*"):
-            path.unlink()
-        remove_leftovers((self.root / self.folder).glob(f".*-{self.prefix}_desc-*"))
+            path.unlink(missing_ok=True)
+        remove_leftovers((self.root / self.folder).glob(f".*-{self.prefix}_desc-*"), seconds=SECONDS_OF_A_PAGE)
 
     def picture(
         self, stem: str, image: RGB, *, alt: str, caption: str | Markup, sources: Sequence[str] = ()

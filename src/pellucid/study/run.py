@@ -12,6 +12,8 @@ from pellucid.atlas.find import find_atlas
 from pellucid.errors import InputError
 from pellucid.explain.api import methods
 from pellucid.files import is_leftover, remove_leftovers, write_text
+from pellucid.lock import NAME as LOCK
+from pellucid.lock import locked
 from pellucid.study.baselines import baseline_tasks
 from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
@@ -19,8 +21,6 @@ from pellucid.study.dispatch import execute_on
 from pellucid.study.explaining import explain_tasks
 from pellucid.study.extension import beyond_extension, extend_run, stale_paths
 from pellucid.study.folder import RunFolder
-from pellucid.study.lock import NAME as LOCK
-from pellucid.study.lock import locked
 from pellucid.study.map_tables import map_table_tasks
 from pellucid.study.members import Members
 from pellucid.study.networks import check_networks, network_sources

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from pellucid import lock
 from pellucid.errors import InputError
-from pellucid.study import lock
-from pellucid.study.lock import locked
+from pellucid.lock import locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from pellucid.study.lock import locked
+from pellucid.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -57,7 +57,7 @@ def test_the_lock_is_let_go_after_the_block_and_after_an_error(tmp_path: Path) -
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def take(_: object) -> None:
+    def take(_: object, *, wait: bool) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(lock, "_take", take)
