@@ -42,7 +42,7 @@ def test_dividing_by_the_maximum_makes_brains_without_lesions_brighter() -> None
         }
         for n in range(40)
     ]
-    table = brightness_alone(pd.DataFrame(rows), resamples=500, seed=0).set_index("scaling")
+    table = brightness_alone(pd.DataFrame(rows)).set_index("scaling")
     assert table.index.tolist() == list(SCALINGS)
     assert table.loc["max", "auc"] == 0.0
     assert table.loc["max", "separability"] == 1.0
@@ -58,7 +58,7 @@ def test_equal_groups_stay_near_chance_and_the_interval_says_so() -> None:
             "robust": generator.random(100),
         }
     )
-    row = brightness_alone(means, seed=0).set_index("scaling").loc["robust"]
+    row = brightness_alone(means).set_index("scaling").loc["robust"]
     assert row["low"] < 0.5 < row["high"]
     assert row["separability"] == max(row["auc"], 1 - row["auc"]) >= 0.5
 
@@ -66,6 +66,6 @@ def test_equal_groups_stay_near_chance_and_the_interval_says_so() -> None:
 def test_one_class_or_no_brightness_is_refused() -> None:
     means = pd.DataFrame({"participant_id": ["a", "b"], "label": [1, 1], "robust": [0.0, 1.0]})
     with pytest.raises(InputError, match="no controls"):
-        brightness_alone(means, seed=0)
+        brightness_alone(means)
     with pytest.raises(InputError, match="no column of mean brightness"):
-        brightness_alone(means.drop(columns="robust"), seed=0)
+        brightness_alone(means.drop(columns="robust"))

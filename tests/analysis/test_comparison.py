@@ -21,7 +21,7 @@ from pellucid.analysis.permutation import permutation_p
 from pellucid.errors import InputError
 
 COLUMNS = [
-    *("metric", "test", "one", "two", "difference", "low", "high", "p"),
+    *("metric", "test", "p_from", "one", "two", "difference", "low", "high", "p", "few"),
     *("better_one", "better_two", "n_both", "n_only_one", "n_only_two"),
 ]
 
@@ -137,8 +137,9 @@ def test_within_folds_delong_agrees_with_a_large_bootstrap() -> None:
 
 def test_delong_without_variance() -> None:
     label, one, _ = _sample(5, 4, seed=2)
-    assert delong(label, one, one)[2:] == (0.0, 0.0, 0.0, 0.0, 1.0)
-    assert delong([1, 1, 0, 0], [2, 3, 0, 1], [3, 2, 1, 0])[2:] == (0.0, 0.0, 0.0, 0.0, 1.0)
+    for same in (delong(label, one, one), delong([1, 1, 0, 0], [2, 3, 0, 1], [3, 2, 1, 0])):  # equal, or both perfect
+        assert (same.difference, same.se, same.p) == (0.0, 0.0, 1.0)
+        assert np.isnan([same.low, same.high]).all()
     apart = delong([1, 1, 0, 0], [2, 3, 0, 1], [0, 0, 0, 0])
     assert (apart.difference, apart.se) == (0.5, 0.0)
     assert np.isnan(apart[4:]).all()
@@ -174,36 +175,37 @@ def test_few_participants_are_permuted_in_every_order(metric: str, folds: int) -
 
     def mean(labels: tuple[int, ...]) -> float:
         named = dict(zip(sorted(table["participant_id"].unique()), labels, strict=True))
-        every = table.assign(label=table["participant_id"].map(named))
+        every = table.groupby(["trial", "participant_id"])[["logit", "fold"]].mean().reset_index()
+        every = every.assign(label=every["participant_id"].map(named))  # a person counts once
         each = [scores(rows["label"], rows["logit"], rows["fold"])[metric] for _, rows in every.groupby("trial")]
         return float(np.mean(np.nan_to_num(each, nan=0.5)))  # labels of which no fold has both say nothing
 
     observed = mean(tuple(label))
     expected = np.mean([mean(order) >= observed - 1e-9 for order in orders(label)])
-    assert permutation_p(table, metric, seed=0) == pytest.approx(expected)
+    assert permutation_p(table, metric, seed=0) == (pytest.approx(expected), "permutations")
 
 
-def test_participants_bring_all_their_scans_however_many() -> None:
-    """Two scans of the one patient, one of the others: the midrank formula must use the permuted number of scans."""
+def test_a_participant_counts_once_however_many_scans() -> None:
+    """Two scans of the one patient, one of the others: its mean logit is permuted with theirs."""
     label = np.array([1, 0, 0, 0])
     table = _table(label, np.array([3.0, 2.5, 1, 0, -1, 2, 2.7, -2]), scans=2)
     table = table[(table["session_id"] == "ses-0") | (table["label"] == 1)]
-    people = sorted(table["participant_id"].unique())
-    aucs = [scores(table["participant_id"] == one, table["logit"])["auc"] for one in people]
-    assert permutation_p(table, "auc", seed=0) == pytest.approx(np.mean(np.array(aucs) >= aucs[0] - 1e-9))
+    logit = table.groupby("participant_id")["logit"].mean()
+    aucs = [scores(logit.index == one, logit)["auc"] for one in logit.index]
+    assert permutation_p(table, "auc", seed=0).p == pytest.approx(np.mean(np.array(aucs) >= aucs[0] - 1e-9))
 
 
 def test_the_permutation_p_is_uniform_under_the_null_and_small_under_a_signal() -> None:
     generator = np.random.default_rng(5)
     label = np.repeat([1, 0], 15)
     ps = [
-        permutation_p(_table(label, generator.normal(size=(30, 1))), "auc", permutations=199, seed=n)
+        permutation_p(_table(label, generator.normal(size=(30, 1))), "auc", permutations=199, seed=n).p
         for n in range(150)
     ]
     assert kstest(ps, "uniform").pvalue > 0.01
     signal = _table(label, 4.0 * label[:, None] - 2 + generator.normal(size=(30, 2)))
     for metric in ("auc", "balanced_accuracy"):
-        assert permutation_p(signal, metric, permutations=199, seed=0) == pytest.approx(1 / 200)
+        assert permutation_p(signal, metric, permutations=199, seed=0).p == pytest.approx(1 / 200)
     noise = _table(label, generator.normal(size=(30, 2)))
     assert permutation_p(noise, "auc", permutations=99, seed=0) == permutation_p(noise, "auc", permutations=99, seed=0)
 
@@ -244,7 +246,7 @@ def test_an_arm_s_score_is_the_mean_over_its_trials_as_in_the_table_of_scores() 
     three = label[:, None] + 1.5 * generator.normal(size=(35, 3))
     table = paired(_table(label, three), _table(label, two), seed=0).set_index("metric")
     for arm, logits in (("one", three), ("two", two[:, None])):
-        means = over_trials(_table(label, logits), resamples=10, seed=0).set_index("metric")["mean"]
+        means = over_trials(_table(label, logits)).set_index("metric")["mean"]
         for metric in ("auc", "balanced_accuracy"):
             assert table.loc[metric, arm] == pytest.approx(means[metric])
     kernels = [(np.sign(x[label == 1][:, None] - x[label == 0]) + 1) / 2 for x in three.T]
@@ -267,7 +269,7 @@ def test_a_cross_validation_is_compared_within_folds_as_it_is_scored() -> None:
     ]
     table = paired(*tables, seed=0).set_index("metric")
     for arm, predictions in zip(("one", "two"), tables, strict=True):
-        means = over_trials(predictions, resamples=10, seed=0).set_index("metric")["mean"]
+        means = over_trials(predictions).set_index("metric")["mean"]
         assert table.loc["auc", arm] == pytest.approx(means["auc"])
     pooled = paired(*(one.drop(columns="fold") for one in tables), seed=0).set_index("metric")
     assert table.loc["auc", "one"] > pooled.loc["auc", "one"] + 0.05

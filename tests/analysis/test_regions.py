@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pellucid.analysis.families import with_q
 from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
 from pellucid.errors import InputError
 
@@ -124,7 +125,7 @@ def test_few_participants_are_permuted_in_every_way() -> None:
     found = compare_groups(table, "MS", seed=0).set_index("area")
     assert found.loc["Stem", ["difference", "p"]].tolist() == [4.0, 0.1]  # 2 of 20 ways are as extreme
     assert found.loc["Pole", ["difference", "p"]].tolist() == [0.0, 1.0]
-    assert found["q"].tolist() == [0.2, 1.0]
+    assert found["p_from"].tolist() == ["permutations", "permutations"]
 
 
 def test_a_participant_counts_once_whatever_its_scans() -> None:
@@ -138,16 +139,16 @@ def test_what_cannot_be_tested_is_missing_and_does_not_count() -> None:
     table = _subjects({"Unseen": ([nan] * 3, [nan] * 3), "Stem": ([5.0, 6.0, 7.0], [1.0, 2.0, 3.0])})
     found = compare_groups(table, "MS", seed=0).set_index("area")
     assert found.loc["Unseen"].isna().all()
-    assert found.loc["Stem", "q"] == 0.1
+    assert with_q(found).loc["Stem", "q"] == 0.1
     alone = compare_groups(_subjects({"Stem": ([5.0], [1.0, 2.0])}), "MS", seed=0)
-    assert alone[["difference", "p", "q"]].isna().all(axis=None)
+    assert alone[["difference", "p", "p_from"]].isna().all(axis=None)
 
 
 def test_tests_of_noise_are_seldom_significant_and_of_an_effect_mostly() -> None:
     generator = np.random.default_rng(0)
     areas = {f"area {n}": (generator.normal(size=15).tolist(), generator.normal(size=15).tolist()) for n in range(40)}
     areas |= {f"true {n}": (generator.normal(3, 1, 15).tolist(), generator.normal(size=15).tolist()) for n in range(5)}
-    found = compare_groups(_subjects(areas), "MS", resamples=999, seed=0).set_index("area")["q"]
+    found = with_q(compare_groups(_subjects(areas), "MS", resamples=999, seed=0)).set_index("area")["q"]
     true = found.index.str.startswith("true")
     assert (found[true] < 0.05).all()
     assert (found[~true] < 0.05).mean() <= 0.05
@@ -157,6 +158,9 @@ def test_a_single_true_area_is_found_though_p_is_corrected() -> None:
     generator = np.random.default_rng(1)
     areas = {f"area {n}": (generator.normal(size=40).tolist(), generator.normal(size=40).tolist()) for n in range(65)}
     areas["true"] = (generator.normal(3, 1, 40).tolist(), generator.normal(size=40).tolist())
-    found = compare_groups(_subjects(areas), "MS", correction=1.5, seed=0).set_index("area")["q"]
+    tested = with_q(compare_groups(_subjects(areas), "MS", correction=1.5, seed=0)).set_index("area")
+    assert tested.loc["true", "p_from"] == "normal tail, corrected"  # no share of permutations is that small
+    assert set(tested["p_from"]) == {"normal tail, corrected", "permutations, corrected"}
+    found = tested["q"]
     assert found["true"] < 0.05
     assert (found.drop("true") >= 0.05).all()

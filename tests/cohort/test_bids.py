@@ -68,6 +68,25 @@ def test_sessions_and_age_at_visit(tmp_path: Path) -> None:
     assert "ses-02 stands there twice" in table["remark"][1]
 
 
+def test_a_disease_s_duration_is_in_months_whether_months_or_years_are_given(dataset: Path) -> None:
+    def spell(**columns: list[object]) -> pd.DataFrame:
+        change(dataset, lambda table: table[["participant_id", "group"]].assign(**columns))
+        return index_bids(dataset, modality="FLAIR").set_index("participant_id")
+
+    n = len(pd.read_csv(dataset / "participants.tsv", sep="\t"))
+    months, years = [30.0, *[None] * (n - 1)], [2.5, *[None] * (n - 1)]
+    for table in (spell(disease_duration_months=months), spell(disease_duration_years=years)):
+        assert table["disease_duration_months"].iloc[0] == 30.0
+        assert table["disease_duration_months"].iloc[1:].isna().all()
+        assert table["remark"].isna().all()
+    both = spell(disease_duration_months=months, disease_duration_years=[30.0, *[None] * (n - 1)]).iloc[0]
+    assert both["disease_duration_months"] == 30.0
+    assert both["remark"] == "30 months and 30 years of disease differ; the months are used"
+    bare = spell(disease_duration=[4.0, *[None] * (n - 1)])
+    assert bare["disease_duration_months"].isna().all()
+    assert "disease_duration has no unit and is not used" in bare["remark"].iloc[0]
+
+
 def test_a_hidden_half_written_file_is_no_scan(dataset: Path) -> None:
     touch(dataset / "sub-00" / "anat" / ".0f0f0f0f-sub-00_FLAIR.nii.gz")
     assert index_bids(dataset, modality="FLAIR")["problem"].isna().all()

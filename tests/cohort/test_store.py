@@ -95,7 +95,8 @@ def test_a_row_is_a_prepared_scan(dataset: Path, small: Grid) -> None:
 def test_the_table(dataset: Path, small: Grid) -> None:
     table = build(dataset, "ms", small).table
     assert table.columns.tolist() == [
-        *("participant_id", "session_id", "group", "label", "age", "sex", "edss", "lesion_volume_ml", "image"),
+        *("participant_id", "session_id", "group", "label", "age", "sex", "edss"),
+        *("disease_duration_months", "lesion_volume_ml", "image"),
         *("has_lesion_mask", "sha256"),
         *(f"brightness_{method}" for method in SCALINGS),
     ]

@@ -22,11 +22,12 @@ from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.comparison import paired
+from pellucid.analysis.families import with_q
 from pellucid.analysis.lesions import lesion_table
 from pellucid.analysis.nulls import null_maps
 from pellucid.analysis.regions import regional_relevance
 from pellucid.analysis.roc import roc
-from pellucid.analysis.subgroups import subgroups
+from pellucid.analysis.subgroups import interactions, subgroups
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.template import mni_template
 from pellucid.files import read_json, write_json, write_text, write_tsv
@@ -272,7 +273,7 @@ def _write_tables(
     for arm in ("finetuned", "scratch"):
         one = held_out[held_out["arm"] == arm]
         start = "pretraining" if arm == "finetuned" else None
-        table2.append(over_trials(one, seed=0).assign(arm=arm, pretraining=start, n_trials=ARMS[arm], n_subjects=12))
+        table2.append(over_trials(one).assign(arm=arm, pretraining=start, n_trials=ARMS[arm], n_subjects=12))
         curves.append(roc(one).assign(arm=arm))
     write_tsv(folder / "table2.tsv", pd.concat(table2))
     write_tsv(folder / "roc.tsv", pd.concat(curves))
@@ -285,7 +286,7 @@ def _write_tables(
             for name, shift in zip(SCALINGS, (0, 0.3, -0.8, -1.5), strict=True)
         }
     )
-    write_tsv(folder / "brightness.tsv", brightness_alone(means, seed=0).assign(cohort="ms", n_subjects=len(people)))
+    write_tsv(folder / "brightness.tsv", brightness_alone(means).assign(cohort="ms", n_subjects=len(people)))
 
     atlas = find_atlas("neuromorphometrics").on(grid)
     population = mean_map(lesions[people["role"] == "train"])
@@ -313,7 +314,7 @@ def _write_tables(
 def _write_judgements(folder: Path, people: pd.DataFrame, held_out: pd.DataFrame) -> None:
     """Write the comparisons of the two arms, with a third that has nobody in common, the calibration and subgroups."""
     by_arm = {arm: held_out[held_out["arm"] == arm] for arm in ("finetuned", "scratch")}
-    compared = paired(*by_arm.values(), permutations=199, resamples=200, seed=0)
+    compared = with_q(paired(*by_arm.values(), permutations=199, seed=0))
     compared = compared.assign(arm_one="finetuned", arm_two="scratch", problem="")
     lone = pd.DataFrame([{"arm_one": "finetuned", "arm_two": "lone", "problem": "nobody in common. Do <b>not</b>."}])
     write_tsv(folder / "comparisons.tsv", pd.concat([compared, lone], ignore_index=True))
@@ -324,8 +325,11 @@ def _write_judgements(folder: Path, people: pd.DataFrame, held_out: pd.DataFrame
         for kind, gain in (("sigmoid", 1.0), ("calibrated", 0.5)):
             probability = 1 / (1 + np.exp(-gain * one["logit"].to_numpy()))
             scores = {"brier": brier(label, probability), "ece": expected_calibration_error(label, probability)}
-            bins.append(reliability(label, probability).assign(arm=arm, kind=kind, **scores))
-        groups.append(subgroups(one, known, resamples=200, seed=0).assign(arm=arm))
+            bins.append(reliability(label, probability).assign(arm=arm, kind=kind, reason="", **scores))
+        tested = interactions(one, known, permutations=99, seed=0).assign(q=1.0)
+        tested = tested.rename(columns={"p": "interaction_p", "q": "interaction_q"})
+        tested = tested[["factor", "interaction_p", "interaction_q"]]
+        groups.append(subgroups(one, known).assign(arm=arm).merge(tested, how="left", on="factor"))
     write_tsv(folder / "calibration.tsv", pd.concat(bins, ignore_index=True))
     write_tsv(folder / "subgroups.tsv", pd.concat(groups, ignore_index=True))
 

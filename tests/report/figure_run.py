@@ -209,7 +209,7 @@ def _write_scores(root: Path, people: pd.DataFrame, generator: np.random.Generat
             write_json(root / "models" / arm / f"trial-{trial:02d}" / "model.json", classes)
         table = pd.concat(parts, ignore_index=True)
         curves.append(roc(table).assign(arm=arm))
-        scores.append(over_trials(table, resamples=200, seed=0).assign(arm=arm))
+        scores.append(over_trials(table).assign(arm=arm))
     write_tsv(root / "tables" / "roc.tsv", pd.concat(curves, ignore_index=True))
     write_tsv(root / "tables" / "table2.tsv", pd.concat(scores, ignore_index=True))
 

@@ -45,7 +45,8 @@ def test_the_forest_has_a_row_an_opponent_and_a_panel_a_metric(dots: Any) -> Non
     assert [text.get_text() for text in accuracy.texts] == ["p < 0.001"]
     assert [tick.get_text() for tick in auc.get_yticklabels()] == ["b", "c"]
     FigureCanvasAgg(figure).draw()
-    assert {"−30", "0"} <= {tick.get_text() for tick in accuracy.get_xticklabels()}
+    assert {"−30 %", "0 %"} <= {tick.get_text() for tick in accuracy.get_xticklabels()}
+    assert {"0", "0.2"} <= {tick.get_text() for tick in auc.get_xticklabels()}
 
 
 @pytest.mark.parametrize(("p", "said"), [(0.031, "p = 0.031"), (1.0, "p = 1.0"), (0.0009, "p < 0.001")])

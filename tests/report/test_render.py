@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from pellucid.report.blocks import Card, Cards, Items, Note, Section
+from pellucid.report.blocks import Card, Cards, Items, Note, Section, Table, Text, reference
 from pellucid.report.render import render
 
 
@@ -18,3 +18,15 @@ def test_text_is_escaped_everywhere() -> None:
     assert "<i>x</i>" in text
     assert "<body>" in text
     assert '<body class="wide">' in render([], kind="", title="", about="", embed=str, wide=True)
+
+
+def test_a_reference_has_the_number_that_its_table_has_on_this_page() -> None:
+    text = Text(paragraphs=[f"as in {reference('scores', 'tables/table2.tsv')}."])
+    tables = [Table(header=["a"], rows=[["b"]], caption="", key=key) for key in ("people", "", "scores")]
+    for before, number in ((tables, 3), (tables[1:], 2), (tables[2:], 1)):
+        page = render([Section("a", "A", [text, *before])], kind="", title="", about="", embed=str)
+        assert f'as in <a href="#table-scores">Table {number}</a>.' in page
+        assert f'<strong id="table-scores">Table {number}.</strong>' in page
+    alone = render([Section("a", "A", [text, *tables[:2]])], kind="", title="", about="", embed=str)
+    assert "as in tables/table2.tsv." in alone
+    assert "\ue000" not in alone

@@ -11,9 +11,9 @@ import pytest
 from pellucid.files import read_tsv, write_tsv
 from pellucid.report.blocks import Note, Picture, Table
 from pellucid.report.run import open_run
-from pellucid.report.section_comparisons import METRICS, against, comparisons, points
+from pellucid.report.section_comparisons import METRICS, against, comparisons, difference
 
-ROW = {"difference": 0.1, "low": -0.05, "high": 0.25, "p": 0.2, "one": 0.9, "two": 0.8}
+ROW = {"difference": 0.1, "low": -0.05, "high": 0.25, "p": 0.2, "q": 0.4, "one": 0.9, "two": 0.8}
 COUNTS = {"better_one": 4, "better_two": 2, "n_both": 20, "n_only_one": 0, "n_only_two": 0}
 
 
@@ -40,9 +40,9 @@ def test_a_pair_stands_with_difference_interval_scores_and_p(finished_run: Path,
     assert table.closed
     assert len(table.rows) == 1
     lines = str(table.rows[0][1]).split("<br>")
-    assert lines[0] == points(row["difference"])
-    assert lines[1] == f"[{points(row['low'])}, {points(row['high'])}]"
-    assert lines[2] == f"{100 * row['one']:.1f} %, {100 * row['two']:.1f} %"
+    assert lines[0] == difference(row["difference"], "auc")
+    assert lines[1] == f"[{difference(row['low'], 'auc')}, {difference(row['high'], 'auc')}]"
+    assert lines[2] == f"{row['one']:.3f}, {row['two']:.3f}"
     assert lines[3].startswith("p ")
     assert table.rows[0][4] == f"{row['better_one']:.0f}, {row['better_two']:.0f}"
     assert table.rows[0][5] == "12"
@@ -70,7 +70,7 @@ def test_the_picture_holds_the_main_arms_pairs_and_the_table_all(
     assert "only one: 0, 3" in str(table.rows[2][5])
     assert picture.caption.startswith("finetuned less each")
     assert [tick.get_text() for tick in drawn[0].axes[0].get_yticklabels()] == ["a", "b"]
-    assert "not corrected for there being 3 pairs" in look.words(section)
+    assert "false discovery rate of all tests of the table, 3 pairs times 3 scores" in look.words(section)
 
 
 def test_without_an_explained_arm_the_first_is_the_main_one(copy: Path, look: Any) -> None:
@@ -92,7 +92,7 @@ def test_a_pair_is_turned_where_the_arm_is_the_second() -> None:
 def test_what_has_no_interval_is_not_given_one(copy: Path, look: Any) -> None:
     _write(copy, _pair("a", "b", low=None, high=None, p=None))
     (table,) = look.of(comparisons(open_run(copy), copy / "figures"), Table)
-    assert table.rows[0][1] == "+10.0<br>no interval<br>90.0 %, 80.0 %<br>no p"
+    assert table.rows[0][1] == "+0.100<br>no interval<br>0.900, 0.800<br>no p"
 
 
 def test_where_no_two_could_be_compared_nothing_is_drawn(copy: Path, look: Any) -> None:
@@ -114,11 +114,11 @@ def test_networks_are_compared_trial_by_trial(finished_run: Path, copy: Path, lo
     rows += [("finetuned", n, auc) for n, auc in enumerate((0.6, 0.9, 0.7))]
     write_tsv(copy / "tables" / "trials.tsv", pd.DataFrame(rows, columns=["arm", "trial", "auc"]))
     _, table = look.of(comparisons(open_run(copy), tmp_path), Table)
-    ((pair, difference, ends, p, trials),) = table.rows  # no baseline
+    ((pair, apart, ends, p, trials),) = table.rows  # no baseline
     assert "scratch<br>less finetuned" in str(pair)
-    assert (difference, trials) == ("−20.0 ± 14.1", "2")
-    assert ends == "[−147.1, +107.1]"
-    assert p == "p = 0.30"
+    assert (apart, trials) == ("−0.200 ± 0.141", "2")
+    assert ends == "[−1.000, +1.000]"
+    assert p == "p = 0.30, q = 0.30"
     assert len(read_tsv(copy / "tables" / "trials_paired.tsv")) == 1
 
 

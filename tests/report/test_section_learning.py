@@ -69,7 +69,7 @@ def test_the_section_draws_them_and_shows_the_numbers(run: Path, look: Any) -> N
     assert (run / "figures" / f"{picture.stem}.png").is_file()
     (table,) = look.of(section, Table)
     assert [row[:2] for row in table.rows] == [["all", "5"], ["all", "9"]]
-    assert "70.0 %" in str(table.rows[0][2])
+    assert "0.700" in str(table.rows[0][2])
 
 
 def test_a_study_without_such_arms_has_no_section(run: Path, empty_run: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pellucid.analysis.families import with_q
 from pellucid.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.report import section_results
 from pellucid.report.blocks import Picture, Section, Table
@@ -38,18 +39,20 @@ def test_scores_show_mean_sd_and_interval(finished_run: Path, tmp_path: Path, lo
     row = read_tsv(finished_run / "tables" / "table2.tsv").set_index(["arm", "metric"]).loc[("finetuned", "auc")]
     assert table.rows[0][:2] == ["finetuned", "pretraining"]
     assert table.rows[1][:2] == ["scratch", "none"]
-    expected = f"{100 * row['mean']:.1f} ± {100 * row['sd']:.1f} %<br>[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    expected = f"{row['mean']:.3f} ± {row['sd']:.3f}<br>[{row['low']:.3f}, {row['high']:.3f}]"
     assert table.rows[0][5] == expected
     assert table.rows[0][6] == "3, 12"
     assert (tmp_path / "roc.png").exists()
     assert (tmp_path / "roc.svg").exists()
 
 
-@pytest.mark.parametrize(("p", "said"), [(0.0001, "p &lt; 0.001"), (0.04123, "p = 0.041"), (float("nan"), "]")])
+@pytest.mark.parametrize(
+    ("p", "said"), [(0.0001, "p &lt; 0.001, q &lt; 0.001"), (0.04123, "p = 0.041, q = 0.082"), (float("nan"), "]")]
+)
 def test_the_chance_of_permuted_labels_is_shown(copy: Path, look: Any, p: float, said: str) -> None:
     table = read_tsv(copy / "tables" / "table2.tsv")
     table["p_chance"] = table["metric"].map({"auc": p, "balanced_accuracy": 0.5})
-    write_tsv(copy / "tables" / "table2.tsv", table)
+    write_tsv(copy / "tables" / "table2.tsv", with_q(table, p="p_chance", q="q_chance"))
     (shown,) = look.of(results(open_run(copy), copy / "figures"), Table)
     assert str(shown.rows[0][list(shown.header).index("AUC")]).endswith(said)
     assert "p " not in str(shown.rows[0][list(shown.header).index("Balanced accuracy")])
@@ -77,7 +80,7 @@ def test_brightness_keeps_an_auc_below_a_half(finished_run: Path, tmp_path: Path
     (table,) = look.of(brightness(open_run(finished_run), tmp_path), Table)
     expected = read_tsv(finished_run / "tables" / "brightness.tsv").set_index("scaling")
     for row in table.rows:
-        assert row[2].startswith(f"{100 * expected.loc[row[1], 'auc']:.1f} % [")
+        assert row[2].startswith(f"{expected.loc[row[1], 'auc']:.3f} [")
     assert expected.loc["max", "auc"] < 0.5
 
 

@@ -32,7 +32,7 @@ def test_headline_numbers_come_from_the_tables(finished_run: Path, look: Any) ->
     assert len(cards.cards) == 4
     table = read_tsv(finished_run / "tables" / "table2.tsv").set_index(["arm", "metric"])
     auc = table.loc[("finetuned", "auc"), "mean"]
-    assert cards.cards[0].value == f"{100 * auc:.1f} %"
+    assert cards.cards[0].value == f"{auc:.3f}"
     raw = read_tsv(finished_run / "tables" / "lesions.tsv")
     own = raw[(raw["map"] == "lrp-epsilon") & (raw["group"] == "MS")]["lift"]
     assert float(by_source["tables/lesions_summary.tsv"].value[:-1]) == pytest.approx(own.median(), rel=5e-3)
@@ -75,9 +75,12 @@ def test_table_1_keeps_every_number_and_says_how_many_are_known(copy: Path, look
     numbers = {"participants": 8, "scans": 11, "female": 3, "sex_known": 7}
     age = {"age_n": 6, "age_mean": 40.25, "age_sd": 5.5, "age_min": 31.0, "age_max": 52.0}
     edss = {"edss_n": 8, "edss_mean": 9.0, "edss_sd": 9.0, "edss_median": 2.5, "edss_min": 1.0, "edss_max": 6.5}
-    row = {"cohort": "ms", "group": "MS", "role": "all", **numbers, **age, **edss, "lesion_volume_ml_n": 0}
+    months = {"n": 8, "mean": 149.65, "sd": 123.35, "min": 2.0, "max": 400.0}
+    duration = {f"disease_duration_months_{name}": value for name, value in months.items()}
+    row = {"cohort": "ms", "group": "MS", "role": "all", **numbers, **age, **edss, **duration, "lesion_volume_ml_n": 0}
     write_tsv(copy / "tables" / "table1.tsv", pd.DataFrame([row]))
     table = look.of(what_ran(open_run(copy)), Table)[0]
+    assert table.header[5] == "Disease (months)"
     assert table.rows == [
         [
             "ms",
@@ -85,6 +88,7 @@ def test_table_1_keeps_every_number_and_says_how_many_are_known(copy: Path, look
             "8 (11)<br>3 women of 7",
             "40.2 ± 5.50<br>(31.0–52.0)<br>of 6",
             "2.50<br>(1.00–6.50)",
+            "150 ± 123<br>(2.00–400)",
             "–",
         ]
     ]

@@ -21,7 +21,8 @@ SCORES = {f"{metric}{end}": value for metric in METRICS for end, value in (("", 
 def _row(factor: str, level: str | None, patients: int, controls: int, **changes: object) -> dict[str, object]:
     ends = {"value_min": np.nan, "value_max": np.nan}
     who = {"arm": "finetuned", "factor": factor, "level": level, "n_patients": patients, "n_controls": controls}
-    return who | ends | SCORES | changes
+    said = {"few": min(patients, controls) < 5, "reason": "", "interaction_p": 0.02, "interaction_q": 0.3}
+    return who | ends | said | SCORES | changes
 
 
 def _write(folder: Path, *rows: dict[str, object]) -> None:
@@ -46,8 +47,9 @@ def test_every_arm_is_in_the_table_and_the_main_one_in_the_picture(
     assert picture.caption.startswith("finetuned:")
     assert f"in {(raw['arm'] == 'finetuned').sum()} groups" in picture.alt
     row = raw.iloc[0]
-    expected = f"{100 * row['auc']:.1f}<br>[{100 * row['auc_low']:.1f}, {100 * row['auc_high']:.1f}]"
-    assert table.rows[0][-1] == expected
+    expected = f"{row['auc']:.3f}<br>[{row['auc_low']:.3f}, {row['auc_high']:.3f}]"
+    assert table.rows[0][-2] == expected
+    assert str(table.rows[0][-1]).startswith("p = ")
     assert (tmp_path / "subgroups.svg").exists()
 
 
@@ -85,13 +87,14 @@ def test_few_subjects_are_said_to_be_few(copy: Path, look: Any) -> None:
 
 def test_a_group_of_one_class_has_no_score_and_no_substitute(copy: Path, look: Any) -> None:
     gone = {name: np.nan for name in SCORES if not name.startswith("sensitivity")}
-    _write(copy, _row("age", "lower third", 9, 0, **gone), _row("age", "upper third", 9, 9))
+    _write(
+        copy, _row("age", "lower third", 9, 0, reason="there are no controls", **gone), _row("age", "upper third", 9, 9)
+    )
     section = subgroups(open_run(copy), copy / "figures")
     (note,) = look.of(section, Note)
-    assert "No AUC" in note.text
-    assert "Age: lower third (9 + 0)" in note.text
+    assert "Age: lower third (9 + 0): there are no controls" in note.text
     row = look.of(section, Table)[0].rows[0]
-    assert row[2:] == ["–", "80.0<br>[70.0, 90.0]", "–", "–"]
+    assert row[2:] == ["–", "80.0<br>[70.0, 90.0]", "–", "–", "p = 0.020<br>q = 0.30"]
 
 
 def test_nobody_whose_value_is_known_gives_no_picture(copy: Path, look: Any) -> None:

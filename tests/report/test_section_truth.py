@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pellucid.analysis.clusters import clustered_interval
 from pellucid.files import read_tsv, write_tsv
 from pellucid.report.blocks import Table
 from pellucid.report.run import open_run
@@ -23,12 +24,13 @@ ROWS = pd.DataFrame(
             "group": group,
             "map": name,
             "place": place,
+            "networks": f"finetuned/trial-0{n % 2}",
             "seen_share": 0.99999,
             "mean": sign * (n - 0.5),
             "lift": lift * (1 + n),
         }
         for group, sign in (("MS", 1.0), ("HC", -1.0))
-        for n in range(3)
+        for n in range(8)
         for name, lift in (("lrp-epsilon", 4.0), ("intensity", 2.0))
         for place in ("lesionprior", "elsewhere")
     ]
@@ -36,25 +38,39 @@ ROWS = pd.DataFrame(
 
 
 def test_medians_are_those_of_the_patients() -> None:
-    summary = truth_summary(ROWS[ROWS["group"] == "MS"], {}, seed=0).set_index("place")
+    patients = ROWS[ROWS["group"] == "MS"]
+    summary = truth_summary(patients, {}).set_index("place")
     assert summary.index.tolist() == ["lesionprior", "elsewhere"]
     row = summary.loc["lesionprior"]
-    assert (row["subjects"], row["lift"], row["lift_of_scan"]) == (3, 8.0, 4.0)
-    assert row["above_zero"] == pytest.approx(2 / 3)
-    assert (row["low"], row["high"]) == (4.0, 12.0)
+    assert (row["subjects"], row["networks"], row["lift"], row["lift_of_scan"]) == (8, 2, 18.0, 9.0)
+    assert row["above_zero"] == pytest.approx(7 / 8)
+    lifts = [4.0 * (1 + n) for n in range(8)]
+    found = clustered_interval(lifts, [f"trial-0{n % 2}" for n in range(8)], least=0.0)
+    assert (row["low"], row["high"]) == found[:2]
 
 
-def test_a_map_is_measured_against_those_of_untaught_networks_subject_by_subject() -> None:
+@pytest.mark.parametrize("visits", [1, 2, 4])
+def test_visits_are_no_people(visits: int) -> None:
     patients = ROWS[ROWS["group"] == "MS"]
-    # 1, 3 and 2 less for the three subjects, in another order, and one subject whose own map was never made.
-    less = patients["participant_id"].map({"sub-MS0": 1.0, "sub-MS1": 3.0, "sub-MS2": 2.0})
-    other = patients.assign(arm="untrained", lift=patients["lift"] - less)[::-1]
+    nulls = {"untrained": patients.assign(lift=patients["lift"] / 3, networks="untrained/trial-00")}
+    again = [
+        {name: pd.concat([rows.assign(session_id=f"ses-{k}") for k in range(visits)]) for name, rows in some.items()}
+        for some in ({"own": patients}, nulls)
+    ]
+    pd.testing.assert_frame_equal(truth_summary(again[0]["own"], again[1]), truth_summary(patients, nulls))
+
+
+def test_a_map_is_measured_against_those_of_untaught_networks_person_by_person() -> None:
+    patients = ROWS[ROWS["group"] == "MS"]
+    # 1 to 8 less for the eight people, in another order, and one person whose own map was never made
+    less = patients["participant_id"].str[-1].astype(int) + 1.0
+    other = patients.assign(arm="untrained", lift=patients["lift"] - less, networks="untrained/trial-00")[::-1]
     lone = other[:4].assign(participant_id="sub-MS9", lift=1e6)
-    summary = truth_summary(patients, {"untrained": pd.concat([other, lone])}, seed=0).set_index("place")
-    row = summary.loc["lesionprior"]
-    assert row["more_than_untrained"] == 2.0
-    assert (row["more_than_untrained_low"], row["more_than_untrained_high"]) == (1.0, 3.0)
-    assert row["lift_of_untrained"] == np.median([3.0, 5.0, 10.0, 1e6])
+    row = truth_summary(patients, {"untrained": pd.concat([other, lone])}).set_index("place").loc["lesionprior"]
+    assert row["more_than_untrained"] == 4.5
+    ends = clustered_interval(np.arange(1.0, 9.0), [f"a/trial-0{n % 2} b/trial-00" for n in range(8)])
+    assert (row["more_than_untrained_low"], row["more_than_untrained_high"]) == ends[:2]
+    assert row["lift_of_untrained"] == np.median([*(3.0 * np.arange(1, 9)), 1e6])
 
 
 def test_untaught_networks_that_were_explained_stand_beside_the_map(copy: Path, look: Any) -> None:
@@ -91,7 +107,7 @@ def test_untaught_networks_that_were_explained_stand_beside_the_map(copy: Path, 
         "Lift of untrained; the map has more",
         "Lift of old; the map has more",
     ]
-    assert all(str(cell).startswith("4.00<br>4.0<br>[") for cell in table.rows[0][4:6])
+    assert all(str(cell).startswith("9.00<br>9.0<br>[") for cell in table.rows[0][4:6])
     assert "trained as pretraining alone" in look.words(section)
 
 

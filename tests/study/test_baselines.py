@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -101,7 +102,7 @@ def test_baselines_stand_in_the_table_beside_the_arms(run: Path) -> None:
     every = pd.concat(
         read_tsv(run / "baselines" / "load" / f"trial-{n:02d}" / "predictions.tsv").assign(fold=n) for n in (0, 1)
     )
-    expected = over_trials(every[every["role"] == "holdout"].assign(trial=0), resamples=100, seed=0)
+    expected = over_trials(every[every["role"] == "holdout"].assign(trial=0))
     found = table[table["arm"] == "load"].set_index("metric")["mean"]
     assert found.to_dict() == pytest.approx(expected.set_index("metric")["mean"].to_dict())
     subjects = table.groupby("arm")["n_subjects"].first()
@@ -119,13 +120,20 @@ def test_every_two_are_compared_on_the_subjects_of_both(run: Path) -> None:
 def test_probabilities_are_judged_as_they_are_and_calibrated(run: Path) -> None:
     table = read_tsv(run / "tables" / "calibration.tsv")
     kinds = table[["arm", "kind"]].drop_duplicates().to_numpy().tolist()
+    none = {"load", "voxels"}  # margins are no log-odds
     assert kinds == [
-        ["scratch", "sigmoid"],
-        ["scratch", "calibrated"],
-        *([name, "sigmoid"] for name in ("bright-voxels", *NAMES)),
+        *(["scratch", "sigmoid"], ["scratch", "calibrated"]),
+        *([name, "none" if name in none else "sigmoid"] for name in ("bright-voxels", *NAMES)),
     ]
+    assert table.groupby("arm")["brier"].count()[sorted(none)].tolist() == [0, 0]
+    assert table[table["kind"] == "none"]["reason"].str.contains("is a margin, no log-odds").all()
+    margins = read_tsv(run / "baselines" / "load" / "trial-00" / "predictions.tsv")
+    assert margins["logit"].notna().all()
+    assert margins["probability"].isna().all()
+    confounds = read_tsv(run / "baselines" / "confounds" / "trial-00" / "predictions.tsv")
+    assert confounds["probability"].to_numpy() == pytest.approx(1 / (1 + np.exp(-confounds["logit"].to_numpy())))
     assert table.groupby(["arm", "kind"])["n"].sum().loc["scratch"].tolist() == [16, 16]
-    assert table["brier"].between(0, 1).all()
+    assert table["brier"].dropna().between(0, 1).all()
 
 
 def test_subgroups_add_up(run: Path) -> None:

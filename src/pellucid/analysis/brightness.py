@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.analysis.bootstrap import RESAMPLES
 from pellucid.analysis.classification import over_trials
 from pellucid.errors import InputError
 from pellucid.image.scaling import SCALINGS, scale
@@ -26,20 +25,18 @@ def mean_brightness(image: npt.ArrayLike, brain: npt.ArrayLike) -> dict[str, flo
     return {name: float(scale(np.asarray(image), inside, name)[inside].mean(dtype=np.float64)) for name in SCALINGS}
 
 
-def brightness_alone(means: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int) -> pd.DataFrame:
-    """Score "brighter means patient" for each scaling, with subject-level bootstrap intervals.
+def brightness_alone(means: pd.DataFrame) -> pd.DataFrame:
+    """Score "brighter means patient" for each scaling, with intervals over people (`over_trials`).
 
     Parameters
     ----------
     means
         One row a scan: participant_id, label (0 or 1), and one column of mean brightness for each scaling.
-    resamples, seed
-        Number and seed of the bootstrap draws.
 
     Returns
     -------
-    One row a scaling found in `means`: scaling, auc, low, high, separability. An AUC below 0.5 stays below 0.5:
-    patients are then the darker ones. separability = max(auc, 1 - auc), what a classifier could make of it.
+    One row a scaling found in `means`: scaling, auc, low, high, few, reason, separability. An AUC below 0.5 stays
+    below 0.5: patients are then the darker ones. separability = max(auc, 1 - auc), what a classifier could make of it.
 
     Raises
     ------
@@ -49,8 +46,10 @@ def brightness_alone(means: pd.DataFrame, *, resamples: int = RESAMPLES, seed: i
     rows = []
     for name in [scaling for scaling in SCALINGS if scaling in means]:
         table = means.assign(trial=0, logit=means[name])
-        auc = over_trials(table, resamples=resamples, seed=seed).set_index("metric").loc["auc"]
-        rows.append((name, auc["mean"], auc["low"], auc["high"], max(auc["mean"], 1.0 - auc["mean"])))
+        auc = over_trials(table).set_index("metric").loc["auc"]
+        rows.append(
+            (name, auc["mean"], auc["low"], auc["high"], auc["few"], auc["reason"], max(auc["mean"], 1.0 - auc["mean"]))
+        )
     if not rows:
         raise InputError("brightness", "there is no column of mean brightness", f"Give one of {', '.join(SCALINGS)}")
-    return pd.DataFrame(rows, columns=["scaling", "auc", "low", "high", "separability"])
+    return pd.DataFrame(rows, columns=["scaling", "auc", "low", "high", "few", "reason", "separability"])

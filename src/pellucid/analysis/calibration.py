@@ -13,7 +13,7 @@ from scipy.special import logit as logit_of
 from sklearn.metrics import brier_score_loss
 
 from pellucid.analysis.classification import Floats, checked, paired_with_labels
-from pellucid.analysis.proportions import wilson
+from pellucid.analysis.proportions import share_interval
 from pellucid.errors import InputError
 
 BINS = 10
@@ -66,8 +66,8 @@ def reliability(
     Returns
     -------
     One row a bin, the empty ones too: bin (from 0), low, high (its edges), n, participants, mean_probability, observed
-    (share of patients among n), observed_low, observed_high (its 95 % Wilson interval, as of a share of the
-    participants); the last four are missing where n is 0.
+    (share of patients among n), observed_low, observed_high (its 95 % interval, as of a share of the participants,
+    `proportions.share_interval`); the last four are missing where n is 0.
     """
     truth, value = _checked_probability(label, probability)
     whose = np.arange(truth.size) if participant is None else np.asarray(participant)
@@ -80,7 +80,7 @@ def reliability(
         measured = [float("nan")] * 4
         if n:
             observed = float(truth[inside].mean())
-            measured = [float(value[inside].mean()), observed, *wilson(observed, people)]
+            measured = [float(value[inside].mean()), observed, *share_interval(observed, people)]
         rows.append((number, edges[number], edges[number + 1], n, people, *measured))
     names = ["bin", "low", "high", "n", "participants", "mean_probability", "observed", "observed_low", "observed_high"]
     return pd.DataFrame(rows, columns=names)

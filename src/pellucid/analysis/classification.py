@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import balanced_accuracy_score, recall_score, roc_auc_score
+from scipy.stats import rankdata
 
-from pellucid.analysis.bootstrap import RESAMPLES, counts, interval, resample
-from pellucid.analysis.proportions import Ends, auc_interval, mean_of_two, wilson
+from pellucid.analysis.proportions import FEW, Ends, auc_interval, mean_of_two, share_interval
 from pellucid.errors import InputError
 
 METRICS = ("balanced_accuracy", "sensitivity", "specificity", "auc")
@@ -45,116 +44,122 @@ def scores(label: npt.ArrayLike, logit: npt.ArrayLike, fold: npt.ArrayLike | Non
         If one class is missing, a label is neither 0 nor 1, or a logit is not finite.
     """
     truth, value = checked(label, logit)
-    predicted = (value > THRESHOLD).astype(int)
+    sensitivity, specificity = (
+        float((value[truth == 1] > THRESHOLD).mean()),
+        float((value[truth == 0] <= THRESHOLD).mean()),
+    )
     return {
-        "balanced_accuracy": float(balanced_accuracy_score(truth, predicted)),
-        "sensitivity": float(recall_score(truth, predicted, pos_label=1)),
-        "specificity": float(recall_score(truth, predicted, pos_label=0)),
+        "balanced_accuracy": (sensitivity + specificity) / 2.0,
+        "sensitivity": sensitivity,
+        "specificity": specificity,
         "auc": _auc(truth, value, np.zeros(truth.size) if fold is None else np.asarray(fold)),
     }
 
 
 def _auc(truth: npt.NDArray[np.int_], value: Floats, fold: npt.NDArray[Any]) -> float:
     """Return the mean of the folds' AUCs by their numbers of pairs; a missing one if no fold has both classes."""
-    areas, pairs = [], []
+    won = pairs = 0.0
     for one in np.unique(fold):
         label = truth[fold == one]
-        pairs.append(int(label.sum()) * int((1 - label).sum()))
-        areas.append(roc_auc_score(label, value[fold == one]) if pairs[-1] else 0.0)
-    return float(np.average(areas, weights=pairs)) if any(pairs) else float("nan")
+        patients = int(label.sum())
+        won += float(rankdata(value[fold == one])[label == 1].sum()) - patients * (patients + 1) / 2
+        pairs += patients * (label.size - patients)
+    return won / pairs if pairs else float("nan")
 
 
-def over_trials(predictions: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int) -> pd.DataFrame:
-    """Score every trial and say how far the mean over trials would move with other subjects.
+def over_trials(predictions: pd.DataFrame, *, correction: float = 1.0) -> pd.DataFrame:
+    """Score every trial and say how far the mean over trials would move with other people.
 
-    The interval is the 2.5th to 97.5th percentile of the mean over trials, when subjects are drawn with replacement
-    within their group, the same subjects for every trial. A subject brings all its scans. Where every draw scores the
-    same, as of a class that is all right or all wrong, percentiles would claim certainty, and formulas take their
-    place: Wilson's for sensitivity and specificity, both together for balanced accuracy, Newcombe's for the AUC
-    (`proportions`). The SD over trials measures the optimiser's chance only, never the sample's.
+    A person counts once in a trial, with the mean logit of its scans. Intervals count people, never scans or trials:
+    `share_interval` of sensitivity and specificity, of both `mean_of_two` for balanced accuracy, and `auc_interval`. An
+    error more never narrows them while the score stays above a half. No credit is taken for several trials, which vary
+    less together than one alone, so that intervals of their means hold the truth more often than 95 %; nor is anything
+    estimated from how trials differ, which a few people do not tell. benchmarks/interval_coverage.py measures all this.
+    The SD over trials measures the optimiser's chance only, never the sample's.
 
     Parameters
     ----------
     predictions
         One row a scan and trial: trial, participant_id, label (0 or 1), logit, session_id where there are sessions,
-        and fold where several models make a trial: AUCs are within folds then (`scores`), and drawn subjects of whom no
-        patient and control share a fold do not count for its interval.
-    resamples, seed
-        Number and seed of the bootstrap draws.
+        and fold where several models make a trial: AUCs are within folds then (`scores`).
+    correction
+        By how much intervals are wider than those of independent people (`crossed.correction`).
 
     Returns
     -------
-    One row a metric of METRICS: metric, mean, sd (n - 1; missing for one trial), low, high.
+    One row a metric of METRICS: metric, mean, sd (n - 1; missing for one trial), low, high, n_patients, n_controls
+    (people), few (a class has fewer than `proportions.FEW`), reason (why a score or its interval is missing, or empty).
 
     Raises
     ------
     InputError
         If a class is missing, trials differ in their scans, roles are mixed, or a participant has two labels.
     """
-    logits = by_scan(predictions)
-    label = logits.index.get_level_values("label").to_numpy(dtype=int)
-    value = logits.to_numpy(dtype=np.float64)
-    fold = folds_by_scan(predictions, logits)
-    per_trial = pd.DataFrame([scores(label, *trial) for trial in zip(value.T, fold.T, strict=True)])
-
-    participant = logits.index.get_level_values("participant_id").to_numpy()
-    subjects, scan_subject = np.unique(participant, return_inverse=True)
-    stratum = np.zeros(subjects.size, dtype=int)
-    stratum[scan_subject] = label
-    weight = counts(resample(stratum, resamples=resamples, seed=seed))[:, scan_subject]
-    draws = _weighted_means(label, value, fold, weight)
+    people = by_person(predictions)
+    per_trial = trial_scores(people)
+    patients, controls = int((people.label == 1).sum()), int((people.label == 0).sum())
     means = {metric: float(per_trial[metric].mean(skipna=False)) for metric in METRICS}
-    exact = {} if (np.ptp(value, axis=0) == 0).all() else _by_formula(means, *np.bincount(stratum, minlength=2)[::-1])
-    rows = []
-    for metric in METRICS:
-        drawn = draws[metric][~np.isnan(draws[metric])]
-        low, high = interval(drawn) if drawn.size else (float("nan"), float("nan"))
-        if drawn.size and np.ptp(drawn) < 1e-12:
-            low, high = exact.get(metric, (low, high))  # the same logit for everybody has no chance in it
-        spread = float(per_trial[metric].std(ddof=1)) if len(per_trial) > 1 else float("nan")
-        rows.append((metric, means[metric], spread, low, high))
-    return pd.DataFrame(rows, columns=["metric", "mean", "sd", "low", "high"])
-
-
-def _by_formula(means: dict[str, float], patients: int, controls: int) -> dict[str, Ends]:
-    """Return each metric's interval from its mean over trials and the numbers of people alone."""
-    found = {
-        "sensitivity": wilson(means["sensitivity"], patients),
-        "specificity": wilson(means["specificity"], controls),
+    ends: dict[str, Ends] = {
+        "sensitivity": share_interval(means["sensitivity"], patients, widening=correction),
+        "specificity": share_interval(means["specificity"], controls, widening=correction),
     }
     shares = means["sensitivity"], means["specificity"]
-    return found | {
-        "balanced_accuracy": mean_of_two(shares, (found["sensitivity"], found["specificity"])),
-        "auc": auc_interval(means["auc"], patients, controls),
-    }
+    ends["balanced_accuracy"] = mean_of_two(
+        shares, (ends["sensitivity"], ends["specificity"]), people=(patients, controls)
+    )
+    reasons = dict.fromkeys(METRICS, "")
+    if np.isnan(means["auc"]):
+        reasons["auc"] = "in a trial no model judged both a patient and a control"
+    elif people.constant:
+        reasons |= dict.fromkeys(("auc", "balanced_accuracy"), "all scores are equal, which tells nobody apart")
+    else:
+        fewest = min(people.fold.T, key=lambda fold: sum(m * n for m, n in _sizes(people.label, fold)))
+        ends["auc"] = auc_interval(means["auc"], _sizes(people.label, fewest), widening=correction)
+    rows = []
+    for metric in METRICS:
+        low, high = (float("nan"),) * 2 if reasons[metric] else ends[metric]
+        spread = float(per_trial[metric].std(ddof=1)) if len(per_trial) > 1 else float("nan")
+        rows.append((metric, means[metric], spread, low, high))
+    table = pd.DataFrame(rows, columns=["metric", "mean", "sd", "low", "high"])
+    return table.assign(
+        n_patients=patients,
+        n_controls=controls,
+        few=min(patients, controls) < FEW,
+        reason=table["metric"].map(reasons),
+    )
 
 
-def _weighted_means(
-    label: npt.NDArray[np.int_], value: Floats, fold: npt.NDArray[Any], weight: Floats
-) -> dict[str, Floats]:
-    """Score every resample at once: label (n,), value and fold (n, trials), weight (B, n) -> (B,) for each metric.
+class People(NamedTuple):
+    """Predictions by person: participant (n,), label (n,), logit (n, trials) and fold (n, trials), trials (names)."""
 
-    Sensitivity and specificity are linear in a trial's indicator, so trials are averaged first. The AUC of a trial
-    is w_b' (S K) v_b / w_b' S v_b, with the Mann-Whitney kernel K[p, c] = [patient p > control c] + [equal] / 2 and
-    S[p, c] = 1 where both were judged in one fold.
-    """
-    patients, controls = label == 1, label == 0
-    w, v = weight[:, patients], weight[:, controls]
-    w, v = w / w.sum(axis=1, keepdims=True), v / v.sum(axis=1, keepdims=True)
-    sensitivity = w @ (value[patients] > THRESHOLD).mean(axis=1)
-    specificity = v @ (value[controls] <= THRESHOLD).mean(axis=1)
-    aucs = []
-    for trial, judge in zip(value.T, fold.T, strict=True):
-        kernel = (np.sign(trial[patients][:, None] - trial[controls]) + 1.0) / 2.0
-        same = (judge[patients][:, None] == judge[controls]).astype(float)
-        wins, pairs = (((w @ what) * v).sum(axis=1) for what in (same * kernel, same))
-        aucs.append(np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0))
-    return {
-        "balanced_accuracy": (sensitivity + specificity) / 2.0,
-        "sensitivity": sensitivity,
-        "specificity": specificity,
-        "auc": np.mean(aucs, axis=0),
-    }
+    participant: npt.NDArray[np.object_]
+    label: npt.NDArray[np.int_]
+    logit: Floats
+    fold: npt.NDArray[np.int_]
+    trials: list[Any]
+
+    @property
+    def constant(self) -> bool:
+        """Whether no model tells any two people apart."""
+        return all(
+            np.ptp(logit[fold == one]) == 0
+            for logit, fold in zip(self.logit.T, self.fold.T, strict=True)
+            for one in np.unique(fold)
+        )
+
+
+def trial_scores(people: People) -> pd.DataFrame:
+    """Return `scores` of each trial, a row each: trial, and a column a metric."""
+    each = zip(people.logit.T, people.fold.T, strict=True)
+    table = pd.DataFrame([scores(people.label, logit, fold) for logit, fold in each])
+    table.insert(0, "trial", people.trials)
+    return table
+
+
+def _sizes(label: npt.NDArray[np.int_], fold: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """Return patients and controls of each fold that has both."""
+    sizes = [(int((label[fold == one] == 1).sum()), int((label[fold == one] == 0).sum())) for one in np.unique(fold)]
+    return [size for size in sizes if min(size)]
 
 
 def paired_with_labels(label: npt.ArrayLike, value: npt.ArrayLike, what: str) -> tuple[npt.NDArray[np.int_], Floats]:
@@ -168,24 +173,27 @@ def paired_with_labels(label: npt.ArrayLike, value: npt.ArrayLike, what: str) ->
     return truth.astype(int), values
 
 
-def checked(label: npt.ArrayLike, logit: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
+def checked(label: npt.ArrayLike, logit: npt.ArrayLike, *, classes: int = 2) -> tuple[npt.NDArray[np.int_], Floats]:
     """Return labels and logits as arrays, (n,) each, or raise InputError where `scores` could not use them."""
     truth, value = paired_with_labels(label, logit, "logits")
     if not np.isfinite(value).all():
         raise InputError("predictions", "a logit is missing or not finite", "Predict the scans again")
     for code, name in ((1, "patients (label 1)"), (0, "controls (label 0)")):
-        if not (truth == code).any():
+        if classes == 2 and not (truth == code).any():
             raise InputError("predictions", f"there are no {name}", "Score a sample with both classes")
     return truth, value
 
 
-def by_scan(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Lay predictions out as (scan, trial) logits; the index holds participant_id, session_id and label.
+def by_person(predictions: pd.DataFrame, *, classes: int = 2) -> People:
+    """Lay predictions out by person and trial, in the order of their names; a person's logit is the mean of its scans.
+
+    The fold is 0 where nothing is said of folds. Both classes must be there, but for `classes` = 1.
 
     Raises
     ------
     InputError
-        If a column is missing, trials differ in their scans, roles are mixed, or a participant has two labels.
+        If a class or a column is missing, trials differ in their scans, roles are mixed, a participant has two labels,
+        or scans of one participant were judged in two folds of a trial.
     """
     wanted = ("trial", "participant_id", "label", "logit")
     absent = [column for column in wanted if column not in predictions]
@@ -207,24 +215,24 @@ def by_scan(predictions: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             "predictions", "trials do not hold the same scans, or a logit is missing", "Predict all scans in all trials"
         )
-    return logits
+    people = logits.groupby(["participant_id", "label"]).mean()
+    fold = np.zeros(people.shape, dtype=int)
+    if "fold" in predictions:
+        folds = table.pivot(index=_SCAN, columns="trial", values="fold").groupby("participant_id")  # noqa: PD010
+        if (folds.min() != folds.max()).to_numpy().any():
+            what = "a participant was judged in two folds of a trial"
+            raise InputError("predictions", what, "Divide by participant")
+        fold = folds.min().to_numpy(dtype=int)
+    label = people.index.get_level_values("label").to_numpy()
+    for trial in people:
+        checked(label, people[trial], classes=classes)
+    participant = people.index.get_level_values("participant_id").to_numpy(dtype=object)
+    return People(participant, label.astype(int), people.to_numpy(dtype=np.float64), fold, list(people.columns))
 
 
-def folds_by_scan(predictions: pd.DataFrame, logits: pd.DataFrame) -> npt.NDArray[np.int_]:
-    """Lay out, as `by_scan` does logits, in whose fold each was judged: (scan, trial); 0 where nothing is said.
-
-    Raises
-    ------
-    InputError
-        If scans of one participant were judged in two folds of a trial.
-    """
-    if "fold" not in predictions:
-        return np.zeros(logits.shape, dtype=int)
-    folds = _with_sessions(predictions).pivot(index=_SCAN, columns="trial", values="fold")  # noqa: PD010
-    people = folds.groupby("participant_id")
-    if (people.min() != people.max()).to_numpy().any():
-        raise InputError("predictions", "a participant was judged in two folds of a trial", "Divide by participant")
-    return folds.to_numpy(dtype=int)
+def one_a_person(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a trial and person: trial, participant_id, label, and the mean logit of its scans."""
+    return predictions.groupby(["trial", "participant_id", "label"], sort=False)["logit"].mean().reset_index()
 
 
 _SCAN = ["participant_id", "session_id", "label"]

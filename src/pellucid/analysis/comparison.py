@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import binomtest, norm, rankdata, ttest_1samp
 
-from pellucid.analysis.bootstrap import RESAMPLES, counts, interval, resample
-from pellucid.analysis.classification import THRESHOLD, Floats, by_scan, checked, folds_by_scan
+from pellucid.analysis.classification import THRESHOLD, Floats, by_person, checked
 from pellucid.analysis.crossed import weakened, widened
 from pellucid.analysis.permutation import PERMUTATIONS, chance
+from pellucid.analysis.proportions import FEW, paired_interval
 from pellucid.errors import InputError
 
 _EQUAL = 1e-12
@@ -61,9 +61,9 @@ def delong(
     with P such pairs of m patients and n controls, V_i = m / P times the sum of psi over the controls in i's fold and
     W_j = n / P times that over the patients in j's fold, whose means are the AUC again.
 
-    Without any variance and difference (identical logits, say) p is 1 and the interval has no width; where a
-    difference has no variance (0.5 against a perfect 1, say) the normal approximation says nothing: low, high and p
-    are missing.
+    Without any variance the normal approximation says nothing of other people: low and high are missing. So is p where
+    there is a difference nevertheless (0.5 against a perfect 1, say); where there is none (two perfect ones, say), it
+    is 1.
 
     Parameters
     ----------
@@ -93,8 +93,9 @@ def delong(
     auc_one, auc_two = float(of_patients_one.mean()), float(of_patients_two.mean())
     difference = float(d_patients.mean())
     if max(np.ptp(d_patients), np.ptp(d_controls)) < _EQUAL:
-        end, p = (0.0, 1.0) if abs(difference) < _EQUAL else (float("nan"), float("nan"))
-        return DeLong(auc_one, auc_two, difference, 0.0, end, end, p)
+        nothing = float("nan")
+        p = 1.0 if abs(difference) < _EQUAL else nothing
+        return DeLong(auc_one, auc_two, difference, 0.0, nothing, nothing, p)
     variance = np.var(d_patients, ddof=1) / n_patients + np.var(d_controls, ddof=1) / n_controls
     se = float(np.sqrt(variance))
     half = float(norm.ppf(0.975)) * se
@@ -132,7 +133,6 @@ def paired(
     predictions_two: pd.DataFrame,
     *,
     permutations: int = PERMUTATIONS,
-    resamples: int = RESAMPLES,
     correction: float = 1.0,
     seed: int,
 ) -> pd.DataFrame:
@@ -141,23 +141,23 @@ def paired(
     An arm's score is the mean over its trials, in each of which a participant counts once, with its mean logit over
     scans. AUCs are compared by `delong`. Accuracies are compared by a two-sided permutation test that flips,
     participant by participant, to which arm its share of right trials belongs; where each arm has one trial,
-    the accuracy is compared by `mcnemar`. The intervals of the two accuracies' differences are percentiles over
-    participants drawn with replacement within their group.
+    the accuracy is compared by `mcnemar`. The intervals of the two accuracies' differences are `paired_interval`.
 
     Parameters
     ----------
     predictions_one, predictions_two
         Rows of each arm as `over_trials` takes them; trials and sessions may differ between the arms.
-    permutations, resamples, seed
-        Number of flips and of bootstrap draws, and their seed.
+    permutations, seed
+        Number and seed of the flips.
     correction
         By how much intervals are widened and p weakened (`crossed.correction`).
 
     Returns
     -------
-    One row a metric (auc, accuracy, balanced_accuracy): metric, test, one, two, difference (one - two), low, high, p,
-    better_one, better_two (participants whom that arm classifies rightly in a larger share of its trials than the
-    other), n_both, n_only_one, n_only_two (participants; those that only one arm has are left out).
+    One row a metric (auc, accuracy, balanced_accuracy): metric, test, p_from (how p came about), one, two, difference
+    (one - two), low, high, p, few (a class has fewer than `proportions.FEW`), better_one, better_two (participants whom
+    that arm classifies rightly in a larger share of its trials than the other), n_both, n_only_one, n_only_two
+    (participants; those that only one arm has are left out).
 
     Raises
     ------
@@ -181,24 +181,28 @@ def paired(
     # whole-number multiples of the differences, so that ties stay ties
     weights = {"accuracy": np.ones(truth.size), "balanced_accuracy": np.where(truth == 1, controls, patients)}
     wholes = {"accuracy": truth.size, "balanced_accuracy": 2 * patients * controls}
-    drawn = counts(resample(truth, resamples=resamples, seed=seed))
+    asymptotic = "normal distribution" if correction == 1.0 else "normal distribution, corrected"
+    z = widened(
+        pd.DataFrame([area._asdict()]), correction, value="difference", low="low", high="high", within=(-1.0, 1.0)
+    ).iloc[0]
+    p = float(weakened(area.p, correction, sides=2))
     rows: list[tuple[object, ...]] = [
-        (
-            *("auc", "DeLong", area.auc_one, area.auc_two, area.difference, area.low, area.high),
-            float(weakened(area.p, correction, sides=2)),
-        )
+        ("auc", "DeLong", asymptotic, area.auc_one, area.auc_two, area.difference, z["low"], z["high"], p)
     ]
     for metric, weight in weights.items():
         w = weight / wholes[metric]
         if metric == "accuracy" and first.shape[1] == second.shape[1] == 1:
             exact = mcnemar(truth, first[:, 0], second[:, 0]).p
-            test, p = "McNemar", float(weakened(exact, correction, sides=2))
+            test, how = "McNemar", "exact" if correction == 1.0 else "exact, corrected"
+            p = float(weakened(exact, correction, sides=2))
         else:
-            test, p = "permutation", _flip_p(weight, right[0], right[1], permutations, correction, seed)
-        shares = [float(w @ arm) for arm in right]
-        rows.append((metric, test, *shares, float(w @ apart_by), *interval(drawn @ (w * apart_by)), p))
-    table = pd.DataFrame(rows, columns=["metric", "test", "one", "two", "difference", "low", "high", "p"])
-    table = widened(table, correction, value="difference", low="low", high="high", within=(-1.0, 1.0))
+            test = "permutation"
+            p, how = _flip_p(weight, right[0], right[1], permutations, correction, seed)
+        strata = [apart_by] if metric == "accuracy" else [apart_by[truth == 1], apart_by[truth == 0]]
+        ends = paired_interval(strata, widening=correction)
+        rows.append((metric, test, how, *(float(w @ arm) for arm in right), float(w @ apart_by), *ends, p))
+    columns = ["metric", "test", "p_from", "one", "two", "difference", "low", "high", "p"]
+    table = pd.DataFrame(rows, columns=columns).assign(few=min(patients, controls) < FEW)
     return table.assign(
         better_one=int((apart_by > 0).sum()),
         better_two=int((apart_by < 0).sum()),
@@ -211,9 +215,10 @@ def paired(
 def paired_trials(trials: pd.DataFrame, metric: str = "auc") -> pd.DataFrame:
     """Compare every two arms trial by trial, trials of one number with each other.
 
-    With d the differences of a metric in n trials, the interval is mean(d) -+ t(n - 1) sd(d) / sqrt(n), p that of the
-    paired t-test, two-sided. It speaks of other seeds (first weights, order, dropout; training subjects, where an arm
-    draws its own), on these held-out subjects. Trials without any spread have no interval and no p.
+    With d the differences of a metric in n trials, the interval is mean(d) -+ t(n - 1) sd(d) / sqrt(n), within -1 and
+    1, p that of the paired t-test, two-sided. It speaks of other seeds (first weights, order, dropout; training
+    subjects, where an arm draws its own), on these held-out subjects. Trials without any spread have no interval and no
+    p.
 
     Parameters
     ----------
@@ -236,7 +241,7 @@ def paired_trials(trials: pd.DataFrame, metric: str = "auc") -> pd.DataFrame:
         low = high = p = float("nan")
         if np.ptp(d) > 0:
             found = ttest_1samp(d, 0.0)
-            (low, high), p = found.confidence_interval(0.95), found.pvalue
+            (low, high), p = np.clip(found.confidence_interval(0.95), -1.0, 1.0), found.pvalue
         rows.append((one, two, d.size, d.mean(), d.std(ddof=1), low, high, p))
     return pd.DataFrame(rows, columns=["arm_one", "arm_two", "n_trials", "difference", "sd", "low", "high", "p"])
 
@@ -279,15 +284,15 @@ def _right(truth: npt.NDArray[np.int_], value: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _by_participant(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return label and, a column a trial, mean logit over scans, one row a participant; and so the folds."""
-    scans = by_scan(predictions)
-    folds = pd.DataFrame(folds_by_scan(predictions, scans), index=scans.index, columns=scans.columns)
-    logits = scans.groupby(["participant_id", "label"]).mean().reset_index("label")
-    return logits, folds.groupby("participant_id").first()
+    """Return label and, a column a trial, logit, one row a participant; and so the folds."""
+    people = by_person(predictions)
+    logits = pd.DataFrame(people.logit, index=people.participant, columns=people.trials)
+    folds = pd.DataFrame(people.fold, index=people.participant, columns=people.trials)
+    return logits.assign(label=people.label), folds
 
 
-def _flip_p(weight: Floats, one: Floats, two: Floats, permutations: int, factor: float, seed: int) -> float:
-    """Return the two-sided p of the difference of weighted shares under flips within participants."""
+def _flip_p(weight: Floats, one: Floats, two: Floats, permutations: int, factor: float, seed: int) -> tuple[float, str]:
+    """Return the two-sided p, and how it came about, of the difference of weighted shares under flips of people."""
 
     def statistic(a: Floats, b: Floats, axis: int) -> Any:
         return np.moveaxis(a - b, axis, -1) @ weight
@@ -301,4 +306,4 @@ def _flip_p(weight: Floats, one: Floats, two: Floats, permutations: int, factor:
         permutations=permutations,
         seed=seed,
     )
-    return float(found.p)
+    return float(found.p), str(found.how)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm, permutation_test
 
-from pellucid.analysis.classification import THRESHOLD, Floats, by_scan, checked, folds_by_scan
+from pellucid.analysis.classification import THRESHOLD, Floats, People, by_person
 from pellucid.analysis.crossed import weakened
 from pellucid.errors import InputError
 
@@ -19,11 +19,17 @@ _COUNTED = 10
 """Permutations as extreme as the statistic from which on their number is taken for its chance."""
 
 
+FREQUENCY, CORRECTED, TAIL = "permutations", "permutations, corrected", "normal tail, corrected"
+"""How a p came about: as the share of permutations that are as extreme; as that share, `weakened`; or as the tail of a
+normal distribution with the permutations' mean and SD, which is no share of anything."""
+
+
 class Chance(NamedTuple):
-    """Statistics as observed and their p, one each or arrays."""
+    """Statistics as observed, their p, and how it came about (FREQUENCY, CORRECTED or TAIL), one each or arrays."""
 
     observed: Any
     p: Any
+    how: Any
 
 
 def chance(
@@ -67,22 +73,30 @@ def chance(
         rng=np.random.default_rng(seed),
     )
     if factor == 1.0:
-        return Chance(found.statistic, found.pvalue)
+        return Chance(found.statistic, found.pvalue, np.full(np.shape(found.pvalue), FREQUENCY))
     sides, drawn = (2 if alternative == "two-sided" else 1), found.null_distribution
-    p = weakened(found.pvalue, factor, sides=sides)
+    p, how = weakened(found.pvalue, factor, sides=sides), np.full(np.shape(found.pvalue), CORRECTED)
     if len(drawn) == permutations:  # fewer are all orders there are, and p is exact
         z = (np.asarray(found.statistic) - middle) / np.maximum(drawn.std(axis=0), np.finfo(float).tiny)
         z = {"greater": z, "less": -z, "two-sided": np.abs(z)}[alternative]
-        p = np.where(found.pvalue * permutations < sides * _COUNTED, sides * norm.sf(z / factor), p)
-    return Chance(found.statistic, p)
+        rare = found.pvalue * permutations < sides * _COUNTED
+        p, how = np.where(rare, sides * norm.sf(z / factor), p), np.where(rare, TAIL, how)
+    return Chance(found.statistic, p, how)
+
+
+class LabelTest(NamedTuple):
+    """A p, and how it came about (`Chance`)."""
+
+    p: float
+    how: str
 
 
 def permutation_p(
     predictions: pd.DataFrame, metric: str, *, permutations: int = PERMUTATIONS, correction: float = 1.0, seed: int
-) -> float:
+) -> LabelTest:
     """Return the chance of a trial-mean metric at least this high if labels meant nothing.
 
-    Labels are permuted over participants, each of whom brings all its scans in all trials:
+    Labels are permuted over participants, each of whom counts once in a trial, with the mean logit of its scans:
     p = (1 + #{permuted >= observed}) / (1 + permutations). Where participants have no more orders than `permutations`,
     all orders are counted instead, and p = #{>=} / orders.
 
@@ -103,22 +117,15 @@ def permutation_p(
     InputError
         If the metric is another, a class is missing, or the predictions are none that `over_trials` takes.
     """
-    logits = by_scan(predictions)
-    value = logits.to_numpy(dtype=np.float64)
-    for trial in value.T:
-        checked(logits.index.get_level_values("label"), trial)
-    _, person = np.unique(logits.index.get_level_values("participant_id"), return_inverse=True)
-    scans = np.bincount(person).astype(np.float64)
-    label = np.bincount(person, logits.index.get_level_values("label")) / scans
+    people = by_person(predictions)
     if metric == "auc":
-        folds = folds_by_scan(predictions, logits)
-        statistic = _permuted_auc(value, folds, person, scans)
+        statistic = _permuted_auc(people)
     elif metric == "balanced_accuracy":
-        statistic = _permuted_balanced_accuracy(value, person, scans)
+        statistic = _permuted_balanced_accuracy(people)
     else:
         raise InputError("metric", f"{metric!r} has no permutation test", "Choose auc or balanced_accuracy")
     found = chance(
-        (label,),
+        (people.label.astype(np.float64),),
         statistic,
         kind="pairings",
         alternative="greater",
@@ -127,42 +134,39 @@ def permutation_p(
         permutations=permutations,
         seed=seed,
     )
-    return float(found.p)
+    return LabelTest(float(found.p), str(found.how))
 
 
-def _permuted_balanced_accuracy(value: Floats, person: npt.NDArray[np.intp], scans: Floats) -> Any:
-    """Return a function of labels (..., people) that averages balanced accuracy over the trials of (scan, trial)."""
-    # it is linear in a scan's merit, the share of logits > 0, so trials are averaged once
-    merits = np.bincount(person, (value > THRESHOLD).mean(axis=1))
+def _permuted_balanced_accuracy(people: People) -> Any:
+    """Return a function of labels (..., people) that averages balanced accuracy over the trials."""
+    merits = (people.logit > THRESHOLD).mean(axis=1)  # linear in logit > 0, so trials are averaged once
 
     def statistic(labels: Floats, axis: int) -> Any:
-        n1 = (labels * scans).sum(axis=axis)
-        of_patients = (labels * merits).sum(axis=axis)
-        return (of_patients / n1 + 1.0 - (merits.sum() - of_patients) / (scans.sum() - n1)) / 2.0
+        n1 = labels.sum(axis=axis)
+        of_patients = (np.moveaxis(labels, axis, -1) * merits).sum(axis=-1)
+        return (of_patients / n1 + 1.0 - (merits.sum() - of_patients) / (merits.size - n1)) / 2.0
 
     return statistic
 
 
-def _permuted_auc(value: Floats, folds: npt.NDArray[np.int_], person: npt.NDArray[np.intp], scans: Floats) -> Any:
-    """Return a function of labels (..., people) that averages the AUC over the trials of (scan, trial).
+def _permuted_auc(people: People) -> Any:
+    """Return a function of labels (..., people) that averages the AUC over the trials.
 
-    With midranks r within folds, of which fold f has n1 scans of patients and n0 of controls, a trial's AUC is
+    With midranks r within folds, of which fold f has n1 patients and n0 controls, a trial's AUC is
     (sum of r over patients - sum over f of n1 (n1 + 1) / 2) / sum over f of n1 n0; a half where there is no pair.
     """
     trials = []
-    for trial, fold in zip(value.T, folds.T, strict=True):
+    for trial, fold in zip(people.logit.T, people.fold.T, strict=True):
         rank = pd.Series(trial).groupby(fold).rank().to_numpy()
-        of_fold = (fold[:, None] == np.unique(fold)) * 1.0  # (scan, fold)
-        each = np.stack([np.bincount(person, column) for column in of_fold.T], axis=1)  # a person's scans in each fold
-        trials.append((np.bincount(person, rank), each))
+        trials.append((rank, (fold[:, None] == np.unique(fold)) * 1.0))  # (people,), (people, folds)
 
     def statistic(labels: Floats, axis: int) -> Any:
         drawn = np.moveaxis(labels, axis, -1)
         total = 0.0
-        for merits, each in trials:
-            n1 = drawn @ each
-            pairs = (n1 * (each.sum(axis=0) - n1)).sum(axis=-1)
-            wins = drawn @ merits - (n1 * (n1 + 1.0) / 2.0).sum(axis=-1)
+        for rank, of_fold in trials:
+            n1 = drawn @ of_fold
+            pairs = (n1 * (of_fold.sum(axis=0) - n1)).sum(axis=-1)
+            wins = drawn @ rank - (n1 * (n1 + 1.0) / 2.0).sum(axis=-1)
             total = total + np.divide(wins, pairs, out=np.full_like(pairs, 0.5), where=pairs > 0)
         return total / len(trials)
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import false_discovery_control
 
 from pellucid.analysis.permutation import PERMUTATIONS, chance
 from pellucid.errors import InputError
@@ -101,8 +100,7 @@ def compare_groups(
     """Test of every area whether relevance differs between two groups, by permutation of who belongs to which.
 
     difference = mean over patients - mean over controls of the area's sum, one value a participant (the mean of its
-    scans). p is two-sided; q is p with the false discovery rate of all areas of the table controlled (Benjamini and
-    Hochberg 1995).
+    scans). p is two-sided.
 
     Parameters
     ----------
@@ -118,13 +116,14 @@ def compare_groups(
 
     Returns
     -------
-    One row an area, in the table's order: area, difference, p, q; missing where the area is not seen, and all of them
+    One row an area, in the table's order: area, difference, p, p_from (how p came about, `permutation.Chance`);
+    missing where the area is not seen, and all of them
     where a group has fewer than two participants.
     """
     sums = table.pivot_table("sum", ["participant_id", "group"], "area", aggfunc="mean", dropna=False, sort=False)
     sums = sums[sums.notna().any(axis=1)][pd.unique(table["area"])]
     patient = sums.index.get_level_values("group") == positive
-    result = pd.DataFrame({"area": sums.columns, "difference": np.nan, "p": np.nan, "q": np.nan})
+    result = pd.DataFrame({"area": sums.columns, "difference": np.nan, "p": np.nan, "p_from": None})
     tested = sums.notna().all().to_numpy()
     if min(patient.sum(), (~patient).sum()) < 2 or not tested.any():
         return result
@@ -140,7 +139,7 @@ def compare_groups(
     )
     result.loc[tested, "difference"] = found.observed
     result.loc[tested, "p"] = found.p
-    result.loc[tested, "q"] = false_discovery_control(found.p)
+    result.loc[tested, "p_from"] = found.how
     return result
 
 

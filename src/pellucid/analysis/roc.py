@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from pellucid.analysis.classification import Floats, by_scan, checked, folds_by_scan
+from pellucid.analysis.classification import Floats, by_person
 
 
 def roc(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -27,14 +27,12 @@ def roc(predictions: pd.DataFrame) -> pd.DataFrame:
     InputError
         As `over_trials`; trials without any fold that has patients and controls have no rows.
     """
-    logits = by_scan(predictions)
-    label = logits.index.get_level_values("label").to_numpy(dtype=int)
-    folds, curves = folds_by_scan(predictions, logits), []
-    for number, trial in enumerate(logits.columns):
-        truth, value = checked(label, logits[trial])
+    people, curves = by_person(predictions), []
+    truth = people.label
+    for trial, value, folds in zip(people.trials, people.logit.T, people.fold.T, strict=True):
         several, pairs = [], []
-        for fold in np.unique(folds[:, number]):
-            judged = folds[:, number] == fold
+        for fold in np.unique(folds):
+            judged = folds == fold
             n_patients = int(truth[judged].sum())
             if 0 < n_patients < judged.sum():
                 several.append(roc_curve(truth[judged], value[judged])[:2])

@@ -8,19 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pellucid.analysis.bootstrap import RESAMPLES
-from pellucid.analysis.classification import METRICS, THRESHOLD, by_scan, checked, over_trials
-from pellucid.analysis.proportions import wilson
+from pellucid.analysis.classification import METRICS, THRESHOLD, Floats, by_person, over_trials
+from pellucid.analysis.proportions import FEW, share_interval
 from pellucid.errors import InputError
 
 MISSING = "n/a"
 """The level of participants whose value is not known."""
 
 
-def subgroups(
-    predictions: pd.DataFrame, people: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int
-) -> pd.DataFrame:
-    """Score each subgroup by `over_trials`: means over trials, with subject-level bootstrap intervals.
+def subgroups(predictions: pd.DataFrame, people: pd.DataFrame, *, correction: float = 1.0) -> pd.DataFrame:
+    """Score each subgroup by `over_trials`: means over trials, with intervals over people.
 
     - sex: as written, F and M.
     - age: thirds of all participants that were predicted.
@@ -28,9 +25,9 @@ def subgroups(
     - lesion_volume: thirds of the patients.
 
     A value equal to a border between thirds belongs to the lower one. The levels of edss and lesion_volume hold
-    patients only and are scored against all controls, with the sensitivity's 95 % Wilson interval on the number of
-    patients. Where a level has one class only, its sensitivity or specificity has a Wilson interval and the rest is
-    missing. Whose value is missing forms the level "n/a"; a factor that nobody has a value of is left out.
+    patients only and are scored against all controls. Where a level has one class only, its sensitivity or specificity
+    is there and the rest is missing. Whose value is missing forms the level "n/a"; a factor that nobody has a value of
+    is left out.
 
     Parameters
     ----------
@@ -41,15 +38,16 @@ def subgroups(
     people
         One row a participant: participant_id and any of sex, age (years), edss, lesion_volume_ml. Those without
         predictions are not looked at.
-    resamples, seed
-        Number and seed of the bootstrap draws.
+    correction
+        As in `over_trials`.
 
     Returns
     -------
     One row a subgroup that has members: factor, level, value_min, value_max (smallest and largest value in it; missing
-    for sex and n/a), n_patients, n_controls (participants it is scored on), and for each metric of METRICS the metric,
-    `_low` and `_high`. n_patients adds up over a factor, and n_controls over sex and age; every row of edss and
-    lesion_volume has all controls.
+    for sex and n/a), n_patients, n_controls (participants it is scored on), few (fewer than `proportions.FEW` of a
+    class), reason (why a score or an interval is missing, or empty), and for each metric of METRICS the metric, `_low`
+    and `_high`. n_patients adds up over a factor, and n_controls over sex and age; every row of edss and lesion_volume
+    has all controls.
 
     Raises
     ------
@@ -57,18 +55,14 @@ def subgroups(
         If a participant has no row or several in `people`, a value is not a number, a class is missing altogether, or
         the predictions are none that `over_trials` takes.
     """
-    logits = by_scan(predictions)
-    for trial in logits.columns:
-        checked(logits.index.get_level_values("label"), logits[trial])
-    label = logits.reset_index().groupby("participant_id")["label"].first().astype(int)
-    known = _known(people, label.index)
-    controls = label.index[label == 0]
+    known, label = _described(predictions, people)
     rows = []
     for level in _levels(known, label):
-        members = level.members.append(controls) if level.patients_only else level.members
+        members = level.members.append(label.index[label == 0]) if level.patients_only else level.members
         some = predictions[predictions["participant_id"].isin(members)]
         counted = label.loc[members]
         n_patients, n_controls = int((counted == 1).sum()), int((counted == 0).sum())
+        scored, reason = _scores(some, n_patients, n_controls, correction)
         row: dict[str, Any] = {
             "factor": level.factor,
             "level": level.name,
@@ -76,16 +70,83 @@ def subgroups(
             "value_max": level.high,
             "n_patients": n_patients,
             "n_controls": n_controls,
+            "few": min(n_patients, n_controls) < FEW,
+            "reason": reason,
         }
-        scored = _scores(some, n_patients, n_controls, resamples=resamples, seed=seed)
-        if level.patients_only:
-            scored["sensitivity"] = _share(some, 1, n_patients)
         for metric in METRICS:
             row |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), scored[metric], strict=True))
         rows.append(row)
     ends = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high")]
-    first = ["factor", "level", "value_min", "value_max", "n_patients", "n_controls"]
+    first = ["factor", "level", "value_min", "value_max", "n_patients", "n_controls", "few", "reason"]
     return pd.DataFrame(rows, columns=[*first, *ends])
+
+
+def interactions(
+    predictions: pd.DataFrame, people: pd.DataFrame, *, permutations: int = 1999, seed: int
+) -> pd.DataFrame:
+    """Test of each factor whether the AUC differs between its levels more than chance lets it: group x subgroup.
+
+    The statistic is the sum over levels of P_l (A_l - A)^2, with A_l the AUC over the P_l pairs of a patient and a
+    control of level l within folds and trials, and A their mean by P_l. Levels are permuted over people within a class;
+    of edss and lesion_volume, which patients alone have, over patients, and each level has all controls. p = (1 +
+    #{permuted >= observed}) / (1 + permutations). Who has no value takes no part.
+
+    Parameters
+    ----------
+    predictions, people
+        As `subgroups` takes them, and it raises the same.
+    permutations, seed
+        Number and seed of the permutations.
+
+    Returns
+    -------
+    One row a factor: factor, levels (those with a pair), auc_range (largest - smallest AUC of a level), p; both are
+    missing where fewer than two levels have a pair.
+    """
+    known, label = _described(predictions, people)
+    laid = by_person(predictions)
+    sick = laid.label == 1
+    wins, same = np.zeros((2, int(sick.sum()), int((~sick).sum())))
+    for logit, fold in zip(laid.logit.T, laid.fold.T, strict=True):
+        together = (fold[sick][:, None] == fold[~sick]).astype(np.float64)
+        wins += together * (np.sign(logit[sick][:, None] - logit[~sick]) + 1.0) / 2.0
+        same += together
+    rows = []
+    levels = [level for level in _levels(known, label) if level.name != MISSING]
+    for factor in dict.fromkeys(level.factor for level in levels):
+        of_factor = [level for level in levels if level.factor == factor]
+        member = np.stack([np.isin(laid.participant, level.members) for level in of_factor], axis=1).astype(np.float64)
+        ours, theirs = member[sick], member[~sick]
+        if of_factor[0].patients_only:
+            theirs = np.ones_like(theirs)
+        spread, areas = _spread(wins, same, ours, theirs)
+        p = float("nan")
+        if areas.size > 1:
+            rng, reached = np.random.default_rng(seed), 0
+            for _ in range(permutations):
+                drawn = rng.permutation(ours), theirs if of_factor[0].patients_only else rng.permutation(theirs)
+                reached += _spread(wins, same, *drawn)[0] >= spread - 1e-9
+            p = (1 + reached) / (1 + permutations)
+        rows.append((factor, areas.size, float(np.ptp(areas)) if areas.size > 1 else float("nan"), p))
+    return pd.DataFrame(rows, columns=["factor", "levels", "auc_range", "p"])
+
+
+def _spread(wins: Floats, same: Floats, ours: Floats, theirs: Floats) -> tuple[float, Floats]:
+    """Return sum of P_l (A_l - A)^2 and the AUCs A_l of levels with pairs; memberships (people, levels)."""
+    won, pairs = (((ours.T @ table) * theirs.T).sum(axis=1) for table in (wins, same))
+    there = pairs > 0
+    if not there.any():
+        return 0.0, np.empty(0)
+    areas = won[there] / pairs[there]
+    middle = np.average(areas, weights=pairs[there])
+    return float((pairs[there] * (areas - middle) ** 2).sum()), areas
+
+
+def _described(predictions: pd.DataFrame, people: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Return what is known of whom was predicted, and the labels, both by participant."""
+    laid = by_person(predictions)
+    label = pd.Series(laid.label, index=pd.Index(laid.participant, name="participant_id"))
+    return _known(people, label.index), label
 
 
 class _Level(NamedTuple):
@@ -164,22 +225,16 @@ Triple = tuple[float, float, float]
 
 
 def _scores(
-    predictions: pd.DataFrame, n_patients: int, n_controls: int, *, resamples: int, seed: int
-) -> dict[str, Triple]:
-    nothing = (float("nan"),) * 3
+    predictions: pd.DataFrame, n_patients: int, n_controls: int, correction: float
+) -> tuple[dict[str, Triple], str]:
+    """Return each metric with its interval, and why any is missing."""
     if n_patients and n_controls:
-        table = over_trials(predictions, resamples=resamples, seed=seed).set_index("metric")
-        return {name: (table["mean"][name], table["low"][name], table["high"][name]) for name in METRICS}
-    scored: dict[str, Triple] = dict.fromkeys(METRICS, nothing)
-    if n_patients:
-        scored["sensitivity"] = _share(predictions, 1, n_patients)
-    else:
-        scored["specificity"] = _share(predictions, 0, n_controls)
-    return scored
-
-
-def _share(predictions: pd.DataFrame, label: int, n: int) -> Triple:
-    """Return the share of a class's rows that are right, and its Wilson interval for n participants."""
-    logit = predictions["logit"][predictions["label"] == label]
+        table = over_trials(predictions, correction=correction).set_index("metric")
+        scored = {name: (table["mean"][name], table["low"][name], table["high"][name]) for name in METRICS}
+        return scored, "; ".join(dict.fromkeys(filter(None, table["reason"])))
+    scored = dict.fromkeys(METRICS, (float("nan"),) * 3)
+    label, n, metric = (1, n_patients, "sensitivity") if n_patients else (0, n_controls, "specificity")
+    logit = by_person(predictions, classes=1).logit
     share = float(((logit > THRESHOLD) == (label == 1)).mean())
-    return (share, *wilson(share, n))
+    scored[metric] = (share, *share_interval(share, n, widening=correction))
+    return scored, "there are no controls" if n_patients else "there are no patients"

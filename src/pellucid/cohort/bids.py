@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from pellucid import bids
-from pellucid.cohort.clinical import BOUNDS, read_number, read_sex
+from pellucid.cohort.clinical import BOUNDS, DURATION, read_duration, read_number, read_sex
 from pellucid.errors import InputError
 from pellucid.people import TABLE, read_people
 from pellucid.preprocess.verdicts import refused
@@ -22,7 +22,7 @@ CLINICAL = tuple(BOUNDS)
 """Numbers that participants.tsv may give, and that a sessions table may give anew for a visit."""
 
 COLUMNS = (
-    *("participant_id", "session_id", "group", "age", "sex", "edss", "lesion_volume_ml"),
+    *("participant_id", "session_id", "group", "age", "sex", "edss", DURATION, "lesion_volume_ml"),
     *("modality", "image", "lesion_mask", "problem", "remark"),
 )
 """The columns of the index."""
@@ -33,7 +33,8 @@ def index_bids(
 ) -> pd.DataFrame:
     """List the scans of one modality in a BIDS dataset, one row a scan.
 
-    Reads participants.tsv (its column `group` is needed; `age`, `sex`, `edss`, `lesion_volume_ml` are used if present;
+    Reads participants.tsv (its column `group` is needed; `age`, `sex`, `edss`, `lesion_volume_ml`, and
+    `disease_duration_months` or `disease_duration_years`, are used if present;
     `n/a` is missing, and so, with a remark, is a number that nobody can have; sex becomes F, M or O where it is one of
     BIDS's words for them), `sub-X[/ses-Y]/anat/*_FLAIR.nii[.gz]` or `*_T1w`, `sub-X/sub-X_sessions.tsv` (its age, edss
     and lesion_volume_ml at a visit go before those of the participant), and lesion masks
@@ -118,8 +119,11 @@ def _numbers(cells: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:
     found: dict[str, object] = {}
     remarks = []
     for column in CLINICAL:
-        found[column], remark = read_number(column, cells.get(column))
-        remarks += [remark] if remark else []
+        if column != DURATION:
+            found[column], remark = read_number(column, cells.get(column))
+            remarks += [remark] if remark else []
+    found[DURATION], said = read_duration(cells)
+    remarks += said
     return found, remarks
 
 

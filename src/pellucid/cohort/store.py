@@ -25,7 +25,8 @@ from pellucid.image.scaling import SCALINGS
 _DESCRIPTION = "store.json"
 _TABLE = "table.tsv"
 _DRAFT = "building"  # the folder, within the store's, that holds what is not finished
-_KEPT = ["participant_id", "session_id", "group", "label", "age", "sex", "edss", "lesion_volume_ml", "image"]
+_CLINICAL = ["age", "sex", "edss", "disease_duration_months", "lesion_volume_ml"]
+_KEPT = ["participant_id", "session_id", "group", "label", *_CLINICAL, "image"]
 _REBUILD = "Delete the folder and build the store again"
 
 
@@ -42,7 +43,8 @@ class Store:
     classes
         Label to group name; label 1 is the positive one. A store of patients only has no label 0.
     table
-        One row a scan: participant_id, session_id, group, label, age (years), sex, edss, lesion_volume_ml (as the
+        One row a scan: participant_id, session_id, group, label, age (years), sex, edss,
+        disease_duration_months, lesion_volume_ml (as the
         dataset states it, else counted in the mask at full resolution), image (path from the store's folder),
         has_lesion_mask, sha256 (of the image file), and for each intensity scaling `brightness_SCALING`, the mean over
         the brain.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -74,6 +75,8 @@ class Table:
     closed: bool = False
     words: int = 1
     """How many columns, from the left, hold words; the others are numbers."""
+    key: str = ""
+    """What `reference` calls it by; its number is the page's to give."""
     kind: str = "table"
 
 
@@ -131,6 +134,35 @@ def link(path: str, text: str | None = None) -> Markup:
     return Markup('<a href="{}">{}</a>').format(path, text or path)
 
 
+def reference(key: str, otherwise: str) -> str:
+    """Point to the table of this key, wherever the page has it; `otherwise` stands there if the page has none."""
+    return f"\ue000{key}\ue001{otherwise}\ue002"
+
+
+def resolved(text: str, tables: Sequence[str]) -> str:
+    """Put `Table 3`, as a link, where a finished page has references; `tables` are the keys of its tables in order.
+
+    >>> resolved("as in " + reference("scores", "table2.tsv"), ["people", "scores"])
+    'as in <a href="#table-scores">Table 2</a>'
+    >>> resolved("as in " + reference("scores", "table2.tsv"), ["people"])
+    'as in table2.tsv'
+    """
+
+    def point(found: re.Match[str]) -> str:
+        key, otherwise = found.groups()
+        return f'<a href="#table-{key}">Table {tables.index(key) + 1}</a>' if key in tables else otherwise
+
+    return re.sub("\ue000(.*?)\ue001(.*?)\ue002", point, text)
+
+
+def over_networks(networks: Iterable[int]) -> str:
+    """Say in a caption what intervals over people speak of, by how many networks their maps come from."""
+    number_of = max(networks, default=0)
+    if number_of > 1:
+        return f"over people and the {number_of} networks that they share"
+    return "over people, for the maps of this one network; others are not covered" if number_of else "over people"
+
+
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as dictionaries by column name."""
     return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
@@ -157,6 +189,28 @@ def number(value: float | None, digits: int = 3) -> str:
 def percent(value: float | None, decimals: int = 1) -> str:
     """Write a share as a percentage: 0.4701 becomes `47.0 %`."""
     return DASH if value is None or math.isnan(value) else f"{100 * value:.{decimals}f} %".replace("-", "−")
+
+
+def score(value: float | None, metric: str) -> str:
+    """Write a score: an AUC as 0.925, which is no share of people, any other as 92.5 %.
+
+    >>> score(0.925, "auc"), score(0.925, "sensitivity"), score(float("nan"), "auc")
+    ('0.925', '92.5 %', '–')
+    """
+    if metric != "auc" or value is None or math.isnan(value):
+        return percent(value)
+    return f"{value:.3f}"
+
+
+def score_interval(low: float, high: float, metric: str) -> str:
+    """Write an interval of a score: `[0.846, 0.981]`, `[84.6, 98.1]`; `no interval` for one that is missing.
+
+    >>> score_interval(0.8463, 1.0, "auc"), score_interval(0.8463, 1.0, "specificity")
+    ('[0.846, 1.000]', '[84.6, 100.0]')
+    """
+    if math.isnan(low) or math.isnan(high):
+        return "no interval"
+    return f"[{low:.3f}, {high:.3f}]" if metric == "auc" else f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def whole(value: float | None) -> str:

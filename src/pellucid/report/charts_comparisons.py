@@ -46,11 +46,11 @@ def forest_figure(pairs: pd.DataFrame, metrics: Mapping[str, str]) -> Figure:
                     p_value(row["p"]), place, ha="center", va="bottom", fontsize=7, color=MUTED, annotation_clip=False
                 )
         axes.set_title(title)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}".replace("-", "−")))
+        axes.xaxis.set_major_formatter(FuncFormatter(_difference if metric == "auc" else _percentage))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.margins(x=0.12)
         _rows(axes, others)
-    panels[len(panels) // 2].set_xlabel("difference in percentage points, 95 % interval")
+    panels[len(panels) // 2].set_xlabel("difference, 95 % interval")
     return figure
 
 
@@ -137,9 +137,18 @@ def subgroup_figure(groups: pd.DataFrame, metrics: Mapping[str, str], overall: M
             _interval(axes, {metric: row[metric], **ends}, metric, place, hollow=bool(row["few"]))
         axes.set_title(title)
         axes.set_xlim(-0.03, 1.03)
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+        if metric != "auc":
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         _rows(axes, labels)
     return figure
+
+
+def _difference(value: float, _: int | None = None) -> str:
+    return f"{round(value, 10):g}".replace("-", "−")
+
+
+def _percentage(value: float, _: int | None = None) -> str:
+    return f"{round(100 * value, 8):g} %".replace("-", "−")
 
 
 def p_value(p: float) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 
 import pellucid
-from pellucid.report.blocks import Section
+from pellucid.report.blocks import Section, Table, resolved
 
 TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".webp": "image/webp"}
 
@@ -42,7 +42,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         kind=kind,
         title=title,
         about=about,
@@ -52,6 +52,7 @@ def render(
         embed=embed,
         wide=wide,
     )
+    return resolved(page, [block.key for section in sections for block in section.blocks if isinstance(block, Table)])
 
 
 def data_uri(content: bytes, suffix: str) -> str:

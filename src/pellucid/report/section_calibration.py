@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pellucid.report.blocks import DASH, Picture, Section, Table, Text, missing, number, percent, records, whole
+from pellucid.report.blocks import DASH, Note, Picture, Section, Table, Text, missing, number, percent, records, whole
 from pellucid.report.charts_comparisons import KINDS, reliability_figure
 from pellucid.report.run import Run
 from pellucid.report.style import save
@@ -21,6 +21,15 @@ def calibration(run: Run, figures: Path) -> Section:
     if table is None:
         section.add(missing("Calibration", SOURCE))
         return section
+    without = table[table["kind"] == "none"]
+    table = table[table["kind"] != "none"]
+    notes = [
+        Note(tone="remark", text=f"No calibration of {', '.join(map(str, some['arm']))}: {reason}.")
+        for reason, some in without.groupby("reason", sort=False)
+    ]
+    if table.empty:
+        section.add(*notes)
+        return section
     save(reliability_figure(table), figures / "calibration")
     section.add(
         Text(paragraphs=[_words(run, table)]),
@@ -29,12 +38,13 @@ def calibration(run: Run, figures: Path) -> Section:
             suffix=".svg",
             alt=f"Reliability diagrams of {', '.join(dict.fromkeys(table['arm']))}: observed share of patients against "
             "predicted probability, and counts.",
-            caption="Above: of the held-out scans in a bin of predicted probability, the share that are patients', "
-            "with its 95 % Wilson interval; on the dashed line the two agree. Below: how many predictions lie in the "
-            "bin. The trials of an arm are taken together: in shares and counts a scan counts once a trial, in the "
-            "intervals a participant counts once.",
+            caption="Above: of the held-out people in a bin of predicted probability, the share that are patients, "
+            "with its 95 % interval; on the dashed line the two agree. Below: how many predictions lie in the "
+            "bin. The trials of an arm are taken together: in shares and counts a person counts once a trial, in "
+            "the intervals once.",
             sources=[SOURCE],
         ),
+        *notes,
         _scores(table),
         _bins(table),
     )
@@ -43,7 +53,7 @@ def calibration(run: Run, figures: Path) -> Section:
 
 def _words(run: Run, table: pd.DataFrame) -> str:
     said = (
-        "Of a hundred scans that are given a probability of 80 %, about eighty should be patients'. As it is, a "
+        "Of a hundred people who are given a probability of 80 %, about eighty should be patients. As it is, a "
         "probability is the sigmoid of the logit."
     )
     if "calibrated" in set(table["kind"]):
@@ -52,9 +62,7 @@ def _words(run: Run, table: pd.DataFrame) -> str:
             "(Platt's scaling); few validation subjects give a poor line."
         )
     if set(table["arm"]) & set(run.spec.get("baselines", {})):
-        said += (
-            " Baselines are shown as they are: a support vector machine's decision value was never meant as a logit."
-        )
+        said += " Baselines are shown as they are."
     return said
 
 

@@ -10,8 +10,22 @@ import pandas as pd
 from markupsafe import Markup
 
 from pellucid.analysis.comparison import paired_trials
+from pellucid.analysis.families import with_q
 from pellucid.files import write_tsv
-from pellucid.report.blocks import DASH, Note, Picture, Section, Table, Text, missing, percent, records, whole
+from pellucid.report.blocks import (
+    DASH,
+    Note,
+    Picture,
+    Section,
+    Table,
+    Text,
+    missing,
+    number,
+    records,
+    reference,
+    score,
+    whole,
+)
 from pellucid.report.charts_comparisons import forest_figure, p_value
 from pellucid.report.run import Run
 from pellucid.report.section_results import main_arm
@@ -85,17 +99,18 @@ def _compared(table: pd.DataFrame) -> pd.DataFrame:
 
 def _words(good: pd.DataFrame) -> str:
     number_of = len(good.drop_duplicates(["arm_one", "arm_two"]))
+    scores = reference("scores", "tables/table2.tsv")
     said = (
         "Every two arms or baselines that were judged on one cohort are compared on the participants that both judged. "
-        "A score is the mean over an arm's trials, as in Table 2, and a participant counts once in each, with its mean "
-        "logit over scans: AUCs by the test of DeLong, both accuracies by a permutation test, or the plain one by the "
-        "exact test of McNemar where both arms have one trial. "
+        f"A score is the mean over an arm's trials, as in {scores}, and a participant counts once in each, with its "
+        "mean logit over scans: AUCs by the test of DeLong, both accuracies by a permutation test, or the plain one by "
+        "the exact test of McNemar where both arms have one trial. "
     )
     if number_of == 1:
         return f"{said}There is one pair."
     return (
-        f"{said}Each p is that of its pair alone, not corrected for there being {number_of} pairs: with that many, a p "
-        "of 0.05 here and there is no news."
+        f"{said}Each p is that of its pair alone; q controls the false discovery rate of all tests of the table, "
+        f"{number_of} pairs times {len(METRICS)} scores."
     )
 
 
@@ -122,8 +137,9 @@ def _all_pairs(good: pd.DataFrame) -> Table:
     return Table(
         header=["Pair", *METRICS.values(), "Better by", "Participants"],
         rows=rows,
-        caption=f"Every pair ({len(rows)}). From top to bottom in a cell: the difference in percentage points with its "
-        "95 % interval, the two scores, the p. Better by: participants whom the first, and whom the second, "
+        caption=f"Every pair ({len(rows)}). From top to bottom in a cell: the difference, of AUCs as such and of "
+        "accuracies in percentage points, with its 95 % interval, the two scores, p, and q with the false discovery "
+        "rate of all tests of this table controlled. Better by: participants whom the first, and whom the second, "
         "classifies rightly in more of its trials. Participants: those that both judged; below, those that only one "
         "did.",
         sources=[SOURCE],
@@ -150,13 +166,14 @@ def _by_trial(run: Run) -> list[Table]:
     if pairs.empty:
         (run.folder / BY_TRIAL).unlink(missing_ok=True)
         return []
+    pairs = with_q(pairs)
     write_tsv(run.folder / BY_TRIAL, pairs)
     rows: list[list[str | Markup]] = [
         [
             Markup('<span class="name">{}<br>less {}</span>').format(row["arm_one"], row["arm_two"]),
-            f"{points(row['difference'])} ± {100 * row['sd']:.1f}",
-            DASH if math.isnan(row["low"]) else f"[{points(row['low'])}, {points(row['high'])}]",
-            DASH if math.isnan(row["p"]) else p_value(row["p"]),
+            f"{difference(row['difference'], 'auc')} ± {row['sd']:.3f}",
+            DASH if math.isnan(row["low"]) else f"[{difference(row['low'], 'auc')}, {difference(row['high'], 'auc')}]",
+            DASH if math.isnan(row["p"]) else f"{p_value(row['p'])}, q = {number(row['q'], 2)}",
             whole(row["n_trials"]),
         ]
         for row in records(pairs)
@@ -164,8 +181,9 @@ def _by_trial(run: Run) -> list[Table]:
     table = Table(
         header=["Pair", "AUC", "95 % interval", "p", "Trials"],
         rows=rows,
-        caption="Networks trial by trial, trials of one seed with each other: mean difference of the AUC in percentage "
-        "points ± SD over trials, the interval and p of the paired t-test. It speaks of other seeds on these held-out "
+        caption="Networks trial by trial, trials of one seed with each other: mean difference of the AUC ± SD over "
+        "trials, the interval and p of the paired t-test, and q with the false discovery rate of the table's pairs "
+        "controlled. It speaks of other seeds on these held-out "
         "participants, the table above of other participants for these networks.",
         sources=["tables/trials.tsv", BY_TRIAL],
         closed=True,
@@ -175,10 +193,12 @@ def _by_trial(run: Run) -> list[Table]:
 
 
 def _difference(row: dict[str, Any]) -> Markup:
-    ends = "no interval" if math.isnan(row["low"]) else f"[{points(row['low'])}, {points(row['high'])}]"
-    scores = f"{percent(row['one'])}, {percent(row['two'])}"
-    p = "no p" if math.isnan(row["p"]) else p_value(row["p"])
-    return Markup("{}<br>{}<br>{}<br>{}").format(points(row["difference"]), ends, scores, p)
+    metric = str(row["metric"])
+    both = [difference(row[end], metric) for end in ("low", "high")]
+    ends = "no interval" if math.isnan(row["low"]) else f"[{both[0]}, {both[1]}]"
+    scores = f"{score(row['one'], metric)}, {score(row['two'], metric)}"
+    p = "no p" if math.isnan(row["p"]) else f"{p_value(row['p'])}, q = {number(row['q'], 2)}"
+    return Markup("{}<br>{}<br>{}<br>{}").format(difference(row["difference"], metric), ends, scores, p)
 
 
 def _counts(row: dict[str, Any]) -> list[str | Markup]:
@@ -189,11 +209,12 @@ def _counts(row: dict[str, Any]) -> list[str | Markup]:
     return [f"{whole(row['better_one'])}, {whole(row['better_two'])}", people]
 
 
-def points(value: float) -> str:
-    """Write a difference of shares in percentage points, with its sign.
+def difference(value: float, metric: str) -> str:
+    """Write a difference with its sign: of AUCs as such, of other scores in percentage points.
 
-    >>> points(0.0512), points(-0.2), points(-0.0001)
-    ('+5.1', '−20.0', '0.0')
+    >>> difference(0.0512, "auc"), difference(-0.2, "accuracy"), difference(-0.0001, "auc")
+    ('+0.051', '−20.0', '0.000')
     """
-    rounded = round(100 * value, 1)
-    return "0.0" if rounded == 0 else f"{rounded:+.1f}".replace("-", "−")
+    digits, scale = (3, 1.0) if metric == "auc" else (1, 100.0)
+    rounded = round(scale * value, digits)
+    return f"{0:.{digits}f}" if rounded == 0 else f"{rounded:+.{digits}f}".replace("-", "−")

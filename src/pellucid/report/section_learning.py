@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from pellucid.files import write_tsv
-from pellucid.report.blocks import Picture, Section, Table, number, percent, records, twofold, whole
+from pellucid.report.blocks import Picture, Section, Table, number, records, score, score_interval, twofold, whole
 from pellucid.report.charts_models import WIDTH
 from pellucid.report.run import Run
 from pellucid.report.style import MUTED, SERIES, STYLES, save, styled
@@ -47,8 +47,8 @@ def learning(run: Run, figures: Path) -> Section | None:
                     str(row["family"]),
                     whole(row["subjects"]),
                     twofold(
-                        f"{percent(row['auc'])} ± {number(100 * row['sd'])}",
-                        f"[{percent(row['low'])}, {percent(row['high'])}]",
+                        f"{score(row['auc'], 'auc')} ± {number(row['sd'], 2)}",
+                        score_interval(row["low"], row["high"], "auc"),
                     ),
                     whole(row["n_trials"]),
                 ]

@@ -221,11 +221,17 @@ def _listed(names: list[str]) -> str:
 def _analysis_sentences(run: Run) -> list[str]:
     said = []
     analysis = run.spec.get("analysis", {})
-    if run.table("table2") is not None and "bootstrap" in analysis:
+    if run.table("table2") is not None:
         said.append(
-            f"Intervals are 95 % percentile intervals of {analysis['bootstrap']} bootstrap draws of subjects within "
-            "group."
+            "Intervals of scores are 95 % intervals over subjects: Wilson's of sensitivity and specificity, their "
+            "mean's of balanced accuracy, Newcombe's of the AUC; with fewer than five patients or controls they are "
+            "quantiles of Beta distributions."
         )
+        if "bootstrap" in analysis:
+            said.append(
+                f"Intervals in figures are percentiles of {analysis['bootstrap']} bootstrap draws of subjects within "
+                "group."
+            )
         if run.is_cross_validated():
             said.append(
                 "Those of scores, of differences between arms and of relevance over areas, and all p, are corrected "

@@ -9,7 +9,22 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pellucid.report.blocks import DASH, Note, Picture, Section, Table, Text, missing, number, percent, records, twofold
+from pellucid.analysis.proportions import FEW
+from pellucid.report.blocks import (
+    DASH,
+    Note,
+    Picture,
+    Section,
+    Table,
+    Text,
+    missing,
+    number,
+    percent,
+    records,
+    score,
+    score_interval,
+    twofold,
+)
 from pellucid.report.charts_models import brightness_figure, roc_figure, training_figure
 from pellucid.report.run import Run
 from pellucid.report.style import save
@@ -72,7 +87,7 @@ def training(run: Run, figures: Path) -> Section:
             f"{trial.trained.get('epoch', DASH)} of {trial.trained.get('epochs', DASH)}",
             number(trial.trained.get("val_loss")),
             percent(trial.trained.get("val_accuracy")),
-            percent(trial.trained.get("val_auc")),
+            score(trial.trained.get("val_auc"), "auc"),
         ]
         for trial in run.trials
     ]
@@ -110,7 +125,7 @@ def brightness(run: Run, figures: Path) -> Section:
             paragraphs=[
                 "A scaling can betray the group before any network looks: if one bright lesion sets the scale, a "
                 "brain without lesions becomes brighter as a whole. So the mean brightness of the brain is used here "
-                "as the only score. An AUC below 50 % means that patients are darker; separability is what a "
+                "as the only score. An AUC below 0.5 means that patients are darker; separability is what a "
                 "classifier could make of it."
             ]
         )
@@ -131,7 +146,12 @@ def brightness(run: Run, figures: Path) -> Section:
             )
         )
     rows = [
-        [str(row.get("cohort", DASH)), str(row["scaling"]), _interval(row, "auc"), percent(row.get("separability"))]
+        [
+            str(row.get("cohort", DASH)),
+            str(row["scaling"]),
+            _auc_cell(row, "auc"),
+            score(row.get("separability"), "auc"),
+        ]
         for row in records(table)
     ]
     header = ["Cohort", "Scaling", "AUC of “brighter = patient” [95 % interval]", "Separability"]
@@ -151,7 +171,7 @@ def _scalings(run: Run, cohort: str | None) -> set[str]:
 
 
 def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
-    """Show table 2 as the paper does: one row an arm, one column a metric."""
+    """Show the scores as the paper's Table 2 does: one row an arm, one column a metric."""
     rows = []
     for arm, one in table.groupby("arm", sort=False):
         by_metric = {row["metric"]: row for row in records(one)}
@@ -159,44 +179,61 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         start = first.get("pretraining")
         cells = [_score(by_metric[metric]) if metric in by_metric else DASH for metric in METRICS]
         counts = [f"{first[key]:.0f}" if key in one else DASH for key in ("n_trials", "n_subjects")]
-        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, ", ".join(counts)])
+        few = ", few" if first["few"] else ""
+        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, ", ".join(counts) + few])
     return Table(
         header=["Arm", "Pre-training", *METRICS.values(), "Trials, subjects"],
         rows=rows,
-        caption="Mean over trials ± SD over trials [95 % interval over subjects]. The interval is a percentile "
-        "bootstrap that draws subjects within their group, the same for all trials; it does not cover the choice of "
-        "the training subjects."
-        + (" p: how often an AUC as high comes of permuted labels." * ("p_chance" in table))
+        caption="Mean over trials ± SD over trials [95 % interval over subjects]. A subject counts once, with the mean "
+        "logit of its scans. The interval is Wilson's of sensitivity and specificity, made of both for balanced "
+        "accuracy, and Newcombe's of the AUC; it counts subjects, gives no credit for several trials, and does not "
+        "cover the choice of the training subjects."
+        + (
+            f" Few: fewer than {FEW} patients or controls; the interval takes the form for few, and nothing can be "
+            "judged by it." * bool(table["few"].any())
+        )
+        + (
+            " p: permutation test (share of label shuffles with an AUC at least this high). q: p with the false "
+            "discovery rate of all tests of AUC and balanced accuracy in this table controlled." * ("p_chance" in table)
+        )
         + (
             " In a cross-validation a trial is a repeat; its AUC compares patients with controls of their own fold, as "
             "logits of two models have no common scale. Everyone also trains the models of the other folds: "
             "intervals and p of scores, of differences between arms and of relevance over areas are corrected for that "
-            "(Nadeau and Bengio 2003); intervals of medians (of lift, and in planted places) and of probabilities in "
-            "bins are not." * crossed
+            "(Nadeau and Bengio 2003), and such a p is no share of shuffles: a small one is the tail of a normal "
+            "distribution. Intervals of medians (of lift, and in planted places) and of probabilities in bins are not "
+            "corrected." * crossed
         ),
         sources=["tables/table2.tsv"],
         words=2,
+        key="scores",
     )
 
 
 def _score(row: dict[str, Any]) -> Markup:
-    spread = "" if pd.isna(row["sd"]) else f" ± {100 * row['sd']:.1f}"
-    shown = twofold(f"{100 * row['mean']:.1f}{spread} %", f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]")
-    p = row.get("p_chance") if row["metric"] == "auc" else None
-    return shown if p is None or pd.isna(p) else Markup("{}<br>p {}").format(shown, _chance(float(p)))
+    metric = str(row["metric"])
+    spread = "" if pd.isna(row["sd"]) else f" ± {row['sd']:.3f}" if metric == "auc" else f" ± {100 * row['sd']:.1f}"
+    value = DASH if pd.isna(row["mean"]) else f"{row['mean']:.3f}" if metric == "auc" else f"{100 * row['mean']:.1f}"
+    unit = "" if metric == "auc" or value == DASH else " %"
+    why = str(row["reason"]) if isinstance(row.get("reason"), str) and row["reason"] else ""
+    shown = twofold(f"{value}{spread}{unit}", f"n/a: {why}" if why else score_interval(row["low"], row["high"], metric))
+    p = row.get("p_chance") if metric == "auc" else None
+    if p is None or pd.isna(p):
+        return shown
+    return Markup("{}<br>p {}, q {}").format(shown, _chance(float(p)), _chance(float(row["q_chance"])))
 
 
 def _chance(p: float) -> str:
     return f"= {p:.2g}" if p >= 0.001 else "< 0.001"
 
 
-def _interval(row: dict[str, Any], key: str) -> str:
-    return f"{percent(row[key])} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+def _auc_cell(row: dict[str, Any], key: str) -> str:
+    return f"{score(row[key], 'auc')} {score_interval(row['low'], row['high'], 'auc')}"
 
 
 def _auc(table: pd.DataFrame | None) -> dict[str, str]:
-    """Return for each arm `AUC 93.1 % [85.0, 98.2]`."""
+    """Return for each arm `AUC 0.931 [0.850, 0.982]`."""
     if table is None:
         return {}
     rows = records(table[table["metric"] == "auc"])
-    return {str(row["arm"]): f"AUC {_interval(row, 'mean')}" for row in rows}
+    return {str(row["arm"]): f"AUC {_auc_cell(row, 'mean')}" for row in rows}

@@ -26,6 +26,8 @@ from pellucid.report.blocks import (
     percent,
     plain,
     records,
+    score,
+    score_interval,
     seconds,
     twofold,
 )
@@ -168,9 +170,9 @@ def _performance_cards(run: Run) -> list[Card]:
     cards = []
     for metric, label in (("auc", "AUC"), ("balanced_accuracy", "Balanced accuracy")):
         for row in records(table[(table["arm"] == arm) & (table["metric"] == metric)]):
-            detail = f"95 % interval {percent(row['low'])} to {percent(row['high'])}"
+            detail = f"95 % interval {score_interval(row['low'], row['high'], metric)}"
             who = f"{row['n_subjects']:.0f} held-out subjects" if "n_subjects" in row else "held-out subjects"
-            value = percent(row["mean"])
+            value = score(row["mean"], metric)
             cards.append(
                 Card(value=value, label=f"{label}, {arm}", detail=f"{detail}, {who}", source="tables/table2.tsv")
             )
@@ -229,12 +231,12 @@ def _arm(run: Run, name: str, settings: dict[str, Any]) -> str:
 
 
 def _participants(table: pd.DataFrame) -> Table:
-    """Show table 1: one row a cohort, group and role."""
+    """Show who took part, as the paper's Table 1: one row a cohort, group and role."""
     caption = (
-        "Participants of each cohort by group and role. Mean ± SD (range); EDSS: median (range); below, of how many, "
-        "where not all are known."
+        "Participants of each cohort by group and role. Mean ± SD (range); EDSS: median (range); disease: its "
+        "duration; below, of how many, where not all are known."
     )
-    header = ["Cohort", "Group and role", "Subjects (scans)", "Age (years)", "EDSS", "Lesions (ml)"]
+    header = ["Cohort", "Group and role", "Subjects (scans)", "Age (years)", "EDSS", "Disease (months)", "Lesions (ml)"]
     order = {"all": 0, "train": 1, "validation": 2, "holdout": 3}
     table = table.assign(place=table["role"].map(order)).sort_values(["cohort", "group", "place"])
     rows = [
@@ -244,6 +246,7 @@ def _participants(table: pd.DataFrame) -> Table:
             twofold(f"{plain(row.get('participants'))} ({plain(row.get('scans'))})", _women(row)),
             _spread(row, "age", "mean"),
             _spread(row, "edss", "median"),
+            _spread(row, "disease_duration_months", "mean"),
             _spread(row, "lesion_volume_ml", "mean"),
         ]
         for row in records(table)

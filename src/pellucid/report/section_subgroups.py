@@ -9,16 +9,28 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pellucid.report.blocks import DASH, Note, Picture, Section, Table, Text, missing, number, records, twofold, whole
-from pellucid.report.charts_comparisons import subgroup_figure
+from pellucid.analysis.proportions import FEW
+from pellucid.report.blocks import (
+    DASH,
+    Note,
+    Picture,
+    Section,
+    Table,
+    Text,
+    missing,
+    number,
+    records,
+    reference,
+    score_interval,
+    twofold,
+    whole,
+)
+from pellucid.report.charts_comparisons import p_value, subgroup_figure
 from pellucid.report.run import Run
 from pellucid.report.section_results import METRICS, main_arm
 from pellucid.report.style import save
 
 SOURCE = "tables/subgroups.tsv"
-FEW = 5
-"""Fewer patients, or fewer controls, than this are too few to judge by."""
-
 _DRAWN = {"auc": "AUC", "balanced_accuracy": "Balanced accuracy"}
 _FACTORS = {"sex": "Sex", "age": "Age", "edss": "EDSS", "lesion_volume": "Lesions"}
 _UNITS = {"age": " years", "lesion_volume": " ml"}
@@ -38,7 +50,7 @@ def subgroups(run: Run, figures: Path) -> Section:
         return section
     main = main_arm(run, list(table["arm"]))
     groups = table[table["arm"] == main].reset_index(drop=True)
-    groups = groups.assign(label=[_label(row) for row in records(groups)], few=[_few(row) for row in records(groups)])
+    groups = groups.assign(label=[_label(row) for row in records(groups)])
     section.add(Text(paragraphs=[_words(set(groups["factor"]))]), *_too_few(groups, main))
     save(subgroup_figure(groups, _DRAWN, _overall(run, main)), figures / "subgroups")
     section.add(
@@ -63,8 +75,8 @@ def _words(factors: set[str]) -> str:
     if lone:
         said += f"Groups by {' and '.join(lone)} hold patients alone and are set against all controls. "
     return (
-        f"{said}Groups are small and many: look for a pattern that several arms share, and not for the one row that "
-        "stands out."
+        f"{said}Groups are small and many: look at the test of interaction in {reference('subgroups', SOURCE)}, and "
+        "for a pattern that several arms share, not for the one row that stands out."
     )
 
 
@@ -76,15 +88,11 @@ def _too_few(groups: pd.DataFrame, arm: str) -> list[Note]:
         who = f"(patients + controls, fewer than {FEW} of either)"
         text = f"Too few subjects to judge by {who}, arm {arm}: {'; '.join(few)}."
         said.append(Note(tone="warning", text=text))
-    none = [row["label"] for row in records(groups) if math.isnan(row["auc"])]
+    reasons = groups["reason"].fillna("")
+    none = [f"{label}: {why}" for label, why in zip(groups["label"], reasons, strict=True) if why]
     if none:
-        text = f"No AUC, for there are no patients or no controls, arm {arm}: {'; '.join(none)}."
-        said.append(Note(tone="warning", text=text))
+        said.append(Note(tone="warning", text=f"No score or no interval, arm {arm}: {'; '.join(none)}."))
     return said
-
-
-def _few(row: dict[str, Any]) -> bool:
-    return bool(min(row["n_patients"], row["n_controls"]) < FEW)
 
 
 def _group(row: dict[str, Any]) -> str:
@@ -121,23 +129,34 @@ def _all_arms(table: pd.DataFrame) -> Table:
     rows: list[list[str | Markup]] = []
     for row in records(table):
         counted = f"{whole(row['n_patients'])} + {whole(row['n_controls'])}"
-        cells = [_score(row, metric) for metric in METRICS]
+        cells = [_score(row, metric) for metric in METRICS] + [_interaction(row)]
         who = Markup('<span class="name">{}<br>{}</span>').format(row["arm"], _group(row))
         name = twofold(who, _range(row)) if _range(row) else who
-        rows.append([name, twofold(counted, "few") if _few(row) else counted, *cells])
+        rows.append([name, twofold(counted, "few") if row["few"] else counted, *cells])
     return Table(
-        header=["Arm and group", "Patients + controls", *METRICS.values()],
+        header=["Arm and group", "Patients + controls", *METRICS.values(), "Interaction"],
         rows=rows,
-        caption="Every arm by group of subjects: mean over trials, in %, with its 95 % interval over subjects. Where "
-        f"one class is missing, only the other's score is there. Few: fewer than {FEW} of either.",
+        caption="Every arm by group of subjects: mean over trials, AUC as such and the others in %, with its 95 % "
+        f"interval over subjects. Where one class is missing, only the other's score is there. Few: fewer than {FEW} "
+        "of either, with the interval for few people. Interaction: whether the AUC differs between the groups of a "
+        "factor more than chance lets it, groups permuted over people within patients and controls; p, and q with the "
+        "false discovery rate of all factors and arms of this table controlled. A difference between two rows alone is "
+        "no evidence.",
         sources=[SOURCE],
         closed=True,
         words=1,
+        key="subgroups",
     )
 
 
 def _score(row: dict[str, Any], metric: str) -> str | Markup:
     if math.isnan(row[metric]):
         return DASH
-    ends = [row[f"{metric}_{end}"] for end in ("low", "high")]
-    return twofold(f"{100 * row[metric]:.1f}", f"[{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]")
+    value = f"{row[metric]:.3f}" if metric == "auc" else f"{100 * row[metric]:.1f}"
+    return twofold(value, score_interval(row[f"{metric}_low"], row[f"{metric}_high"], metric))
+
+
+def _interaction(row: dict[str, Any]) -> str | Markup:
+    if math.isnan(row["interaction_p"]):
+        return DASH
+    return twofold(p_value(row["interaction_p"]), f"q = {number(row['interaction_q'], 2)}")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from pellucid.analysis.bootstrap import interval, resample
+from pellucid.analysis.clusters import by_person, clustered_interval, together
 from pellucid.files import write_tsv
-from pellucid.report.blocks import Section, Table, Text, number, percent, records, seen_share, twofold
+from pellucid.report.blocks import Section, Table, Text, number, over_networks, percent, records, seen_share, twofold
 from pellucid.report.run import Run
 
 SUMMARY = "tables/truth_summary.tsv"
@@ -34,7 +33,7 @@ def truth(run: Run) -> Section | None:
         return None
     patients, others = table[table["group"] == run.positive], others[others["group"] == run.positive]
     nulls = {str(arm): rows for arm, rows in others.groupby("arm", sort=False)}
-    summary = truth_summary(patients, nulls, seed=int(run.record.get("seed") or 0))
+    summary = truth_summary(patients, nulls)
     write_tsv(run.folder / SUMMARY, summary)
     networks = "; ".join(f"{arm}: {run.untaught[arm]}" for arm in nulls)
     beside = (
@@ -70,8 +69,9 @@ def truth(run: Run) -> Section | None:
                 ]
                 for row in records(summary)
             ],
-            caption=f"Medians over the held-out subjects of group {run.positive}, with the 95 % bootstrap interval of "
-            "the median; last column: how many have more positive than negative relevance in that place."
+            caption=f"Medians over the held-out subjects of group {run.positive}, with the 95 % interval of the median "
+            f"{over_networks(summary['networks'])}; last column: how many have more positive than negative relevance "
+            "in that place. A person of several scans counts once."
             + (" Below a network's lift: what the same subject's map has more." if nulls else ""),
             sources=[SUMMARY, "tables/truth.tsv"],
             words=2,
@@ -86,58 +86,58 @@ def _beside(row: Mapping[str, Any], arm: str) -> Markup:
     return twofold(number(row[f"lift_of_{arm}"]), twofold(more, f"[{low}, {high}]"))
 
 
-def truth_summary(
-    patients: pd.DataFrame, nulls: Mapping[str, pd.DataFrame], *, seed: int, resamples: int = 2000
-) -> pd.DataFrame:
-    """Sum up subjects: medians of lift for map, nulls and scan, and how many have a positive signed mean.
+def truth_summary(patients: pd.DataFrame, nulls: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Sum up people: medians of lift for map, nulls and scan, and how many have a positive signed mean.
+
+    A person of several scans counts once, with their mean; intervals are over people and over the networks whose maps
+    these are (`clustered_interval`). No p is made, so that there is no family of tests.
 
     Parameters
     ----------
     patients
         Rows of tables/truth.tsv; the map `intensity` is the scan itself.
     nulls
-        Such rows of the same subjects' maps of other networks, by the names of their arms.
-    seed, resamples
-        Of the bootstrap over subjects.
+        Such rows of the same people's maps of other networks, by the names of their arms.
 
     Returns
     -------
-    One row a place: place, subjects, seen_share, lift, low, high, lift_of_scan, above_zero; and for each null
-    lift_of_NULL and more_than_NULL with _low and _high, the median over subjects of lift less the null's, and its
-    interval.
+    One row a place: place, subjects, networks (over how many the interval is), seen_share, lift, low, high,
+    lift_of_scan, above_zero; and for each null lift_of_NULL and more_than_NULL with _low and _high, the median over
+    people of lift less the null's, and its interval.
     """
-
-    def middle(values: pd.Series) -> tuple[float, float, float]:
-        if values.empty:
-            return (float("nan"),) * 3
-        drawn = resample(np.zeros(len(values)), resamples=resamples, seed=seed)
-        return float(values.median()), *interval(np.median(values.to_numpy()[drawn], axis=1))
-
     rows = []
     for place, every in patients.groupby("place", sort=False):
         one = _measured(every)
-        own = one["lift"]
-        lift, low, high = middle(own)
+        found = clustered_interval(one["lift"], one["networks"], least=0.0)
+        scan = by_person(every[every["map"] == "intensity"], ["lift"])
         row: dict[str, object] = {
             "place": place,
-            "subjects": len(own),
-            "seen_share": every["seen_share"].median(),
-            "lift": lift,
-            "low": low,
-            "high": high,
-            "lift_of_scan": every.loc[every["map"] == "intensity", "lift"].median(),
+            "subjects": len(one),
+            "networks": found.networks,
+            "seen_share": by_person(every, ["seen_share"])["seen_share"].median(),
+            "lift": one["lift"].median(),
+            "low": found.low,
+            "high": found.high,
+            "lift_of_scan": scan["lift"].median(),
             "above_zero": (one["mean"] > 0).mean() if len(one) else float("nan"),
         }
         for name, table in nulls.items():
-            other = _measured(table[table["place"] == place])["lift"]
-            more = middle((own - other).dropna())
-            row |= {f"lift_of_{name}": other.median()}
-            row |= dict(zip((f"more_than_{name}{end}" for end in ("", "_low", "_high")), more, strict=True))
+            other = _measured(table[table["place"] == place])
+            shared = one.index.intersection(other.index)
+            more = one["lift"][shared] - other["lift"][shared]
+            pairs = zip(one["networks"][shared], other["networks"][shared], strict=True)
+            networks = [together(*pair) for pair in pairs]
+            ends = clustered_interval(more, networks)
+            row |= {
+                f"lift_of_{name}": other["lift"].median(),
+                f"more_than_{name}": more.median(),
+                f"more_than_{name}_low": ends.low,
+                f"more_than_{name}_high": ends.high,
+            }
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _measured(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of maps that have a lift, by scan."""
-    one = table[(table["map"] != "intensity") & table["lift"].notna()]
-    return one.set_index([one[name].fillna("") for name in ("participant_id", "session_id") if name in one])
+    """Return the maps that have a lift, one row a person."""
+    return by_person(table[(table["map"] != "intensity") & table["lift"].notna()], ["lift", "mean"])

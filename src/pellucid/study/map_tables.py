@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pellucid.analysis.families import with_q
 from pellucid.analysis.places import relevance_in_places
 from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
 from pellucid.atlas.find import find_atlas
@@ -99,7 +100,10 @@ def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
 
 
 def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Ask of every area of each arm and atlas whether the groups' relevance differs; `compare_groups` says how."""
+    """Ask of every area of each arm and atlas whether the groups' relevance differs; `compare_groups` says how.
+
+    `q` controls the false discovery rate of all p of the table: of all areas, atlases and arms.
+    """
     tables = []
     found = read_tsv(folder.table("regions"))
     for (arm, atlas), table in found.groupby(["arm", "atlas"], sort=False):
@@ -107,7 +111,7 @@ def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
         factor, seed = spec.split_of(str(arm)).correction, derive_seed(spec.study.seed, "permutation")
         tested = compare_groups(table, positive, correction=factor, seed=seed)
         tables.append(_with_subject(tested, {"arm": arm, "atlas": atlas}))
-    return pd.concat(tables, ignore_index=True)
+    return with_q(pd.concat(tables, ignore_index=True))
 
 
 def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:

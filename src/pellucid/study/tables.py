@@ -7,15 +7,16 @@ from itertools import combinations
 from typing import Any
 
 import pandas as pd
+from scipy.special import expit
 
 from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
-from pellucid.analysis.classification import METRICS, over_trials, scores
+from pellucid.analysis.classification import by_person, one_a_person, over_trials, trial_scores
 from pellucid.analysis.comparison import paired
-from pellucid.analysis.crossed import widened
+from pellucid.analysis.families import with_q
 from pellucid.analysis.permutation import permutation_p
 from pellucid.analysis.roc import roc
-from pellucid.analysis.subgroups import subgroups
+from pellucid.analysis.subgroups import interactions, subgroups
 from pellucid.cohort.store import open_store
 from pellucid.errors import InputError
 from pellucid.files import read_tsv, write_tsv
@@ -93,8 +94,8 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
 
     Of a cohort that is cross-validated there are the latter alone.
 
-    Ages, EDSS and lesion volumes are those of a participant's first scan; missing values are left out and show in the
-    `_n` columns.
+    Ages (years), EDSS, disease durations (months) and lesion volumes (ml) are those of a participant's first scan;
+    missing values are left out and show in the `_n` columns.
     """
     splits = read_tsv(folder.splits)
     rows = []
@@ -112,7 +113,7 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
             row: dict[str, Any] = {"cohort": name, "group": group, "role": part}
             row |= {"participants": len(some), "scans": int(some["scans"].sum())}
             row |= {"female": int((some["sex"] == "F").sum()), "sex_known": int(some["sex"].notna().sum())}
-            for column in ("age", "edss", "lesion_volume_ml"):
+            for column in ("age", "edss", "disease_duration_months", "lesion_volume_ml"):
                 values = some[column].dropna().astype(float)
                 row |= {
                     f"{column}_n": len(values),
@@ -127,28 +128,30 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
 
 
 def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Score every arm on its holdout: mean and SD over trials, and a subject-level bootstrap interval of the mean.
+    """Score every arm on its holdout: mean and SD over trials, and an interval of the mean over people.
 
-    `p_chance` of AUC and balanced accuracy: how often permuted labels score as high; missing for the others. Of a
-    cross-validation both are corrected (`analysis.crossed`).
+    `p_chance` of AUC and balanced accuracy is that of a permutation test of the labels; it is missing for the others.
+    `p_from` says how it came about: `permutations` is the share of permutations that score as high. Of a
+    cross-validation intervals and p are corrected (`analysis.crossed`), and p is no such share: `permutations,
+    corrected` or `normal tail, corrected`. `q_chance` controls the false discovery rate of all p of the table.
     """
     tables, seed = [], derive_seed(spec.study.seed, "permutation")
     for name in _ready(spec, folder):
         held_out = holdout_predictions(name, spec, folder)
-        table = over_trials(held_out, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap"))
         factor = spec.split_of(name).correction
+        table = over_trials(held_out, correction=factor)
         tested = {
             metric: permutation_p(held_out, metric, correction=factor, seed=seed)
             for metric in ("auc", "balanced_accuracy")
         }
-        table = widened(table, factor, value="mean", low="low", high="high", within=(0.0, 1.0))
-        table["p_chance"] = table["metric"].map(tested)
+        table["p_chance"] = table["metric"].map({metric: found.p for metric, found in tested.items()})
+        table["p_from"] = table["metric"].map({metric: found.how for metric, found in tested.items()})
         table.insert(0, "arm", name)
         table.insert(1, "pretraining", spec.training[name].start_from if name in spec.training else None)
         tables.append(
             table.assign(n_trials=held_out["trial"].nunique(), n_subjects=held_out["participant_id"].nunique())
         )
-    return pd.concat(tables, ignore_index=True)
+    return with_q(pd.concat(tables, ignore_index=True), p="p_chance", q="q_chance")
 
 
 def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -157,11 +160,12 @@ def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     Of a cross-validation a trial is a repeat. Trials of one number have one seed in all arms, so that arms
     can be compared trial by trial.
     """
-    rows = []
+    tables = []
     for name in _ready(spec, folder):
-        for trial, some in holdout_predictions(name, spec, folder).groupby("trial"):
-            rows.append({"arm": name, "trial": trial, **scores(some["label"], some["logit"], some["fold"])})
-    return pd.DataFrame(rows)
+        table = trial_scores(by_person(holdout_predictions(name, spec, folder)))
+        table.insert(0, "arm", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -182,9 +186,7 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
         means = table[["participant_id", "session_id", "label"]].assign(
             **{scaling: table[f"brightness_{scaling}"] for scaling in SCALINGS}
         )
-        scored = brightness_alone(
-            means, resamples=spec.analysis.bootstrap, seed=derive_seed(spec.study.seed, "bootstrap")
-        )
+        scored = brightness_alone(means)
         tables.append(scored.assign(cohort=name, n_subjects=means["participant_id"].nunique()))
     return pd.concat(tables, ignore_index=True)
 
@@ -192,8 +194,9 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
 def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Compare every two arms that are judged on one cohort, paired by participant.
 
-    Of a cross-validation intervals and p are corrected (`analysis.crossed`). Two that cannot be compared, for one is
-    not complete or they share too few participants, have one row, whose `problem` says so.
+    Of a cross-validation intervals and p are corrected (`analysis.crossed`); `p_from` says how each p came about. `q`
+    controls the false discovery rate of all p of the table, of every pair and metric. Two that cannot be compared, for
+    one is not complete or they share too few participants, have one row, whose `problem` says so.
     """
     tables, ready = [], _ready(spec, folder)
     pairs = [
@@ -207,7 +210,7 @@ def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
                     raise InputError(name, "not all of it could be fitted", "See what failed")
             predicted = [holdout_predictions(name, spec, folder) for name in (one, two)]
             factor = spec.split_of(one).correction
-            table = paired(*predicted, resamples=spec.analysis.bootstrap, correction=factor, seed=seed)
+            table = paired(*predicted, correction=factor, seed=seed)
             table = table.assign(problem="")
         except InputError as error:
             table = pd.DataFrame({"problem": [str(error)]})
@@ -215,47 +218,55 @@ def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
         table.insert(1, "arm_two", two)
         tables.append(table)
         progress(done, len(pairs), f"{one} and {two}")
-    columns = ["arm_one", "arm_two", "metric", "problem"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    columns = ["arm_one", "arm_two", "metric", "p", "problem"]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    return with_q(table if "p" in table else table.assign(p=float("nan")))
 
 
 def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Say how far probabilities can be taken at their word, as they are and calibrated: a row an arm, kind and bin.
 
     Kind `sigmoid` is 1 / (1 + exp(-logit)). Kind `calibrated` follows Platt, fitted for each trial to its validation
-    subjects; baselines have none. `brier` and `ece` are those of all held-out scans of all trials together; a bin's
-    interval counts each of its participants once.
+    subjects; baselines have none. `brier` and `ece` are those of all held-out people of all trials together, one with
+    several scans by its mean logit; a bin's interval counts each of its participants once. What has no probabilities
+    has one row of kind `none`, whose `reason` says why.
     """
     tables = []
     for name in _ready(spec, folder):
-        raw = holdout_predictions(name, spec, folder)
-        kinds = {"sigmoid": raw["probability"].to_numpy()}
+        if name in spec.baselines and not spec.baselines[name].settings.has_probabilities:
+            tables.append(pd.DataFrame([{"arm": name, "kind": "none", "reason": _MARGIN}]))
+            continue
+        raw = one_a_person(holdout_predictions(name, spec, folder))
+        kinds = {"sigmoid": expit(raw["logit"].to_numpy())}
         if name in spec.training:
             kinds["calibrated"] = calibrated_probabilities(name, spec, folder)
         for kind, probability in kinds.items():
             label = raw["label"].to_numpy()
             table = reliability(label, probability, raw["participant_id"])
             errors = {"brier": brier(label, probability), "ece": expected_calibration_error(label, probability)}
-            said = pd.DataFrame({"arm": name, "kind": kind, **errors}, index=table.index)
+            said = pd.DataFrame({"arm": name, "kind": kind, **errors, "reason": ""}, index=table.index)
             table = pd.concat([said, table], axis=1)
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
+_MARGIN = "a support vector machine's decision value is a margin, no log-odds: it gives no probabilities"
+
+
 def by_subgroup(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Score every arm on its holdout by sex, age, EDSS and lesion volume, intervals as in `performance`."""
-    tables = []
+    """Score every arm on its holdout by sex, age, EDSS and lesion volume, intervals as in `performance`.
+
+    `interaction_p` asks of each factor and arm whether its levels' AUCs differ more than chance lets them
+    (`analysis.subgroups.interactions`); `interaction_q` controls the false discovery rate over all factors and arms.
+    """
+    tables, tests = [], []
     for name in _ready(spec, folder):
         people = open_store(folder.store(spec.arm(name).cohort)).table.drop_duplicates("participant_id")
-        table = subgroups(
-            holdout_predictions(name, spec, folder),
-            people,
-            resamples=spec.analysis.bootstrap,
-            seed=derive_seed(spec.study.seed, "bootstrap"),
-        )
-        for metric in METRICS:
-            ends = {"low": f"{metric}_low", "high": f"{metric}_high"}
-            table = widened(table, spec.split_of(name).correction, value=metric, **ends, within=(0.0, 1.0))
-        table.insert(0, "arm", name)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+        held_out = holdout_predictions(name, spec, folder)
+        tables.append(subgroups(held_out, people, correction=spec.split_of(name).correction))
+        tests.append(interactions(held_out, people, seed=derive_seed(spec.study.seed, "permutation")))
+        for table in (tables[-1], tests[-1]):
+            table.insert(0, "arm", name)
+    tested = with_q(pd.concat(tests, ignore_index=True)).rename(columns={"p": "interaction_p", "q": "interaction_q"})
+    columns = ["arm", "factor", "interaction_p", "interaction_q"]
+    return pd.concat(tables, ignore_index=True).merge(tested[columns], how="left", on=["arm", "factor"])

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pellucid.analysis.averages import mean_map
 from pellucid.analysis.calibration import calibrate
+from pellucid.analysis.classification import one_a_person
 from pellucid.cohort.splits import draw_some, rows_of
 from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv, write_json
@@ -120,14 +121,16 @@ def holdout_predictions(name: str, spec: Spec, folder: RunFolder) -> pd.DataFram
 
 
 def calibrated_probabilities(name: str, spec: Spec, folder: RunFolder) -> npt.NDArray[np.float64]:
-    """Return the calibrated probability of each row of an arm's `holdout_predictions`.
+    """Return the calibrated probability of each person of an arm's `holdout_predictions`, as `one_a_person` has them.
 
-    Each trial's logits are calibrated by its own validation subjects, whom its weights were not fitted to.
+    Each trial's logits are calibrated by its own validation subjects, whom its weights were not fitted to; a person
+    counts once, with the mean logit of its scans.
     """
     found = []
     for number in range(spec.trial_count(name)):
         table = read_tsv(folder.trial(name, number) / "predictions.tsv")
-        validation, holdout = (table[table["role"] == role] for role in ("validation", "holdout"))
+        table = table.assign(trial=number)
+        validation, holdout = (one_a_person(table[table["role"] == role]) for role in ("validation", "holdout"))
         platt = calibrate(validation["label"].to_numpy(), validation["logit"].to_numpy())
         found.append(platt.probability(holdout["logit"].to_numpy()))
     return np.concatenate(found)

@@ -33,7 +33,8 @@ class BaselineResult:
         One row a point of the grid: what it is, metric, mean and sd over the inner folds, chosen (`history_of`).
     predictions
         One row a scan of every role, but for those left out: participant_id, session_id, group, label, role, logit,
-        probability. The logit is the decision value, its sigmoid no calibrated probability.
+        probability. The logit is the decision value; of a support vector machine it is a margin, which is no log-odds,
+        and the probability is missing.
     described
         What model.json says.
     """
@@ -68,7 +69,7 @@ def write_baseline(
         "features": features.names,
         "weights": _weights(fit, features),
         "intercept": fit.intercept,
-        "probability": "sigmoid of the decision value; not calibrated",
+        "probability": "sigmoid of the decision value, not calibrated; missing where that is a margin, no log-odds",
         "scikit_learn": sklearn.__version__,
     }
     write_json(folder / "model.json", described | said | fit.details)

@@ -86,7 +86,7 @@ def run_baseline(
         "excluded": excluded,
         "seconds": round(time.perf_counter() - start, 3),
     }
-    write_baseline(folder, store, features, fit, _predictions(store, roles, data, fit), described)
+    write_baseline(folder, store, features, fit, _predictions(store, roles, data, fit, settings), described)
     return read_baseline(folder)
 
 
@@ -170,8 +170,10 @@ def _ticker(total: int, kind: str, progress: Callable[[int, int, str], None] | N
     return tick
 
 
-def _predictions(store: Store, roles: Mapping[str, Rows], data: Data, fit: Fit) -> pd.DataFrame:
-    """Return the predictions of all roles, columns as those of a network's trial."""
+def _predictions(
+    store: Store, roles: Mapping[str, Rows], data: Data, fit: Fit, settings: BaselineSettings
+) -> pd.DataFrame:
+    """Return the predictions of all roles, columns as those of a network's trial; margins have no probability."""
     logit = np.full(len(store), np.nan)
     logit[data.rows] = fit.decision
     parts = []
@@ -179,7 +181,9 @@ def _predictions(store: Store, roles: Mapping[str, Rows], data: Data, fit: Fit) 
         if role in roles:
             table = store.table[["participant_id", "session_id", "group", "label"]].iloc[roles[role]]
             z = logit[roles[role]]
-            parts.append(table.assign(role=role, logit=z, probability=expit(z)))
+            parts.append(
+                table.assign(role=role, logit=z, probability=expit(z) if settings.has_probabilities else np.nan)
+            )
     return pd.concat(parts, ignore_index=True)
 
 
