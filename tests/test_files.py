@@ -75,7 +75,7 @@ def test_a_row_is_one_line_of_text_whatever_stands_in_it(tmp_path: Path) -> None
     table = pd.DataFrame({"image": ["a\nb\tc\x1b[31m.nii", "\udcff.nii", "ü"], "x": [1.0, None, 2.0]})
     write_tsv(tmp_path / "t.tsv", table)
     lines = (tmp_path / "t.tsv").read_text(encoding="utf-8").split("\n")
-    assert lines == ["image\tx", "a b c\\x1b[31m.nii\t1.0", "\\udcff.nii\tn/a", "ü\t2.0", ""]
+    assert lines == ["image\tx", r"a\nb\tc\x1b[31m.nii" + "\t1.0", "\\udcff.nii\tn/a", "ü\t2.0", ""]
     write_json(tmp_path / "t.json", {"image": "\udcff.nii"})
     assert read_json(tmp_path / "t.json") == {"image": "\udcff.nii"}
 

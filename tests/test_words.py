@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.words import guess, key, nearest, one_line, printable, some, trim
+from pellucid.words import guess, key, nearest, one_cell, one_line, printable, some, trim
 
 texts = st.text(st.characters(categories=None), max_size=20)
 
@@ -28,6 +28,15 @@ def test_one_line_has_no_breaks_and_nothing_else_is_lost(text: str) -> None:
     assert not set(line) & set("\n\r\t\x00\x1b")
     if text.isprintable():
         assert line == text
+
+
+@given(texts, texts)
+def test_one_cell_keeps_two_texts_apart(one: str, other: str) -> None:
+    for text in (one, other):
+        assert not set(one_cell(text)) & set("\n\r\t\x00\x1b")
+        one_cell(text).encode("utf-8")
+    if one != other and "\\" not in one + other:
+        assert one_cell(one) != one_cell(other)
 
 
 @given(texts)

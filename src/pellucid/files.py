@@ -22,7 +22,7 @@ import pandas as pd
 from pellucid.errors import InputError, brief
 from pellucid.opening import open_file, read_text
 from pellucid.shapes import Shape, misfit
-from pellucid.words import one_line
+from pellucid.words import one_cell
 
 NAMES = (
     *("participant_id", "session_id", "group", "sex", "level", "role"),
@@ -146,7 +146,7 @@ def _of_parser(error: BaseException) -> str:
 def write_tsv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as BIDS-style TSV, atomically: tab-separated, no index, missing values as `n/a`.
 
-    Line breaks and tabs in a cell become blanks, and what is no text is escaped, so that every row is one line.
+    Line breaks, tabs and what is no text in a cell are escaped (`words.one_cell`), so that every row is one line.
     """
     words = table.select_dtypes(["object", "string"]).columns
     whole = table.assign(**{str(name): table[name].map(_cell) for name in words}) if len(words) else table
@@ -155,7 +155,7 @@ def write_tsv(path: Path, table: pd.DataFrame) -> None:
 
 
 def _cell(value: Any) -> Any:
-    return one_line(value) if isinstance(value, str) else value
+    return one_cell(value) if isinstance(value, str) else value
 
 
 def read_tsv(

@@ -11,6 +11,7 @@ MISSING = frozenset({"", "n/a", "n.a.", "#n/a", "na", "nan", "none", "null"})
 """How tables say in any case of letters that something is not known; BIDS's own word is `n/a`."""
 
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # of no width, and so typed without being seen
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BREAKS = re.compile(r"\s*[\r\n\t]\s*")
 _CLOSE = 0.75  # difflib's ratio from which a word may be meant
 
@@ -84,11 +85,19 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text as one cell or line: line breaks and tabs are blanks, other control characters are escaped."""
-    return "".join(
-        c if ord(c) > 0x9F or 0x20 <= ord(c) < 0x7F else c.encode("unicode_escape").decode("ascii")
-        for c in _BREAKS.sub(" ", text)
-    )
+    """Return a message as one line: its line breaks and tabs are blanks, as `one_cell` does with the rest."""
+    return one_cell(_BREAKS.sub(" ", text))
+
+
+def one_cell(text: str) -> str:
+    r"""Return a text as one cell of a table: control characters and what is no text are written as escapes.
+
+    Two texts stay two, as names of files must.
+
+    >>> one_cell("a\tb\nc\udcff")
+    'a\\tb\\nc\\udcff'
+    """
+    return _NO_TEXT.sub(lambda found: found.group().encode("unicode_escape", "backslashreplace").decode("ascii"), text)
 
 
 def some(names: Iterable[str], most: int = 10) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -167,3 +168,21 @@ def test_a_bad_mask_is_named_and_the_map_is_kept(kind: str, scans: Path, arm: Pa
     assert table["logit"].notna().all()
     assert len(list(out.glob("*_relevance.nii.gz"))) == 2
     assert set(read_tsv(out / "lesions.tsv")["participant_id"]) == {"sub-01"}
+
+
+def test_names_of_any_bytes_are_explained_and_seen(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    """A byte that is no text, a line break, an escape code, a formula, markup: each its map, its row and its name."""
+    names = [os.fsdecode(b"a\xff"), "b\nc", "d\x1b[2J", "e$\\foo{$", "f[bold]"]
+    for name in names:
+        shutil.copy(scans / "images" / "sub-01_FLAIR.nii.gz", tmp_path / f"{name}_FLAIR.nii.gz")
+    out = tmp_path / "out"
+    for _ in range(2):  # the second call replaces its own rows
+        shown = pellucid("explain", arm, *sorted(tmp_path.glob("*_FLAIR.nii.gz")), "--out", out)
+        assert shown.code == 0, shown.err
+    seen = [r"a\udcff", r"b\nc", r"d\x1b[2J", r"e$\foo{$", "f[bold]"]
+    table = read_tsv(out / "predictions.tsv")
+    assert sorted(table["image"]) == [f"{tmp_path}/{name}_FLAIR.nii.gz" for name in seen]
+    for name in seen:
+        assert f"{name}_FLAIR.nii.gz: map " in shown.out
+    assert "\x1b" not in shown.out + shown.err
+    assert len(list(out.glob("*_relevance.png"))) == len(list(out.glob("*_relevance.nii.gz"))) == len(names)

@@ -54,7 +54,8 @@ def name(failed: dict[Path, str], total: int) -> None:
     """Name what failed of how many."""
     for path, error in failed.items():
         # An error names its own file, which may be another one than the scan, such as its mask.
-        console.warn(f"failed: {error}" if printable(str(path)) in error else f"failed: {path}: {error}")
+        where = printable(str(path))
+        console.warn(f"failed: {error}" if where in error else f"failed: {where}: {error}")
     if failed and total > 1:
         rest = "nothing is done" if len(failed) == total else "the others are done"
         console.warn(f"{len(failed)} of {total} failed; {rest}")

@@ -13,6 +13,7 @@ import pandas as pd
 from pellucid.cli.pairing import source_of
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
+from pellucid.words import one_cell
 
 PREDICTIONS = "predictions.json"
 
@@ -89,7 +90,7 @@ def merged(path: Path, table: pd.DataFrame, *, key: str, done: Collection[str]) 
     before = read_tsv(path)
     if key not in before:
         raise InputError(path, f"has no column {key!r}, so it is no table of ours", "Name another --out, or remove it")
-    before = before[~before[key].isin(list(done))]
+    before = before[~before[key].isin([one_cell(name) for name in done])]  # as the file has them
     if before.empty:
         return table
     return before if table.empty else pd.concat([before, table], ignore_index=True)

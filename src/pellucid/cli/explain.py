@@ -62,7 +62,7 @@ def explain(
     from pellucid.study.apply import open_scan, scan_lesions, scan_regions, write_maps
     from pellucid.study.evidence import find_population
     from pellucid.study.maps import explain_image, ledger_table, map_name, open_explainer
-    from pellucid.words import some
+    from pellucid.words import printable, some
 
     explainer = open_explainer(folder, method=method, epsilon=epsilon, network=network)
     paths = expand(images, modality=explainer.model.info.modality)
@@ -133,7 +133,8 @@ def explain(
     show_predictions(listed, explainer.model)
     for path, files in pictures.items():
         *maps, picture = files
-        console.say(f"{path.name}: map {', '.join(map(str, maps))}; picture {picture}")
+        where = f"map {', '.join(map(str, maps))}; picture {picture}"
+        console.say(printable(f"{path.name}: {where}"))
         _show_sums(said[path])
     _show_tables(tables)
     if lesions and population is None:

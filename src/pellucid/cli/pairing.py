@@ -10,7 +10,7 @@ from typing import Literal
 from pellucid.errors import InputError
 from pellucid.files import read_json
 from pellucid.image.nifti import SUFFIXES, sidecar_path, stem
-from pellucid.words import some
+from pellucid.words import printable, some
 
 # Words of a file's name that say what it shows, not of whom or when.
 _WHAT = re.compile(
@@ -119,7 +119,7 @@ def pairs_said(found: Mapping[Path, Path | None], masks: Iterable[Path], *, what
         lines.append(f"of another run, session or acquisition of theirs: {some(map(str, near))}")
     if far := [mask.name for mask in rest if mask not in near]:
         lines.append(f"of none of these scans: {some(far, 3)}")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def name_of(path: Path) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.options import OwnNetwork
+from pellucid.words import printable
 
 if TYPE_CHECKING:
     from pellucid.cli.earlier import Earlier
@@ -134,4 +135,4 @@ def show_predictions(rows: list[dict[str, Any]], network: Network) -> None:
 def show_written(paths: Iterable[Path]) -> None:
     """Print where results are."""
     for path in paths:
-        console.say(f"written: {path}")
+        console.say(printable(f"written: {path}"))

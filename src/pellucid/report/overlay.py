@@ -19,6 +19,7 @@ from pellucid.files import atomic_path
 from pellucid.image.grid import Grid
 from pellucid.image.planes import Plane, planes, to_ras
 from pellucid.report.style import ALARM, DPI, MUTED, styled
+from pellucid.words import printable
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -203,7 +204,7 @@ class _Scene:
             place = ((left - _GAP + _BAR_GAP) / _WIDTH, _BOTTOM / height, _BAR / _WIDTH, tall * scale / height)
             clipped = bool(np.abs(self.relevance).max() > self.limit)
             _colour_bar(figure.add_axes(place), self.limit, unit, clipped=clipped)
-        figure.text(_LEFT / _WIDTH, 1 - 0.10 / height, title, fontsize=11, fontweight="bold", va="top")
+        figure.text(_LEFT / _WIDTH, 1 - 0.10 / height, printable(title), fontsize=11, fontweight="bold", va="top")
         for n, line in enumerate(warning):
             across, up = _LEFT / _WIDTH, 1 - (_WARNING_TOP + n * _WARNING_LINE) / height
             figure.text(across, up, line, fontsize=8, fontweight="bold", color=ALARM, va="top")
