@@ -50,7 +50,7 @@ def test_masks_are_picked_from_a_folder_that_holds_scans_too(tmp_path: Path) -> 
     assert expand_masks([tmp_path / "patient07_T1.nii.gz"]) == [tmp_path / "patient07_T1.nii.gz"]
 
 
-def test_the_brain_is_no_lesion(tmp_path: Path) -> None:
+def test_the_brain_is_no_lesion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     brain = "sub-01/anat/sub-01_space-MNI152NLin6Asym_desc-brain_mask.nii.gz"
     touch(tmp_path, brain)
     with pytest.raises(InputError, match=r"the folder holds no lesion mask\. Leave --lesions out"):
@@ -63,7 +63,9 @@ def test_the_brain_is_no_lesion(tmp_path: Path) -> None:
     touch(tmp_path, "sub-02/anat/sub-02_dseg.nii.gz")
     assert [path.name for path in expand_masks([tmp_path])] == ["sub-02_dseg.nii.gz"]
     touch(tmp_path, "sub-01/anat/sub-01_label-lesion_mask.nii.gz")
+    capsys.readouterr()
     assert [path.name for path in expand_masks([tmp_path])] == ["sub-01_label-lesion_mask.nii.gz"]
+    assert "sub-02_dseg.nii.gz" in capsys.readouterr().err  # named, for it may have been meant
 
 
 PARTS = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4)

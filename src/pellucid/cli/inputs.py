@@ -77,7 +77,8 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
 
     In a folder that holds both, files named as masks (sub-01_lesions, sub-01_label-lesion_mask) count and scans do not;
     where some are of lesions, other masks do not count either. What BIDS names as of the brain (`desc-brain`) or as a
-    tissue's probability (`probseg`) never counts, and beside it only what is named as a mask.
+    tissue's probability (`probseg`) never counts, and beside it only what is named as a mask. Of files named as masks
+    it is told which do not count.
 
     Raises
     ------
@@ -97,6 +98,8 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
                     "the folder holds no lesion mask",
                     "Leave --lesions out, or name masks such as sub-01_label-lesion_mask.nii.gz",
                 )
+            if drawn and (other := [mask.name for mask in named if mask not in drawn]):
+                console.note(f"not taken, for other masks in {path} are named as of lesions: {some(other)}")
             inside = drawn or named or inside
         found += inside
     return list(dict.fromkeys(found))

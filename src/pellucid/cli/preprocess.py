@@ -102,6 +102,7 @@ def preprocess(
     Corrects bias fields, extracts brains, registers, maps tissue, fills lesions, makes the network's input, and writes
     a page of quality control for each visit and one for all. What is done is not done again.
     """
+    from pellucid.people import odd_folders
     from pellucid.preprocess.group import describe_dataset, summarise
     from pellucid.preprocess.inputs import find_visits, read_filters
     from pellucid.preprocess.outputs import LOGS
@@ -145,7 +146,10 @@ def preprocess(
         if row["verdict"] == "fail":
             console.warn(f"{row['participant_id']}: failed quality control, and is not used: {row['findings']}")
     console.say(f"written: {out}, a BIDS derivative dataset; look at {page}. For research only.")
-    batch.finish(failed, len(visits))
+    batch.name(failed, len(visits))
+    # A folder with scans that no visit is made of is a failure; a row without a folder, or .bidsignore, is none.
+    odd = odd_folders(bids_dir) if level == "participant" and not participant_label else {}
+    batch.finish(failed | {Path(name): why for name, why in odd.items()}, len(visits) + len(odd))
 
 
 def _show_people(people: RawPeople, *, chosen: list[str]) -> None:
