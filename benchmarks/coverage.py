@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from pellucid.analysis.classification import over_trials
-from pellucid.analysis.crossed import correction, widened
+from pellucid.analysis.crossed import correction
 
 DESIGNS = {  # people, folds, how many of the folds are judged
     "one holdout of 40 of 80": (80, 2, 1),
@@ -28,7 +28,10 @@ EFFECTS = (0.0, 0.5)  # difference of the groups in the first ten features, in s
 
 
 def auc(people: int, folds: int, judged: int, *, effect: float, seed: int) -> pd.DataFrame:
-    """Return the AUC over the judged people of one set of data with its interval: one row."""
+    """Return the AUC over the judged people of one set of data with both intervals: one row, `wide_low`, `wide_high`.
+
+    The wide one is corrected for what folds share, if more than one is judged.
+    """
     rng = np.random.default_rng([7, seed])
     label = np.repeat([0, 1], people // 2)
     x = rng.normal(size=(people, 300))
@@ -40,13 +43,15 @@ def auc(people: int, folds: int, judged: int, *, effect: float, seed: int) -> pd
         direction = x[train][label[train] == 1].mean(axis=0) - x[train][label[train] == 0].mean(axis=0)
         parts.append(pd.DataFrame({"participant_id": test, "label": label[test], "logit": x[test] @ direction}))
         parts[-1]["fold"] = fold
-    table = over_trials(pd.concat(parts).assign(trial=0), resamples=1000, seed=1)
-    return table[table["metric"] == "auc"]
+    predictions = pd.concat(parts).assign(trial=0)
+    factor = correction(folds) if judged > 1 else 1.0
+    plain, wide = (over_trials(predictions, correction=by).query("metric == 'auc'") for by in (1.0, factor))
+    return plain.assign(wide_low=wide["low"], wide_high=wide["high"])
 
 
-def misses(table: pd.DataFrame, truth: float) -> float:
+def misses(table: pd.DataFrame, truth: float, *, ends: str = "") -> float:
     """Return the share of intervals, in per cent, that do not hold the truth."""
-    return 100.0 * float(((table["low"] > truth) | (table["high"] < truth)).mean())
+    return 100.0 * float(((table[f"{ends}low"] > truth) | (table[f"{ends}high"] < truth)).mean())
 
 
 def main() -> None:
@@ -60,9 +65,7 @@ def main() -> None:
             truth = float(table["mean"].mean()) if effect else 0.5
             words = f"effect {effect}, {name}: AUC {truth:.3f}, missed in {misses(table, truth):.1f} % of {number}"
             if design[2] > 1:
-                factor = correction(design[1])
-                mended = widened(table, factor, value="mean", low="low", high="high", within=(0.0, 1.0))
-                words += f"; corrected, {factor:.2f} times as wide, in {misses(mended, truth):.1f} %"
+                words += f"; corrected by {correction(design[1]):.2f}, in {misses(table, truth, ends='wide_'):.1f} %"
             print(words, flush=True)
 
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 from tests.conftest import MadeOnce
 from tests.report.visits import make_visits
 
-from pellucid.analysis.averages import group_means, mean_map
+from pellucid.analysis.averages import Part, group_means, mean_map
 from pellucid.analysis.brightness import brightness_alone
 from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
 from pellucid.analysis.classification import over_trials
@@ -251,7 +251,7 @@ def _write_maps(folder: Path, people: pd.DataFrame, maps: list[Any], grid: Grid,
     for n, row in held_out.iterrows():
         path = folder / f"{row['participant_id']}_{name}_relevance.nii.gz"
         write_volume(path, maps[n], grid, sidecar=sidecar | {"Logit": row["logit"]})  # type: ignore[call-overload]
-    means = group_means((row["group"], maps[n]) for n, row in held_out.iterrows())  # type: ignore[call-overload]
+    means = group_means(Part(row["group"], maps[n]) for n, row in held_out.iterrows())  # type: ignore[call-overload]
     for group, average in means.items():
         path, said = folder / f"group-{group}_{name}Mean_relevance.nii.gz", {"Group": group, "Scans": average.number}
         write_volume(path, average.values, grid, sidecar=sidecar | said)

@@ -115,10 +115,26 @@ def test_everyone_is_explained_by_a_model_that_never_saw_them(run: Path) -> None
         folds = [int(model.removeprefix("trial-")) for model in models]
         assert [fold // FOLDS for fold in folds] == list(range(REPEATS))  # one of each repeat
         assert all(path.name.split("_")[0] in members(run, fold, "holdout") for fold in folds)
-    mean = read_json(next((run / "maps" / "second" / "lrp-epsilon").glob("group-MS*.json")))
-    assert mean["Scans"] == 6
+    mean = read_json(next((run / "maps" / "second" / "lrp-epsilon").glob("group-MS*_relevance.json")))
+    assert (mean["Scans"], mean["People"]) == (6, 6)
     assert len(mean["Model"]) == FOLDS * REPEATS
     assert read_tsv(run / "tables" / "lesions.tsv")["participant_id"].nunique() == 12
+
+
+def test_group_averages_are_of_networks_on_one_scale_and_the_plain_ones_lie_beside_them(run: Path) -> None:
+    folder = run / "maps" / "second" / "lrp-epsilon"
+    people = read_tsv(run / "tables" / "sums.tsv").query("arm == 'second'").set_index("participant_id")
+    maps = {who: read_volume(next(folder.glob(f"{who}_*_relevance.nii.gz"))).data.astype(float) for who in people.index}
+    gross = pd.Series({who: np.abs(values).sum() for who, values in maps.items()})
+    mean = gross.groupby(people["networks"]).mean()
+    assert len(mean) > 1
+    for suffix, scaled in (("relevance", True), ("unscaled", False)):
+        volume = read_volume(next(folder.glob(f"group-MS*_{suffix}.nii.gz"))).data
+        whose = people.index[people["group"] == "MS"]
+        parts = [maps[who] * (mean.mean() / mean[people.loc[who, "networks"]] if scaled else 1.0) for who in whose]
+        np.testing.assert_allclose(volume, np.mean(parts, axis=0), atol=1e-6)
+        said = read_json(next(folder.glob(f"group-MS*_{suffix}.json")))["NetworkScale"]
+        assert said.startswith("each map divided" if scaled else "as they are")
 
 
 def test_tables_of_maps_name_the_networks_that_people_share(run: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,16 +12,27 @@ from pellucid.errors import InputError
 
 
 class Average(NamedTuple):
-    """A mean map, (X, Y, Z), and the number of maps behind it."""
+    """A mean map, (X, Y, Z), and the number of people behind it."""
 
     values: npt.NDArray[np.float32]
     number: int
 
 
-def group_means(maps: Iterable[tuple[str, npt.ArrayLike]]) -> dict[str, Average]:
-    """Average the maps of each group voxel by voxel, sum_n R_n / N, no scaling per subject (Eitel 2019, Figure 3).
+class Part(NamedTuple):
+    """A map, (X, Y, Z), of a group; its share of its person's maps, and what it is multiplied by."""
 
-    The (group, map) pairs may come from a generator, so that a cohort never stands in memory at once; sums are float64.
+    group: str
+    values: npt.ArrayLike
+    share: float = 1.0
+    scale: float = 1.0
+
+
+def group_means(maps: Iterable[Part]) -> dict[str, Average]:
+    """Average the maps of each group voxel by voxel: sum_n share_n scale_n R_n / sum_n share_n.
+
+    A person of two scans has two maps of a half share each, so that people count alike; no scaling per subject is done
+    (Eitel 2019, Figure 3), unless `scale` brings networks to one scale (`network_scales`). Maps may come from a
+    generator, so that a cohort never stands in memory at once; sums are float64.
 
     Raises
     ------
@@ -29,18 +40,38 @@ def group_means(maps: Iterable[tuple[str, npt.ArrayLike]]) -> dict[str, Average]
         If two maps differ in shape.
     """
     sums: dict[str, npt.NDArray[np.float64]] = {}
-    numbers: dict[str, int] = {}
+    people: dict[str, float] = {}
     shape: tuple[int, ...] | None = None
-    for group, values in maps:
+    for group, values, share, scale in maps:
         one = np.asarray(values)
         shape = shape or one.shape
         if one.shape != shape:
             raise InputError("maps", f"a map of {group} has shape {one.shape}, not {shape}", "Bring all to one grid")
-        sums[group] = sums.get(group, 0.0) + one.astype(np.float64)
-        numbers[group] = numbers.get(group, 0) + 1
+        sums[group] = sums.get(group, 0.0) + share * scale * one.astype(np.float64)
+        people[group] = people.get(group, 0.0) + share
     return {
-        group: Average((total / numbers[group]).astype(np.float32), numbers[group]) for group, total in sums.items()
+        group: Average((total / people[group]).astype(np.float32), round(people[group]))
+        for group, total in sums.items()
     }
+
+
+def network_scales(gross: Sequence[float], networks: Sequence[str], shares: Sequence[float]) -> list[float]:
+    """Return for each map what brings its networks to the scale of all: G / g_k.
+
+    g_k is the mean gross relevance (sum of |R| over voxels) of the maps of the networks k, each by its share of its
+    person, and G the plain mean of all g_k, so that means stay in logit units. Of several networks, one whose weights
+    are larger would otherwise be most of the average. Of one network, and of maps without relevance, it is 1.
+
+    Parameters
+    ----------
+    gross, networks, shares
+        Of each map: its gross relevance, the networks that it comes from, and its share (`Part`).
+    """
+    size, share = np.asarray(gross, dtype=np.float64), np.asarray(shares, dtype=np.float64)
+    names = np.asarray(networks, dtype=object)
+    mean = {str(name): float(np.average(size[names == name], weights=share[names == name])) for name in set(networks)}
+    middle = float(np.mean(list(mean.values()))) if mean else 1.0
+    return [middle / mean[name] if mean[name] > 0 else 1.0 for name in networks]
 
 
 def mean_map(maps: Iterable[npt.ArrayLike]) -> npt.NDArray[np.float32]:
@@ -53,7 +84,7 @@ def mean_map(maps: Iterable[npt.ArrayLike]) -> npt.NDArray[np.float32]:
     InputError
         If there is no map, or two maps differ in shape.
     """
-    means = group_means(("all", values) for values in maps)
+    means = group_means(Part("all", values) for values in maps)
     if not means:
         raise InputError("maps", "there is no map to average", "Give at least one")
     return means["all"].values

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pellucid.analysis.averages import group_means
+from pellucid.analysis.averages import Part, group_means, network_scales
 from pellucid.analysis.classification import THRESHOLD, scores
 from pellucid.cohort.store import Store
 from pellucid.files import read_json, read_tsv, write_tsv
@@ -77,6 +77,16 @@ class HeldOut(NamedTuple):
     def name(self) -> str:
         """The scan's BIDS name."""
         return scan_name(self.store.table.iloc[self.row])
+
+    @property
+    def participant(self) -> str:
+        """Whose scan it is."""
+        return str(self.store.table["participant_id"].iloc[self.row])
+
+    @property
+    def group(self) -> str:
+        """The participant's group."""
+        return str(self.store.table["group"].iloc[self.row])
 
     @property
     def networks(self) -> str:
@@ -188,30 +198,53 @@ def scan_columns(arm: str, row: pd.Series[Any]) -> dict[str, Any]:
 
 
 def _write_means(scans: list[HeldOut], asked: Explain) -> None:
-    """Write the mean map of each group, of all its scans or of the correctly classified ones."""
+    """Write the mean map of each group, of all its people or of those whose scans are correctly classified.
+
+    Networks are brought to one scale before (`network_scales`); of several networks the mean of the maps as they are
+    lies beside it, `..._unscaled.nii.gz`.
+    """
     explainer, out = scans[0].explainer, scans[0].path.parent
     counted = [one for one in scans if asked.averages == "all" or one.correct]
-    maps = ((str(one.store.table["group"].iloc[one.row]), one.relevance) for one in counted)
     every = {model.folder: model for one in scans for model in one.explainers}
-    which = "held-out scans" if asked.averages == "all" else "correctly classified held-out scans"
-    alarmed = Counter(str(one.store.table["group"].iloc[one.row]) for one in counted if one.alarmed)
-    labels: dict[str, str] = {}
-    for group, average in group_means(maps).items():
-        labels[group] = _label(group, set(labels.values()))
-        write_volume(
-            out / map_name(f"group-{labels[group]}", asked.method, statistic="mean"),
-            average.values,
-            explainer.grid,
-            np.float32,
-            description=f"Mean relevance of {average.number} subjects of {group}",
-            sidecar=describe_map(tuple(every.values()), out)
-            | {
-                "Description": f"Mean relevance map of the {which} of group {group}",
-                "Group": group,
-                "Scans": average.number,
-                "AlarmedMaps": alarmed[group],
-            },
+    which = "held-out people" if asked.averages == "all" else "people by their correctly classified held-out scans"
+    alarmed = Counter(one.group for one in counted if one.alarmed)
+    number = Counter(one.participant for one in counted)
+    shares = [1.0 / number[one.participant] for one in counted]
+    gross = [float(np.abs(one.relevance, dtype=np.float64).sum()) for one in counted]
+    scales = network_scales(gross, [one.networks for one in counted], shares)
+    several = len({one.networks for one in counted}) > 1
+    for unscaled in (False, True) if several else (False,):
+        parts = (
+            Part(one.group, one.relevance, share, 1.0 if unscaled else scale)
+            for one, share, scale in zip(counted, shares, scales, strict=True)
         )
+        labels: dict[str, str] = {}
+        for group, average in group_means(parts).items():
+            labels[group] = _label(group, set(labels.values()))
+            name = map_name(f"group-{labels[group]}", asked.method, statistic="mean")
+            write_volume(
+                out / (name.replace("_relevance", "_unscaled") if unscaled else name),
+                average.values,
+                explainer.grid,
+                np.float32,
+                description=f"Mean relevance of {average.number} people of {group}",
+                sidecar=describe_map(tuple(every.values()), out)
+                | {
+                    "Description": f"Mean relevance map of the {which} of group {group}. Research only.",
+                    "Group": group,
+                    "People": average.number,
+                    "Scans": sum(one.group == group for one in counted),
+                    "AlarmedMaps": alarmed[group],
+                    "NetworkScale": _SCALES[(several, unscaled)],
+                },
+            )
+
+
+_SCALES = {
+    (False, False): "as they are: all maps come from one network, or from one set of networks",
+    (True, False): "each map divided by the mean gross relevance of its networks' maps, times the mean of those",
+    (True, True): "as they are: networks of larger relevance weigh more",
+}
 
 
 def _label(group: str, taken: set[str]) -> str:
