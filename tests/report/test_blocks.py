@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import math
 
 import pytest
 from hypothesis import given
@@ -58,3 +59,8 @@ def test_what_comes_from_files_is_escaped() -> None:
     assert link("a<b>.tsv") == Markup('<a href="a&lt;b&gt;.tsv">a&lt;b&gt;.tsv</a>')
     assert "&lt;b&gt;" in missing("<b>", "x").text
     assert twofold("<", "&") == "&lt;<br>&amp;"
+
+
+def test_what_is_infinite_is_written_so() -> None:
+    for write in (number, percent, whole, seconds):
+        assert (write(math.inf), write(-math.inf), write(math.nan), write(None)) == ("∞", "−∞", "–", "–")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from collections.abc import Callable
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 from pellucid.errors import InputError
-from pellucid.report.page import write_report
+from pellucid.files import read_json, read_tsv, write_json, write_tsv
+from pellucid.report.page import SECTIONS, write_report
 from pellucid.report.run import open_run
 from pellucid.report.section_ledger import ledger
 from pellucid.report.section_lesions import lesions
 from pellucid.report.section_regions import regions
+from pellucid.study.outputs import Stamp
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +101,45 @@ def test_a_folder_that_is_no_run_gets_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run directory"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_section_that_cannot_be_drawn_costs_no_other(copy: Path, parse: Callable[[str], Any]) -> None:
+    table = read_tsv(copy / "tables" / "comparisons.tsv")
+    write_tsv(copy / "tables" / "comparisons.tsv", table[["arm_one"]])
+    (copy / "tables" / "regions.tsv").write_bytes(b"\xff\xfe")
+    said: list[str] = []
+    text = write_report(copy, note=said.append).read_text(encoding="utf-8")
+    assert any(words.startswith("“Arms compared” could not be drawn: KeyError") for words in said)
+    assert any("“Relevance by region” could not be drawn" in words and "regions.tsv" in words for words in said)
+    assert len(parse(text).of("section")) >= len(SECTIONS) - 2  # those without anything to say are left out
+    assert text.count("This section could not be drawn.") == sum("“CITATION" not in words for words in said)
+
+
+def test_what_is_not_as_the_run_left_it_is_named_and_not_shown(copy: Path) -> None:
+    path = copy / "tables" / "calibration.tsv"
+    record = read_json(copy / "record.json")
+    record.setdefault("tasks", {})["table/calibration"] = {
+        "state": "done",
+        "outputs": {"tables/calibration.tsv": Stamp.of(path).to_json()},
+    }
+    write_json(copy / "record.json", record)
+    assert open_run(copy).damaged == {}
+    said: list[str] = []
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))
+    text = write_report(copy, note=said.append).read_text(encoding="utf-8")
+    assert said[0].startswith("not as the run left it: tables/calibration.tsv has ")
+    assert any("“Calibration” could not be drawn" in words for words in said)
+    assert "It is shown nowhere on this page; `pellucid study run` makes it again." in text
+
+
+def test_a_full_disk_is_an_error_of_the_report(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pellucid.report.page.citation", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_report(copy)
 
 
 @pytest.mark.browser

@@ -173,7 +173,7 @@ def test_maps_of_another_arm_than_the_asked_one_are_not_taken(copy: Path) -> Non
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
-    [("record.json", "{", "not valid JSON"), ("record.json", "[]", "no record"), ("study.toml", "a =", "not TOML")],
+    [("record.json", "{", "not valid JSON"), ("record.json", "[]", "not a record"), ("study.toml", "a =", "not TOML")],
 )
 def test_a_damaged_directory_is_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
     (tmp_path / "record.json").write_text(json.dumps({}))

@@ -13,14 +13,23 @@ EXAMPLE = "Example: pellucid report demo"
 
 
 def report(run: Annotated[Path, typer.Argument(help="A run directory, as `pellucid study run` leaves it.")]) -> None:
-    """Write report.html: one self-contained page with what was run, results, maps, regions, lesions and limits."""
-    with console.Bars() as bars, bars.step("report"):
-        page = write_report(run)
+    """Write report.html: one self-contained page with what was run, results, maps, regions, lesions and limits.
+
+    Exits with 1 if a file is not as the run left it, or a section could not be drawn; the page has the others.
+    """
+    page, whole = write_report(run)
     console.say(f"report: {page}")
+    if not whole:
+        raise typer.Exit(1)
 
 
-def write_report(run: Path) -> Path:
-    """Write a run's report and return its path."""
+def write_report(run: Path) -> tuple[Path, bool]:
+    """Write a run's report; return its path, and whether nothing was damaged and every section could be drawn."""
     from pellucid.report.page import write_report as write
 
-    return write(run)
+    said: list[str] = []
+    with console.Bars() as bars, bars.step("report"):
+        page = write(run, note=said.append)
+    for words in said:
+        console.warn(words)
+    return page, not said

@@ -229,8 +229,7 @@ def run(
     for result in open_tasks:
         if result.state == "failed":
             console.warn(f"failed: {result.task.name}: {result.trouble}")
-    with console.Bars() as bars, bars.step("report"):
-        page = write_report(folder)  # of a run with failures too: the page names them
+    page, whole = write_report(folder)  # of a run with failures too: the page names them
     console.say(f"run directory: {folder}")
     console.say(f"report: {page}")
     if open_tasks:
@@ -239,7 +238,7 @@ def run(
         own = spec.training[spec.explain.arms[0]].own_network
         words = f"{folder / 'models' / spec.explain.arms[0]} IMAGE{f' --network {own}' if own else ''}"
         console.say(f"explain a scan of your own: pellucid explain {words}")
-    if open_tasks or left_out:
+    if open_tasks or left_out or not whole:
         raise typer.Exit(1)
 
 

@@ -174,8 +174,8 @@ def number(value: float | None, digits: int = 3) -> str:
     >>> number(0.012345), number(-1234.5), number(float("nan")), number(0)
     ('0.0123', '−1234', '–', '0')
     """
-    if value is None or math.isnan(value):
-        return DASH
+    if value is None or not math.isfinite(value):
+        return _not_finite(value)
     if value == 0:
         return "0"
     if abs(value) < 1e-4:
@@ -188,7 +188,9 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def percent(value: float | None, decimals: int = 1) -> str:
     """Write a share as a percentage: 0.4701 becomes `47.0 %`."""
-    return DASH if value is None or math.isnan(value) else f"{100 * value:.{decimals}f} %".replace("-", "−")
+    if value is None or not math.isfinite(value):
+        return _not_finite(value)
+    return f"{100 * value:.{decimals}f} %".replace("-", "−")
 
 
 def score(value: float | None, metric: str) -> str:
@@ -215,13 +217,15 @@ def score_interval(low: float, high: float, metric: str) -> str:
 
 def whole(value: float | None) -> str:
     """Write a count, with thin spaces between thousands."""
-    return DASH if value is None or math.isnan(value) else f"{int(value):,}".replace(",", "\u202f")
+    if value is None or not math.isfinite(value):
+        return _not_finite(value)
+    return f"{int(value):,}".replace(",", "\u202f")
 
 
 def seen_share(share: float) -> str:
     """Write how much of an area is seen; only the whole of it is 100 %."""
-    if math.isnan(share):
-        return DASH
+    if not math.isfinite(share):
+        return _not_finite(share)
     return "100 %" if share == 1 else f"{min(round(100 * share), 99)} %"
 
 
@@ -232,14 +236,18 @@ def twofold(above: str, below: str) -> Markup:
 
 def seconds(value: float | None) -> str:
     """Write a duration: `48 s`, `3 min 20 s`, `2 h 05 min`."""
-    if value is None or math.isnan(value):
-        return DASH
+    if value is None or not math.isfinite(value):
+        return _not_finite(value)
     total = round(value)
     if total < 60:
         return f"{value:.1f} s" if value < 10 else f"{total} s"
     if total < 3600:
         return f"{total // 60} min {total % 60:02d} s"
     return f"{total // 3600} h {total % 3600 // 60:02d} min"
+
+
+def _not_finite(value: float | None) -> str:
+    return DASH if value is None or math.isnan(value) else "∞" if value > 0 else "−∞"
 
 
 def plain(value: object) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from pellucid.files import write_text
+from pellucid.errors import PellucidError
+from pellucid.files import disk_trouble, write_text
+from pellucid.report.blocks import Note, Section
 from pellucid.report.render import embedded, render
 from pellucid.report.run import Run, open_run
 from pellucid.report.section_calibration import calibration
@@ -27,12 +30,49 @@ CITATION = "CITATION.md"
 FIGURES = "figures"
 
 
-def write_report(run: Path) -> Path:
+Draw = Callable[[Run, Path], Section | None]
+
+SECTIONS: tuple[tuple[str, str, Draw], ...] = (
+    ("summary", "In short", lambda run, _: summary(run)),
+    ("problems", "Problems", lambda run, _: problems(run)),
+    ("run", "What was run", lambda run, _: what_ran(run)),
+    ("results", "Results on the held-out subjects", results),
+    ("learning", "Learning curves", learning),
+    ("comparisons", "Arms compared", comparisons),
+    ("subgroups", "Subgroups", subgroups),
+    ("calibration", "Calibration", calibration),
+    ("training", "Training", training),
+    ("brightness", "Brightness alone", brightness),
+    ("heatmaps", "Individual heatmaps", heatmaps),
+    ("averages", "Group averages", averages),
+    ("regions", "Relevance by region", regions),
+    ("lesions", "Relevance inside lesions", lesions),
+    ("truth", "What the simulation planted", lambda run, _: truth(run)),
+    ("ledger", "Where relevance goes", ledger),
+    ("paper-figures", "The paper's figures", paper_figures),
+    ("limits", "Limits and caveats", limits),
+    ("method", "Method, from what ran", lambda run, _: method(run)),
+    ("files", "Files", lambda run, _: files(run)),
+)
+"""What a page holds, in order: anchor and title where a section cannot be drawn, and what draws it."""
+
+
+def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> Path:
     """Read a run directory and write RUN/report.html, RUN/CITATION.md and, as PNG and SVG, RUN/figures.
 
     Only files of the directory are read. What is missing is said to be missing. The page embeds its pictures and asks
     no network; every number names the file of the directory that it comes from. Sums over subjects that the page
     shows and no table holds yet are written beside the others, as RUN/tables/*_summary.tsv.
+
+    A section that cannot be drawn, for a table of it is damaged or holds what nobody thought of, costs no other: the
+    page has its title and the reason in its place.
+
+    Parameters
+    ----------
+    run
+        The run directory.
+    note
+        Called with each section that could not be drawn and each file that is not as the run left it, in words.
 
     Returns
     -------
@@ -41,44 +81,35 @@ def write_report(run: Path) -> Path:
     Raises
     ------
     InputError
-        If the folder is no run directory, or a file in it is damaged.
+        If the folder is no run directory, or its record or specification is damaged.
     """
     opened = open_run(run)
-    page = opened.folder / REPORT
-    write_text(opened.folder / CITATION, citation(opened))
-    write_text(page, _render(opened, opened.folder / FIGURES))
-    return page
-
-
-def _render(run: Run, figures: Path) -> str:
-    sections = [
-        summary(run),
-        problems(run),
-        what_ran(run),
-        results(run, figures),
-        learning(run, figures),
-        comparisons(run, figures),
-        subgroups(run, figures),
-        calibration(run, figures),
-        training(run, figures),
-        brightness(run, figures),
-        heatmaps(run, figures),
-        averages(run, figures),
-        regions(run, figures),
-        lesions(run, figures),
-        truth(run),
-        ledger(run, figures),
-        paper_figures(run, figures),
-        limits(run, figures),
-        method(run),
-        files(run),
-    ]
-    study = run.spec.get("study", {})
-    name = study.get("name") or run.record.get("study") or run.folder.name
-    return render(
-        [section for section in sections if section is not None],
+    page, figures = opened.folder / REPORT, opened.folder / FIGURES
+    for path, what in opened.damaged.items():
+        note(f"not as the run left it: {path.relative_to(opened.folder).as_posix()} {what}")
+    drawn = [_drawn(anchor, title, lambda draw=draw: draw(opened, figures), note) for anchor, title, draw in SECTIONS]  # type: ignore[misc]
+    _drawn("citation", CITATION, lambda: write_text(opened.folder / CITATION, citation(opened)), note)
+    study = opened.spec.get("study", {})
+    name = study.get("name") or opened.record.get("study") or opened.folder.name
+    text = render(
+        [section for section in drawn if section is not None],
         kind="report",
         title=study.get("title") or name,
         about=f"Study “{name}”",
         embed=lambda picture: embedded(figures / picture),
     )
+    write_text(page, text)
+    return page
+
+
+def _drawn(anchor: str, title: str, draw: Callable[[], Section | None], note: Callable[[str], None]) -> Section | None:
+    """Draw a section, or one in its place that says why it could not be drawn; a full disk is an error all the same."""
+    try:
+        return draw()
+    except Exception as error:  # whatever is wrong with one part, a study of days keeps its page
+        if disk_trouble(error) is not None:
+            raise
+        known = isinstance(error, PellucidError)
+        why = str(error) if known else f"{type(error).__name__}: {error}. Please report it."
+        note(f"“{title}” could not be drawn: {why}")
+        return Section(anchor, title, [Note(tone="error", text=f"This section could not be drawn. {why}")])

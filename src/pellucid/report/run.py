@@ -18,6 +18,7 @@ from pellucid.cohort.store import Store, open_store
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
 from pellucid.image.grid import Grid
+from pellucid.study.outputs import changed_spec, damaged_tasks, read_record
 from pellucid.study.stores import Prepared
 
 RECORD = "record.json"
@@ -92,10 +93,22 @@ class Run:
     @cached_property
     def record(self) -> dict[str, Any]:
         """The content of record.json."""
-        content = read_json(self.folder / RECORD)
-        if not isinstance(content, dict):
-            raise InputError(self.folder / RECORD, "it is no record of a run", "Restore it, or run the study again")
-        return content
+        return read_record(self.folder / RECORD)
+
+    @cached_property
+    def damaged(self) -> dict[Path, str]:
+        """What is not as the run left it, and how it differs: nothing of it is shown."""
+        changed = changed_spec(self.record, self.folder)
+        found = damaged_tasks(self.record, self.folder, thorough=False).values()
+        return {
+            bad.path: bad.what for bad in [*([changed] if changed else []), *(one for some in found for one in some)]
+        }
+
+    def refuse_damaged(self, path: Path) -> None:
+        """Raise InputError for a file, or a folder with a file, that is not as the run left it and is there."""
+        for bad, what in self.damaged.items():
+            if bad.is_relative_to(path) and path.exists():
+                raise InputError(bad, what, "`pellucid study run` makes it again")
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -113,7 +126,9 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame | None:
         """Return tables/NAME.tsv, or None if it was not made."""
-        return _table(self.folder / "tables" / f"{name}.tsv")
+        path = self.folder / "tables" / f"{name}.tsv"
+        self.refuse_damaged(path)
+        return _table(path)
 
     def maps_table(self, name: str) -> pd.DataFrame | None:
         """Return the rows of tables/NAME.tsv that are about the arm of `maps`, or None if it was not made."""
@@ -130,6 +145,7 @@ class Run:
     @cached_property
     def splits(self) -> pd.DataFrame | None:
         """Who trained, validated and was held out."""
+        self.refuse_damaged(self.folder / "splits.tsv")
         return _table(self.folder / "splits.tsv")
 
     @cached_property
@@ -184,6 +200,7 @@ class Run:
     def maps_in(self, folder: Path) -> Maps:
         """Return the maps of a folder maps/ARM/METHOD."""
         arm = folder.parent.name
+        self.refuse_damaged(folder)
         return Maps(arm, folder.name, folder, [trial for trial in self.trials if trial.arm == arm])
 
     def selected(self, arm: str) -> Trial | None:
@@ -262,6 +279,7 @@ class Run:
     def stores(self) -> Iterator[tuple[str, Store]]:
         """Yield every finished store with its name: that of its cohort, or what `Prepared` makes of it."""
         for path in sorted((self.folder / "stores").glob("*/store.json")):
+            self.refuse_damaged(path.parent)
             yield path.parent.name, open_store(path.parent)
 
     @property

@@ -63,6 +63,9 @@ def problems(run: Run) -> Section | None:
             rows.append([f"task {name}", _BAD[task["state"]] + _tried(task), str(task.get("error", DASH))])
         rows += [[name, problem["subject"], problem["message"]] for problem in task.get("problems", [])]
         remarks += [[name, remark["subject"], remark["message"]] for remark in task.get("remarks", [])]
+    for path, what in run.damaged.items():
+        cure = "It is shown nowhere on this page; `pellucid study run` makes it again."
+        rows.append([path.relative_to(run.folder).as_posix(), "damaged", f"The file {what}. {cure}"])
     header, section = ["Where", "Who or what", "Message"], Section("problems", "Problems")
     if rows:
         said = (
