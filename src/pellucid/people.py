@@ -78,11 +78,14 @@ def read_people(root: Path, *, columns: Sequence[str] = ()) -> People:
 
 def odd_folders(root: Path) -> dict[str, str]:
     """Return the folders `sub-*` of a dataset whose names are none in BIDS, with the reason."""
-    return {
-        path.name: f"{path}: {_LABELS}. Rename the folder and the files in it, for example {bids.as_label(path.name)}."
-        for path in sorted(root.glob("sub-*"))
-        if path.is_dir() and not bids.PARTICIPANT.fullmatch(path.name)
-    }
+    odd = [p for p in sorted(root.glob("sub-*")) if p.is_dir() and not bids.PARTICIPANT.fullmatch(p.name)]
+    known = {*bids.participants(root)}
+    found = {}
+    for path in odd:
+        better = bids.as_label(path.name)
+        example = "" if better in known else f", for example {better}"  # sub-0_1 is not to become another's sub-01
+        found[path.name] = f"{path}: {_LABELS}. Rename the folder and the files in it{example}."
+    return found
 
 
 def ignored(root: Path) -> dict[str, str]:
