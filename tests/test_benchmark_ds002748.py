@@ -25,4 +25,4 @@ def test_all_but_one_have_a_scan_and_the_study_takes_them(shared_data: Path, tmp
     assert read_volume(Path(str(rows["image"].iloc[0]))).grid.shape == (91, 109, 91)
     monkeypatch.setenv("DS002748", str(out))
     spec = read_spec(find_spec("sex-ds002748"))
-    assert len(check_cohorts(spec)["adults"]) == 72
+    assert len(check_cohorts(spec)["adults"].rows) == 72
