@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
@@ -34,17 +35,17 @@ def agree(found: torch.Tensor, expected: torch.Tensor, size: torch.Tensor) -> bo
     return bool(((found - expected).abs() <= allowed).all())
 
 
-def refuse_other_function(model: nn.Module, traced: Trace, x: torch.Tensor, found: float, expected: float) -> None:
-    """Raise PellucidError: torch.fx saw another function than the model computes; say from where on."""
+def refuse_other_function(model: nn.Module, traced: Trace, x: torch.Tensor, what: str) -> NoReturn:
+    """Raise PellucidError: torch.fx saw another function than the model computes; say `what` came of it and where."""
     raise PellucidError(
-        f"{type(model).__name__}: torch.fx records another computation than the model's own, with logit {found:.6g} "
-        f"instead of {expected:.6g}{_first_difference(traced, x)}. It cannot see a branch on what kind of thing a "
+        f"{type(model).__name__}: torch.fx records another computation than the model's own, {what}"
+        f"{_first_difference(traced, x)}. It cannot see a branch on what kind of thing a "
         "tensor is (isinstance, torch.is_tensor, hasattr), a patched method, or what changes from call to call. "
         "Rewrite that, or explain it with method='input-x-gradient', which runs the model as it is."
     )
 
 
-def refuse_meeting_items(model: nn.Module, alone: str) -> None:
+def refuse_meeting_items(model: nn.Module, alone: str) -> NoReturn:
     """Raise PellucidError: the items of a batch meet in the model."""
     raise PellucidError(
         f"{type(model).__name__}: the items of a batch meet in it: for x[:1] alone {alone}. A map would depend on the "
@@ -62,7 +63,8 @@ def _first_difference(traced: Trace, x: torch.Tensor) -> str:
     ]
     try:
         with torch.no_grad():
-            recorded.run(x.clone())
+            with suppress(Exception):
+                recorded.run(x.clone())
             seen = watched.copy()
             watched.clear()
             traced.model(x.clone())

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from pellucid.errors import InputError, PellucidError
 from pellucid.explain.heads import CALLED, Head
+from pellucid.explain.trace import shortened
 from pellucid.network.volume_network import is_out_of_memory, too_large
 
 _RESHAPING = (
@@ -24,6 +25,11 @@ _RESHAPING = (
     "Clone", "T", "Index",
 )  # fmt: skip
 """Nodes of autograd that only move values about; they are called `ViewBackward0`, `ReshapeAliasBackward0`, ..."""
+_SUMS = (
+    "Addmm", "Mm", "Bmm", "Addbmm", "Baddbmm", "Mv", "Dot", "Linear", "Convolution", "Add", "Sub", "Sum", "Mean",
+    "NativeBatchNorm", "CudnnBatchNorm", "AvgPool2D", "AvgPool3D", "AdaptiveAvgPool2D", "AdaptiveAvgPool3D",
+)  # fmt: skip
+"""Nodes that no probability comes of, unless by accident."""
 _OPAQUE = ("Sigmoid", "Softmax", "LogSoftmax", "LogSigmoid", "DifferentiableGraph")
 """Nodes behind which nobody sees, among them a sigmoid that was not seen as it was called, in compiled code."""
 _RANDOM = ("rand", "randn", "randint", "rand_like", "randn_like", "randint_like", "bernoulli", "bernoulli_", "normal",
@@ -82,8 +88,7 @@ def run_forward(model: nn.Module, x: torch.Tensor) -> Forward:
     except Exception as error:  # the user's forward may raise anything
         if is_out_of_memory(error):
             raise PellucidError(too_large(len(x))) from error
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(".")
-        what = f"of shape {tuple(x.shape)} makes {name} fail ({said})"
+        what = f"of shape {tuple(x.shape)} makes {name} fail ({type(error).__name__}: {shortened(error)})"
         fix = "Give what the network takes, (batch, channels, ...); x[None] adds a batch axis"
         raise InputError("x", what, fix) from error
     if not isinstance(output, torch.Tensor) or output.shape[:1] != x.shape[:1]:
@@ -106,11 +111,12 @@ def _ended(output: torch.Tensor, watch: _Watch) -> Forward:
         for head, before, behind, made in watch.heads:
             if made is node:
                 return Forward(output, before, behind, head)
-        kind = node.name().split("Backward")[0]
+        kind = node.name().split("Backward")[0].split("::")[-1]
         if isinstance(node, BackwardCFunction) or kind.startswith(_OPAQUE):
             return Forward(output, None, None, "unknown")
         if kind not in _RESHAPING:
-            break
+            is_probability = kind not in _SUMS and bool(((output >= 0) & (output <= 1)).all())
+            return Forward(output, None, None, "unknown" if is_probability else "none")
         node = node.next_functions[0][0]
     return Forward(output, None, None, "none")
 

@@ -18,7 +18,8 @@ from pellucid.explain.lrp import lrp_epsilon, size_of_terms
 from pellucid.explain.recording import Recording
 from pellucid.explain.result import Explanation, Method
 from pellucid.explain.rules import total
-from pellucid.explain.trace import trace
+from pellucid.explain.trace import Trace, shortened, trace
+from pellucid.network.volume_network import is_out_of_memory, too_large
 
 Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 _PER_UNIT = "logit per unit of the image"
@@ -28,31 +29,52 @@ def _run_lrp(
     model: nn.Module, x: torch.Tensor, units: torch.Tensor | None, parameters: Mapping[str, float]
 ) -> Explanation:
     """Record what torch.fx sees of the model, make sure that this is the model, and walk back."""
-    own = is_own(model)
-    expected = None if own else _logit(model, x, units)[0].detach()
+    expected = None if is_own(model) else _logit(model, x, units)[0].detach()
     traced = trace(model)
-    while True:
-        recording = Recording(traced, own=own)
-        output = recording.run(x)
-        chosen = select(output, units)
-        rows = output.reshape(len(x), -1)
-        logit = rows.gather(1, chosen[:, None])[:, 0]
-        _assert_finite(logit)
-        at_unit = torch.zeros_like(rows).scatter_(1, chosen[:, None], 1.0).reshape(output.shape)
-        if expected is None:
-            break
-        size = size_of_terms(recording, at_unit)
-        if agree(logit, expected, size):
-            _assert_alone(model, x, units, expected, size)
-            break
+    try:
+        recording, logit, at_unit = _record(model, traced, x, units, expected)
+    except PellucidError:
         if traced.fresh:
-            worst = int((logit - expected).abs().argmax())
-            refuse_other_function(model, traced, x, float(logit[worst]), float(expected[worst]))
-        traced = trace(model, anew=True)
-    seed = torch.where(at_unit == 1, output, at_unit)
+            raise
+        traced = trace(model, anew=True)  # the graph may depend on what nobody can compare
+        recording, logit, at_unit = _record(model, traced, x, units, expected)
+    seed = torch.zeros_like(at_unit).masked_scatter_(at_unit == 1, logit)
     relevance, ledger = lrp_epsilon(recording, seed, parameters["epsilon"])
     head = None if traced.head is None else head_of(traced.head, traced.model)
     return Explanation(relevance, logit, ledger, recording.paths, head or "none")
+
+
+def _record(
+    model: nn.Module, traced: Trace, x: torch.Tensor, units: torch.Tensor | None, expected: torch.Tensor | None
+) -> tuple[Recording, torch.Tensor, torch.Tensor]:
+    """Return the recording, the logit (B,), and a tensor of the output's shape that is 1 there and 0 elsewhere.
+
+    The logit must be the one that is `expected` of the model's own forward pass, None for Pellucid's networks.
+    """
+    recording = Recording(traced, own=expected is None)
+    try:
+        output = recording.run(x)
+    except PellucidError:
+        raise
+    except Exception as error:  # of an operation that the model's own forward pass does not come to
+        if is_out_of_memory(error):
+            raise PellucidError(too_large(len(x))) from error
+        if expected is None:
+            raise
+        refuse_other_function(model, traced, x, f"which fails ({shortened(error)})")
+    chosen = select(output, units)
+    rows = output.reshape(len(x), -1)
+    logit = rows.gather(1, chosen[:, None])[:, 0]
+    _assert_finite(logit)
+    at_unit = torch.zeros_like(rows).scatter_(1, chosen[:, None], 1.0).reshape(output.shape)
+    if expected is not None:
+        size = size_of_terms(recording, at_unit)
+        if not agree(logit, expected, size):
+            worst = int((logit - expected).abs().argmax())
+            what = f"with logit {float(logit[worst]):.6g} instead of {float(expected[worst]):.6g}"
+            refuse_other_function(model, traced, x, what)
+        _assert_alone(model, x, units, expected, size)
+    return recording, logit, at_unit
 
 
 def _by_gradient(rule: Rule) -> Callable[..., Explanation]:

@@ -73,6 +73,11 @@ def trace(model: nn.Module, *, anew: bool = False) -> Trace:
     PellucidError
         If the forward pass cannot be followed, or takes or gives more than one tensor.
     """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise PellucidError(
+            f"{type(model).__name__}: what torch.jit has compiled cannot be followed. Give the module that it was made "
+            "from, or explain it with method='input-x-gradient', which runs the model as it is."
+        )
     with _tracing:  # torch.fx patches nn.Module while it traces
         state = _state(model)
         kept = None if anew else _kept.get(model)
@@ -166,9 +171,8 @@ def _follow(model: nn.Module, root: nn.Module) -> tuple[Graph, dict[str, torch.T
             graph = tracer.trace(root)
     except Exception as error:  # tracing runs the user's forward, which may raise anything
         raise PellucidError(
-            f"{name}: its forward pass cannot be followed{_where(error)}: it asks for a tensor's value, shape or type "
-            "in a way that torch.fx cannot record. Rewrite that, or explain it with method='input-x-gradient', which "
-            f"runs the model as it is. ({type(error).__name__}: {_shortened(error)})"
+            f"{name}: its forward pass cannot be followed{_where(error)}: {_why(error)}. Or explain it with "
+            f"method='input-x-gradient', which runs the model as it is. ({type(error).__name__}: {shortened(error)})"
         ) from error
     required = [node for node in graph.nodes if node.op == "placeholder" and not node.args]
     output = next(node for node in graph.nodes if node.op == "output")
@@ -259,14 +263,21 @@ def _word(value: object) -> Any:
     return repr(value) if plain else _Same(value)
 
 
+def _why(error: Exception) -> str:
+    """Say what torch.fx has against a forward pass, and what to do, without a full stop."""
+    if isinstance(error, NameError) and "installed as a submodule" in str(error):
+        return "it calls a module that is not one of its own. Make that an attribute of the model"
+    return "it asks for a tensor's value, shape or type in a way that torch.fx cannot record. Rewrite that"
+
+
 def _where(error: Exception) -> str:
     """Return the line of the user's code, as ` at nets.py:12 (if x.sum() > 0:)`, that an error came from."""
     ours = (str(Path(torch.__file__).parent), __file__)
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ours)]
-    return f" at {Path(lines[-1].filename).name}:{lines[-1].lineno} ({_shortened(lines[-1].line)})" if lines else ""
+    return f" at {Path(lines[-1].filename).name}:{lines[-1].lineno} ({shortened(lines[-1].line)})" if lines else ""
 
 
-def _shortened(text: object) -> str:
+def shortened(text: object) -> str:
     """Return a text as one line of at most 100 characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= 100 else f"{line[:97]}..."
