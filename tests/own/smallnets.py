@@ -55,6 +55,25 @@ class WithSigmoid(SmallNet):
         return torch.sigmoid(super().forward(x))
 
 
+class WithSoftmax(SmallNet):
+    """A network of two units that gives the probability of the second."""
+
+    def __init__(self, width: int = 2) -> None:
+        super().__init__(width)
+        self.fc = nn.Linear(width, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).softmax(1)[:, 1]
+
+
+class Branching(SmallNet):
+    """A network that torch.fx takes for another: not what it has in a tensor's place is a tensor."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logit = super().forward(x)
+        return logit + 1 if torch.is_tensor(logit) else logit
+
+
 class Squeezed(SmallNet):
     """A network whose output loses the batch axis when one scan comes alone."""
 

@@ -202,6 +202,18 @@ def test_a_wrong_specification_is_refused_with_its_line(old: str, new: str, word
             "training.plain.network",
             ["no rule for GroupNorm", "input-x-gradient"],
         ),
+        (
+            "smallnets:Chain",
+            "smallnets:WithSoftmax",
+            "training.plain.network",
+            ["ends in a softmax"],
+        ),
+        (
+            "smallnets:Chain",
+            "smallnets:Branching",
+            "training.plain.network",
+            ["records another computation than the model's own", "behind its last layer"],
+        ),
         ("width = 3", "depth = 3", "training.mine.options", ["'depth'", "takes (width"]),
         ("[explain]", '[explain]\nmethod = "gradient"\nepsilon = 0.1', "explain.epsilon", ["takes no parameters"]),
     ],

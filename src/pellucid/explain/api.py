@@ -14,7 +14,7 @@ from pellucid.explain.methods import METHODS
 from pellucid.explain.result import Explanation, LedgerEntry, Method
 from pellucid.explain.undisturbed import attributes_kept, undisturbed
 
-__all__ = ["Explanation", "LedgerEntry", "Method", "explain", "methods"]
+__all__ = ["Explanation", "LedgerEntry", "Method", "explain", "find_method", "methods"]
 
 
 def methods() -> list[Method]:
@@ -24,6 +24,17 @@ def methods() -> list[Method]:
     ['lrp-epsilon', 'gradient', 'sensitivity', 'input-x-gradient']
     """
     return list(METHODS.values())
+
+
+def find_method(method: object) -> Method:
+    """Return the method of a name, or the one given, as `methods` lists it.
+
+    Raises
+    ------
+    InputError
+        At `method`, if there is none; names the nearest.
+    """
+    return choose(method, METHODS)
 
 
 def explain(
@@ -80,7 +91,7 @@ def explain(
     Threads may explain side by side. A model in training mode is switched for the while: no other thread should use it.
     Memory: what the layers keep of the batch; the paper's network, fused, needs some 50 MB a volume.
     """
-    chosen = choose(method, METHODS)
+    chosen = find_method(method)
     check_model(model)
     x = check_input(model, x)
     parameters = fill_in(chosen, {"epsilon": epsilon}, x.dtype)

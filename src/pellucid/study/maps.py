@@ -16,8 +16,9 @@ import torch
 
 import pellucid
 from pellucid.analysis.alarms import MapSums, map_sums
-from pellucid.errors import InputError, PellucidError
-from pellucid.explain.api import Method, explain, methods
+from pellucid.errors import PellucidError
+from pellucid.explain.api import Method, explain, find_method
+from pellucid.explain.checks import fill_in
 from pellucid.files import read_json, sha256
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import sidecar_path, write_volume
@@ -99,16 +100,8 @@ def open_explainer(
     InputError
         If the model cannot be used, there is no such method, or it takes no such parameter.
     """
-    known = {entry.name: entry for entry in methods()}
-    if method not in known:
-        raise InputError("method", f"there is no {method!r}", f"Give one of {', '.join(known)}")
-    parameters = dict(known[method].parameters)
-    if epsilon is not None:
-        if "epsilon" not in parameters:
-            raise InputError("epsilon", f"the method {method} takes none", "Leave it out")
-        if not 0 < epsilon < math.inf:
-            raise InputError("epsilon", f"is {epsilon}", "Give a positive number; the paper's is 0.001")
-        parameters["epsilon"] = epsilon
+    chosen = find_method(method)
+    parameters = fill_in(chosen, {"epsilon": epsilon}, torch.float32)
     keep_freed_memory()
     model = load_model(folder, network=network)
     return Explainer(
@@ -116,7 +109,7 @@ def open_explainer(
         model=model,
         digest=sha256(folder / WEIGHTS),
         view=field_of_view(model),
-        method=known[method],
+        method=chosen,
         parameters=parameters,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pellucid.atlas.find import find_atlas
 from pellucid.errors import InputError
-from pellucid.explain.api import methods
+from pellucid.explain.api import find_method
 from pellucid.files import is_leftover, remove_leftovers, write_text
 from pellucid.lock import NAME as LOCK
 from pellucid.lock import locked
@@ -65,8 +65,11 @@ def check_study(spec: Spec, *, trusted: Collection[str] | None = None) -> dict[s
     LeakageError
         If two datasets share participants.
     """
-    if spec.explain and spec.explain.method not in (names := [method.name for method in methods()]):
-        raise InputError("explain.method", f"is {spec.explain.method!r}", f"Give one of {', '.join(names)}")
+    if spec.explain:
+        try:
+            find_method(spec.explain.method)
+        except InputError as error:
+            raise InputError("explain.method", error.what, error.fix) from error
     for atlas in spec.analysis.atlases if spec.explain else ():
         find_atlas(atlas, merge=spec.analysis.merge)
     check_networks(spec, trusted=trusted)
