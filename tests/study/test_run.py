@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
@@ -157,6 +158,26 @@ def test_a_stopped_run_says_so_in_its_record_and_goes_on(tmp_path: Path, undistu
     assert read_json(out / "record.json")["state"] == "done"
     assert [path.stat().st_mtime_ns for path in kept[1:]] == times  # the maps that were there stay
     assert numbers(out) == numbers(undisturbed)
+
+
+def test_a_run_computes_on_as_many_threads_as_it_began_with(
+    tmp_path: Path, undisturbed: Path, counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a later call would use: sums over other numbers of threads have other last bits."""
+    out = tmp_path / "copy"
+    shutil.copytree(undisturbed, out)
+    begun = read_json(out / "record.json")["threads"]
+    assert begun == torch.get_num_threads()
+    (out / "tables" / "roc.tsv").unlink()
+    torch.set_num_threads(begun + 2)
+    try:
+        run_study(read_spec(TINY), out, watcher=counter(), command=["test"])
+        assert torch.get_num_threads() == begun + 2
+    finally:
+        torch.set_num_threads(begun)
+    record = read_json(out / "record.json")
+    assert {entry["threads"] for entry in record["tasks"].values()} == {record["threads"]} == {begun}
+    assert f"{begun} thread(s) a process, as when the run began, and not {begun + 2}" in caplog.text
 
 
 def test_another_specification_is_refused_with_the_keys_that_differ(undisturbed: Path, counter) -> None:

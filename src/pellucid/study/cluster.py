@@ -126,7 +126,7 @@ def open_pool(
     workers
         Processes of a local cluster.
     threads
-        PyTorch's threads in each process of a local cluster; if not given, its share of the cores.
+        PyTorch's threads in each process; if not given, those of `threads_of`.
     settings
         What to ask Slurm for.
     keys
@@ -157,7 +157,7 @@ def open_pool(
             stack.enter_context(dask.config.set(own))
             security = Security.temporary()  # type: ignore[no-untyped-call]
             where = stack.enter_context(_local_cluster(workers, security))
-            threads = threads or max(1, _cores() // workers)
+            threads = threads or threads_of(cluster, workers=workers, settings=None)
             refill = partial(where.scale, workers)
         elif cluster == "slurm":
             assert settings is not None
@@ -165,12 +165,11 @@ def open_pool(
             security = Security.temporary()  # type: ignore[no-untyped-call]
             folder = stack.enter_context(TemporaryDirectory(prefix=".keys-", dir=keys))
             where = stack.enter_context(slurm_cluster(settings, security=security, keys=Path(folder)))
-            threads, patience = settings.cores, math.inf
+            threads, patience = threads or settings.cores, math.inf
             refill = partial(where.scale, jobs=settings.workers)
             refill()
         else:
             where = cluster
-            threads = None
         try:
             client: Any = Client(where, timeout=SECONDS_TO_ANSWER, security=security)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
@@ -202,6 +201,13 @@ def _local_cluster(workers: int, security: Any) -> Any:
             f"The worker processes of the local cluster did not start ({error}); perhaps one was ended from outside, "
             "or the memory does not suffice. The same command goes on; with fewer --workers it needs less memory."
         ) from error
+
+
+def threads_of(cluster: str, *, workers: int, settings: ClusterSettings | None) -> int | None:
+    """Return how many threads each process of a cluster would use; None if that is up to who started them."""
+    if cluster == "local":
+        return max(1, _cores() // workers)
+    return settings.cores if cluster == "slurm" and settings is not None else None
 
 
 def _cores() -> int:

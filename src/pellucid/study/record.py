@@ -65,10 +65,21 @@ class Record:
             "study": study,
             "seed": seed,
             "spec_sha256": sha256(self._root / "study.toml"),
+            "threads": known.get("threads"),
             "state": "running",
             "runs": known.get("runs", []),
             "tasks": known.get("tasks", {}),
         }
+
+    @property
+    def threads(self) -> int | None:
+        """The number of threads that each process of the run computes on, fixed when it begins; None if it is not."""
+        known = self._content["threads"]
+        return known if isinstance(known, int) and known > 0 else None
+
+    def fix_threads(self, threads: int | None) -> None:
+        """Fix that number."""
+        self._content["threads"] = threads
 
     def stamps(self, name: str) -> dict[Path, Stamp] | None:
         """Return the files that the task of a name left when it was last done; None if that is not known."""

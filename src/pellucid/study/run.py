@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+
+import torch
+from threadpoolctl import threadpool_limits
 
 from pellucid.atlas.find import find_atlas
 from pellucid.errors import InputError
@@ -15,7 +19,7 @@ from pellucid.files import is_leftover, remove_leftovers, write_text
 from pellucid.lock import NAME as LOCK
 from pellucid.lock import locked
 from pellucid.study.baselines import baseline_tasks
-from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool
+from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool, threads_of
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
 from pellucid.study.dispatch import execute_on
 from pellucid.study.explaining import explain_tasks
@@ -137,6 +141,7 @@ def run_study(
             write_text(folder.spec, spec.to_toml())
         remove_leftovers(folder.root.rglob(".*"))
         record = Record(folder.record, study=spec.study.name, seed=spec.study.seed)
+        threads = _fixed_threads(record, cluster, workers, settings)
         record.begin(
             list(command),
             networks=network_sources(spec),
@@ -148,9 +153,10 @@ def run_study(
         check = partial(record.check, {task.name: task for task in tasks})
         try:
             if cluster is None or all(task.complete for task in tasks):
-                results = execute(tasks, watcher=watcher, note=record.note, check=check)
+                with _computing_on(threads):
+                    results = execute(tasks, watcher=watcher, note=record.note, check=check)
             else:
-                with open_pool(cluster, workers=workers, settings=settings, keys=folder.root) as pool:
+                with open_pool(cluster, workers=workers, threads=threads, settings=settings, keys=folder.root) as pool:
                     results = execute_on(pool, tasks, watcher=watcher, note=record.note, check=check)
                 remove_leftovers(folder.root.rglob(".*"))  # after workers that died
         except BaseException:
@@ -159,6 +165,35 @@ def run_study(
             raise
         record.end("done" if all(result.state == "done" for result in results) else "incomplete")
     return results
+
+
+def _fixed_threads(record: Record, cluster: str | None, workers: int, settings: ClusterSettings | None) -> int | None:
+    """Return how many threads each process computes on: as many as when the run began, or else as many as it would.
+
+    Sums over other numbers of threads differ in their last bits, and training lets that grow.
+    """
+    own = threads_of(cluster, workers=workers, settings=settings) if cluster else torch.get_num_threads()
+    if record.threads is None:
+        record.fix_threads(own)
+    elif own is not None and own != record.threads:
+        logging.getLogger("pellucid").warning(
+            "%d thread(s) a process, as when the run began, and not %d: the last bits of its numbers depend on that",
+            record.threads,
+            own,
+        )
+    return record.threads
+
+
+@contextmanager
+def _computing_on(threads: int | None) -> Iterator[None]:
+    """Compute on so many threads within the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        with threadpool_limits(threads):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _discard_damaged(tasks: Sequence[Task], record: Record, folder: RunFolder, *, extended: bool) -> list[str]:
