@@ -43,6 +43,32 @@ _TROUBLES = {
 }
 
 
+_STAYING: dict[Path, tuple[int, int]] = {}
+
+
+@contextmanager
+def staying(folder: Path) -> Iterator[None]:
+    """Write nothing below a folder, which is there, once it has been deleted or moved within the block.
+
+    `atomic_path` would make it anew, with a few files of what is now elsewhere.
+    """
+    found = folder.stat()
+    _STAYING[folder] = (found.st_dev, found.st_ino)
+    try:
+        yield
+    finally:
+        _STAYING.pop(folder, None)
+
+
+def _check_staying(path: Path) -> None:
+    for folder, known in _STAYING.items():
+        if path.is_relative_to(folder):
+            found = folder.stat() if folder.is_dir() else None
+            if found is None or (found.st_dev, found.st_ino) != known:
+                fix = "Put it back and give the same command again, or begin anew"
+                raise InputError(folder, "was moved or deleted while it was written to", fix)
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block ends well.
@@ -50,7 +76,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffixes of `path`, because writers choose their format by them, and starts with a dot,
     so that nothing takes it for a result. A block that fails leaves nothing behind. The file has the permissions that
     any new file has in its folder, whatever its writer thinks (that of safetensors makes files that nobody else reads).
+
+    Raises
+    ------
+    InputError
+        If it lies in a folder that was `staying` and is gone.
+    OSError
+        If it cannot be written; names the file.
     """
+    _check_staying(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
     try:
@@ -63,6 +97,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
+    except OSError as error:
+        _check_staying(path)
+        if error.filename is None:  # a disk that fills says nothing of where
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -160,6 +160,27 @@ def test_a_stopped_run_says_so_in_its_record_and_goes_on(tmp_path: Path, undistu
     assert numbers(out) == numbers(undisturbed)
 
 
+@pytest.mark.parametrize("how", ["moved", "deleted"])
+def test_a_run_directory_that_goes_away_ends_the_run_and_leaves_no_debris(
+    how: str, tmp_path: Path, undisturbed: Path, counter
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(undisturbed, out)
+    (out / "tables" / "roc.tsv").unlink()
+
+    class Mover(type(counter())):
+        def begin(self, task: Any, number: int, total: int) -> Any:
+            if how == "moved":
+                out.rename(tmp_path / "elsewhere")
+            else:
+                shutil.rmtree(out)
+            return super().begin(task, number, total)
+
+    with pytest.raises(InputError, match="was moved or deleted while it was written to"):
+        run_study(read_spec(TINY), out, watcher=Mover(), command=["test"])
+    assert not out.exists()
+
+
 def test_a_run_computes_on_as_many_threads_as_it_began_with(
     tmp_path: Path, undisturbed: Path, counter, caplog: pytest.LogCaptureFixture
 ) -> None:

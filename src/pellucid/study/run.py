@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from pellucid.atlas.find import find_atlas
 from pellucid.errors import InputError
 from pellucid.explain.api import find_method
-from pellucid.files import is_leftover, remove_leftovers, write_text
+from pellucid.files import is_leftover, remove_leftovers, staying, write_text
 from pellucid.lock import NAME as LOCK
 from pellucid.lock import locked
 from pellucid.study.baselines import baseline_tasks
@@ -130,7 +130,7 @@ def run_study(
     folder.root.mkdir(parents=True, exist_ok=True)
     # Dask's workers may have no processes of their own.
     tasks = study_tasks(spec, folder, workers=workers if cluster is None else 1)
-    with locked(folder.root):
+    with locked(folder.root), staying(folder.root):
         added: list[str] = []
         if not claimed(spec, folder, extend=extend):  # again, now that nobody else can be at it
             write_text(folder.spec, spec.to_toml())
