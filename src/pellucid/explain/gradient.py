@@ -21,6 +21,7 @@ def gradient(x: torch.Tensor, logit: torch.Tensor) -> torch.Tensor:
     PellucidError
         If the logit does not depend on x, or autograd cannot go back.
     """
+    # deviates: Eq. 1 of the paper is a norm of this, which `sensitivity` gives; signed, it has a positive half.
     try:
         (at_x,) = torch.autograd.grad(logit.sum(), x, allow_unused=True) if logit.requires_grad else (None,)
     except RuntimeError as error:

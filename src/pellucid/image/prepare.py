@@ -72,6 +72,8 @@ def prepare(volume: Volume, grid: Grid, *, scaling: str, resampling: Resampling 
     if volume_ml > _LARGEST_ML:
         what = f"its foreground of {volume_ml:.0f} ml is larger than any brain"
         raise InputError(where, what, "Extract the brain first: skull and background must be 0")
+    # deviates: the paper's volumes had no brain mask and ran from -0.13 to 1.0; here the background is exactly 0
+    # outside a mask of half coverage, negatives are clipped before interpolation, and `max` looks inside the mask.
     coverage = resample(brain, volume.grid, grid)
     covered = coverage >= 0.5
     unscaled = np.zeros(grid.shape, dtype=np.float32)

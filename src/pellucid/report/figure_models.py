@@ -137,6 +137,7 @@ def _note(version: Version, modality: str, beneath: str, limits: Mapping[str, fl
             "its own, stated above it (the 99.9th percentile of its |relevance|): compare where relevance lies, not "
             f"how strong it looks. Hatched: outside the network's field of view. For research only.{lacking}"
         )
+    # deviates: the paper's code kept trained biases in its untrained model, and put a random head onto its pre-trained.
     return (
         "As in the paper: mean relevance of all held-out patients, over the mean "
         f"{modality} of {beneath}; all colours end at ± {number(next(iter(limits.values())))}, minus the smallest "

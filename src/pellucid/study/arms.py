@@ -51,6 +51,8 @@ class Arm:
         a smaller number are among those of a larger one. All if None.
     """
 
+    # deviates: the lesion-filled arm keeps the subjects and the division of the others; the paper's drew another.
+
     cohort: str
     images: Images = "prepared"
     fit: bool = True

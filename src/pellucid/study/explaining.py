@@ -150,6 +150,7 @@ def explained_trials(spec: Spec, asked: Explain, arm: str, folder: RunFolder, fo
         return [folder.trial(arm, number).name for number in numbers]
     if asked.choose == "validation-loss":
         return [read_selected(arm, folder, fold=fold)]
+    # deviates: of trials that tie the first is explained; in the paper trials 0 and 5 tied, and 5 was.
     best, highest = "", -1.0
     for number in numbers:
         trial = folder.trial(arm, number)

@@ -58,6 +58,8 @@ def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     (the sums of either sign), gross (of all sizes), gross_per_logit, what the layers absorbed, alarm (what of that is
     wrong: `analysis.alarms`), voxel_mean (sum / voxels of the grid, what Eitel 2019, section 3.2, calls a sum).
     """
+    # deviates: the paper states a group's sum +- an SD over voxels (0.0013) and 9.71 % of relevance in lesions; here a
+    # sum is a person's, with no SD over voxels, and the share in lesions is a median of positive shares (`lesions`).
     rows = []
     for arm, one in _scans(spec, folder, progress):
         R = one.relevance
@@ -159,6 +161,7 @@ def _simulated(spec: Spec, asked: Explain) -> list[str]:
 
 def _scans(spec: Spec, folder: RunFolder, progress: Progress) -> Iterator[tuple[str, HeldOut]]:
     """Yield every map with its arm, and tell the progress once each has been dealt with."""
+    # deviates: tables of lesions, regions and tests use all held-out people; the paper's the correctly classified.
     asked = _asked(spec)
     scans = [(arm, one) for arm in _explained(spec, folder) for one in held_out_scans(spec, asked, arm, folder)]
     for done, (arm, one) in enumerate(scans, start=1):

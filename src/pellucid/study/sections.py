@@ -73,6 +73,9 @@ class Cohort:
 class Preparation:
     """How a scan is brought to what the network sees, and lesions are filled; one choice for all cohorts."""
 
+    # deviates: `scaling = "max"` alone is not the paper's preparation: its code interpolated by cubic splines without
+    # smoothing and kept the epoch of highest validation accuracy; studies/transfer.toml has neither.
+
     grid: Literal["paper"] = "paper"
     scaling: Scaling = "robust"
     resampling: Resampling = "antialias"

@@ -113,6 +113,7 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
             row: dict[str, Any] = {"cohort": name, "group": group, "role": part}
             row |= {"participants": len(some), "scans": int(some["scans"].sum())}
             row |= {"female": int((some["sex"] == "F").sum()), "sex_known": int(some["sex"].notna().sum())}
+            # deviates: the paper's Table 1 has disease durations of everybody; what a cohort does not state is missing.
             for column in ("age", "edss", "disease_duration_months", "lesion_volume_ml"):
                 values = some[column].dropna().astype(float)
                 row |= {

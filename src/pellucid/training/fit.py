@@ -241,6 +241,7 @@ def _validate(
     epoch: int,
 ) -> dict[str, float]:
     """Return loss, accuracy and AUC on the validation scans; the AUC is NaN if they are of one class."""
+    # deviates: Keras clips probabilities at 1e-7 in its loss; logits need none, and differ only beyond +-16.
     z = logits(model, scans, rows, batch_size=settings.batch_size)
     y = scans.labels[rows]
     _finite(float(np.abs(z).max()), "validation", epoch, settings)

@@ -28,6 +28,8 @@ from pellucid.training.baseline_settings import DECADES
 from pellucid.training.gram import grams, weights
 from pellucid.training.svm import dual_of
 
+# deviates: it gets the scans of the study, scaled as its images are; the paper's image machine had unscaled ones, and
+# its text has a principal component analysis as an option, which `components` of the revised protocol gives.
 _OUTER = 7
 _INNER = 5
 
