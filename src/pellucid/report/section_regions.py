@@ -75,7 +75,9 @@ def _add(
 
 
 def region_means(table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
-    """Sum up subjects: for each area the size, the seen share, and each group's mean sum and mean per seen voxel.
+    """Sum up people: for each area the size, the seen share, and each group's mean sum and mean per seen voxel.
+
+    A person of several scans counts once, with their mean.
 
     `strength` is the sum over subjects of |sum|, by which areas are chosen for the figure (Eitel 2019, Figure 4).
 
@@ -85,9 +87,10 @@ def region_means(table: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
     """
     by_area = table.groupby("area", sort=False)
     result = by_area[["voxels", "seen_share"]].first()
-    result["strength"] = by_area["sum"].agg(lambda sums: sums.abs().sum(min_count=1))
+    people = table.groupby(["participant_id", "group", "area"], sort=False)[["sum", "mean"]].mean().reset_index()
+    result["strength"] = people.groupby("area", sort=False)["sum"].agg(lambda sums: sums.abs().sum(min_count=1))
     for group in groups:
-        means = table[table["group"] == group].groupby("area", sort=False)[["sum", "mean"]].mean()
+        means = people[people["group"] == group].groupby("area", sort=False)[["sum", "mean"]].mean()
         result[f"sum_{group}"], result[f"mean_{group}"] = means["sum"], means["mean"]
     return result.reset_index()
 
@@ -113,8 +116,11 @@ def _table(summary: pd.DataFrame, groups: list[str], atlas: str) -> Table:
         header=header,
         rows=rows,
         caption=f"All {len(rows)} areas of {atlas}, in its order: mean over subjects of the relevance sum (logit "
-        "units) and of the mean a seen voxel. Flagged: areas that the network does not see whole."
-        + (" q: whether the groups' sums differ, by permutation, false discovery rate controlled." * tested),
+        "units) and of the mean per seen voxel. Flagged: areas that the network does not see whole."
+        + (
+            " q: whether the groups' sums differ, by permutation, with the false discovery rate of all areas, atlases "
+            "and arms controlled." * tested
+        ),
         sources=[SUMMARY, "tables/regions.tsv", *(["tables/region_tests.tsv"] if tested else [])],
         closed=True,
     )
