@@ -171,7 +171,9 @@ def _write_arm(
         for atlas, (labels, areas) in atlases.items():
             table = regional_relevance(values, labels, areas, view)
             who = {"arm": arm, "participant_id": row["participant_id"], "session_id": pd.NA, "group": row["group"]}
-            tables.append(table.assign(**who, correct=(logit > 0) == bool(row["label"]), atlas=atlas))
+            tables.append(
+                table.assign(**who, networks=f"{arm}/trial-00", correct=(logit > 0) == bool(row["label"]), atlas=atlas)
+            )
     return tables
 
 

@@ -29,7 +29,7 @@ def _rows(values: dict[str, tuple[float, float]], arm: str, misjudged: str = "su
         for who, group, total in (("sub-1", "MS", both[0]), ("sub-2", "MS", both[1]), ("sub-3", "HC", 1e9))
     ]
     columns = ["arm", "participant_id", "group", "correct", "area", "sum", "paper", "seen_share"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(networks=f"{arm}/trial-00")
 
 
 ONE = _rows({"a": (1.0, 3.0), "b": (-8.0, -8.0), "c": (5.0, 5.0)}, "with")

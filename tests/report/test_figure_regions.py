@@ -38,10 +38,20 @@ def _rows() -> pd.DataFrame:
     }
     rows: list[dict[str, Any]] = []
     for (who, area), (total, paper) in values.items():
-        known = {"participant_id": who, "group": "HC" if who == "sub-2" else "MS", "correct": who != "sub-3"}
+        known = {
+            "participant_id": who,
+            "group": "HC" if who == "sub-2" else "MS",
+            "correct": who != "sub-3",
+            "networks": "a/trial-00",
+        }
         rows.append(known | {"area": area, "sum": total, "paper": paper, "seen_share": 0.5 if area == "a" else 1.0})
     for who in ("sub-1", "sub-2", "sub-3"):
-        known = {"participant_id": who, "group": "HC" if who == "sub-2" else "MS", "correct": who != "sub-3"}
+        known = {
+            "participant_id": who,
+            "group": "HC" if who == "sub-2" else "MS",
+            "correct": who != "sub-3",
+            "networks": "a/trial-00",
+        }
         rows.append(known | {"area": "c", "sum": np.nan, "paper": np.nan, "seen_share": 0.0})
     return pd.DataFrame(rows)
 

@@ -6,7 +6,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.report.figure_charts import add_note, look, paper_ticks, write_shares
-from pellucid.report.figure_intervals import by_participant, mean_intervals, widened_words
+from pellucid.report.figure_intervals import (
+    by_participant,
+    mean_intervals,
+    networks_by_participant,
+    widened_words,
+)
 from pellucid.report.figure_material import WHITE, Drawing, Material, MissingError, Version, arms_by_part
 from pellucid.report.style import INK, SERIES, styled
 
@@ -87,8 +92,8 @@ def filled_data(
     Returns
     -------
     One row an area and model: place (from 0, the top), area, images (NAMES), mean (over patients of the sum of
-    relevance, logit units), low, high (its bootstrap 95 % interval over patients, the same draws for both models,
-    widened by the correction), seen_share, patients.
+    relevance, logit units), low, high (its 95 % interval over patients and the networks that they share, the same
+    draws for both models, widened by the correction), seen_share, patients.
 
     Raises
     ------
@@ -106,8 +111,14 @@ def filled_data(
     place = {area: n for n, area in enumerate(total.sort_values(ascending=False, kind="stable").index)}
     share = with_lesions.groupby("area")["seen_share"].first()
     parts = []
-    for name, table in zip(NAMES, both, strict=True):
-        low, high = mean_intervals(table, resamples=resamples, correction=correction, seed=seed)
+    for name, table, rows in zip(NAMES, both, (with_lesions, without), strict=True):
+        low, high = mean_intervals(
+            table,
+            networks_by_participant(rows, table.index),
+            resamples=resamples,
+            correction=correction,
+            seed=seed,
+        )
         columns = {"area": areas, "images": name, "mean": table.mean().to_numpy(), "low": low, "high": high}
         parts.append(pd.DataFrame(columns))
     data = pd.concat(parts, ignore_index=True)

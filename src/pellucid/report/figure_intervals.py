@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pellucid.analysis.bootstrap import HIGH, LOW, RESAMPLES, counts, resample
+from pellucid.analysis.clusters import clustered_interval, together
 from pellucid.report.blocks import number
 
 
 def mean_intervals(
-    values: npt.ArrayLike, *, resamples: int = RESAMPLES, correction: float = 1.0, seed: int
+    values: npt.ArrayLike,
+    networks: Sequence[str] | pd.Series,
+    *,
+    resamples: int = RESAMPLES,
+    correction: float = 1.0,
+    seed: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the bootstrap 95 % interval of the mean of each column of `values`, (n subjects, k): low and high, (k,).
+    """Return the 95 % interval of the mean of each column of `values`, (n subjects, k): low and high, (k,).
 
-    Subjects are drawn with replacement, the same ones for every column. Ends are `correction` times as far from the
-    mean as those of the draws. Missing for a column that holds a missing value, and for all where there are fewer than
-    two subjects, who have no spread.
+    Subjects are drawn with replacement, the same ones for every column. Where they share several `networks`, names
+    separated by spaces for each subject, the interval is no narrower than `clustered_interval` has it. Ends are
+    `correction` times as far from the mean. Missing for a column that holds a missing value, and for all where there
+    are fewer than two subjects, who have no spread.
     """
     table = np.asarray(values, dtype=np.float64)
     n, k = table.shape
@@ -25,8 +34,17 @@ def mean_intervals(
         return np.full(k, np.nan), np.full(k, np.nan)
     weight = counts(resample(np.zeros(n), resamples=resamples, seed=seed)) / n
     mean = table.mean(axis=0)
-    low, high = mean + correction * (np.percentile(weight @ table, [LOW, HIGH], axis=0) - mean)
-    return low, high
+    low, high = np.percentile(weight @ table, [LOW, HIGH], axis=0)
+    for column in np.flatnonzero(~np.isnan(mean)):
+        found = clustered_interval(table[:, column], networks, statistic="mean")
+        if found.networks > 1:
+            low[column], high[column] = min(low[column], found.low), max(high[column], found.high)
+    return mean + correction * (low - mean), mean + correction * (high - mean)
+
+
+def networks_by_participant(rows: pd.DataFrame, participants: pd.Index) -> pd.Series:
+    """Return the networks of each of these participants' maps, names separated by spaces, in their order."""
+    return rows.groupby("participant_id")["networks"].agg(together).loc[participants]
 
 
 def widened_words(correction: float) -> str:

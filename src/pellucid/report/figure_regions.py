@@ -17,7 +17,12 @@ from pellucid.report.figure_charts import (
     violins,
     write_shares,
 )
-from pellucid.report.figure_intervals import by_participant, mean_intervals, widened_words
+from pellucid.report.figure_intervals import (
+    by_participant,
+    mean_intervals,
+    networks_by_participant,
+    widened_words,
+)
 from pellucid.report.figure_material import GREY, WHITE, Drawing, Material, MissingError, Version
 from pellucid.report.style import INK, group_colours, styled
 
@@ -119,8 +124,9 @@ def region_data(
     Returns
     -------
     One row a participant and area: place (from 0), area, group, participant_id, value (sum of relevance over the
-    area's seen voxels, logit units), mean (of the group), low, high (its bootstrap 95 % interval over participants,
-    widened by the correction), seen_share (of the area), q (of the tests; missing where nobody tested).
+    area's seen voxels, logit units), mean (of the group), low, high (its 95 % interval over participants and the
+    networks that they share, widened by the correction), seen_share (of the area), q (of the tests; missing where
+    nobody tested).
 
     Raises
     ------
@@ -132,7 +138,13 @@ def region_data(
         wide = by_participant(rows[rows["group"] == group], "sum").dropna(axis="columns", how="all")
         if wide.empty:
             raise MissingError(f"tables/regions.tsv has no row of group {group}")
-        low, high = mean_intervals(wide, resamples=resamples, correction=correction, seed=seed)
+        low, high = mean_intervals(
+            wide,
+            networks_by_participant(rows, wide.index),
+            resamples=resamples,
+            correction=correction,
+            seed=seed,
+        )
         spread = pd.DataFrame({"area": wide.columns, "low": low, "high": high})
         long = wide.reset_index().melt("participant_id", var_name="area", value_name="value").dropna(subset="value")
         parts.append(long.merge(spread, on="area").assign(group=group))

@@ -167,9 +167,7 @@ def _paper_note(arm: str, trials: int, spread: str) -> str:
 
 
 def _note(arm: str, trials: int, spread: str, scored: bool) -> str:
-    interval = (
-        "the interval resamples subjects within their group" if scored else "no tables/table2.tsv, so no interval"
-    )
+    interval = "the interval is over subjects" if scored else "no tables/table2.tsv, so no interval"
     return (
         f"{trials} trial(s) of arm {arm} on held-out subjects; each curve is drawn through its own corners, slanted "
         f"only where logits tie, and their mean is exact. The band (SD of n − 1) is {spread}; {interval}. "
