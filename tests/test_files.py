@@ -209,3 +209,22 @@ def test_an_error_of_the_disk_names_the_file(tmp_path: Path) -> None:
     assert trouble is not None
     assert str(trouble).startswith(f"{path}: the disk is full. Free some space")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_has_the_columns_that_are_declared(tmp_path: Path) -> None:
+    columns = {"role": str, "logit": float}
+    (tmp_path / "t.tsv").write_text("role\tlogit\tmore\n1\t0.5\tx\nn/a\tn/a\ty\n")
+    table = read_tsv(tmp_path / "t.tsv", columns=columns, whole=True)
+    assert table["role"].tolist()[0] == "1"
+    assert table["logit"].dtype == float
+    for text, words in {
+        "logit\n1\n": "the table lacks the column role",
+        "role\tlogit\ntrain\t0.5\ntrain\tx\n": "line 3 of the table has 'x' in column logit, no number",
+        "role\tlogit\ntrain\t0.": "cut off in its last line",
+        "role\tlogit\ntrain\t0.5\t7\n": "its rows have more fields than its header",
+        "\0" * 100: "the table lacks the column|not a tab-separated table",
+    }.items():
+        (tmp_path / "t.tsv").write_text(text)
+        with pytest.raises(InputError, match=words) as caught:
+            read_tsv(tmp_path / "t.tsv", columns=columns, whole=True)
+        assert caught.value.where == str(tmp_path / "t.tsv")

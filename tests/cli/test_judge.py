@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -47,3 +48,36 @@ def test_the_scan_is_brought_to_the_grid_as_the_sidecar_says(scans: Path, tmp_pa
         table = read_tsv(tmp_path / "lesions.tsv").set_index("map")
         shares.append(table.loc["intensity", "positive_share"])
     assert shares[0] == shares[1] != shares[2]
+
+
+ODD = [
+    [],
+    5,
+    None,
+    {"Sources": 5},
+    {"Model": {}},
+    {"SourceGrid": "x"},
+    {"SourceGrid": {"shape": [2, 2, 2], "affine": [[0, 0, 0, 0]] * 4}},
+    {"FieldOfView": "x"},
+    {"FieldOfView": {"Stops": [1]}},
+    {"FieldOfView": {"Stops": [9, 9, 9], "Grid": {"shape": [10**9] * 3, "affine": PAPER_GRID.to_json()["affine"]}}},
+    {"Scaling": "min"},
+    {"Resampling": 3},
+]
+
+
+def test_an_odd_sidecar_costs_its_own_map(scans: Path, tmp_path: Path, pellucid) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    texts = [*map(json.dumps, ODD), "[" * 100_000, "1" * 5000]
+    for n, text in enumerate(texts, start=3):
+        shutil.copy(scans / "images" / "sub-01_FLAIR.nii.gz", maps / f"sub-{n:02d}_map.nii.gz")
+        (maps / f"sub-{n:02d}_map.json").write_text(text)
+    shutil.copy(scans / "images" / "sub-02_FLAIR.nii.gz", maps / "sub-02_map.nii.gz")
+    shown = pellucid("judge", maps, "--lesions", scans / "masks", "--out", tmp_path / "out")
+    assert shown.code == 1
+    assert "Traceback" not in shown.err
+    assert "unexpected" not in shown.err
+    for n in range(3, 3 + len(texts)):
+        assert f"{maps / f'sub-{n:02d}_map.json'}: " in shown.err
+    assert set(read_tsv(tmp_path / "out" / "lesions.tsv")["participant_id"]) == {"sub-02"}

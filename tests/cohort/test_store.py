@@ -392,7 +392,7 @@ def test_a_damaged_store_is_refused(dataset: Path, small: Grid) -> None:
     for name, damaged, message in (
         ("images.npy", whole["images.npy"][:-100], "cannot be opened"),
         ("brain.npy", whole["images.npy"][:0], "cannot be opened"),
-        ("store.json", b"{}", "does not describe a store"),
+        ("store.json", b"{}", "it lacks `grid`"),
         ("table.tsv", b"\n".join(whole["table.tsv"].split(b"\n")[:3]), "the table and the grid say"),
     ):
         (folder / name).write_bytes(damaged)
@@ -400,6 +400,21 @@ def test_a_damaged_store_is_refused(dataset: Path, small: Grid) -> None:
             open_store(folder)
         (folder / name).write_bytes(whole[name])
     pd.testing.assert_frame_equal(open_store(folder).table, build(dataset, "ms", small).table)
+
+
+@pytest.mark.parametrize("number", [errno.ENOMEM, errno.EACCES])
+def test_want_of_memory_or_permission_never_advises_to_delete_a_store(
+    number: int, dataset: Path, small: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = build(dataset, "whole", small)
+
+    def load(path: Path, **_: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(store.np, "load", load)
+    with pytest.raises(InputError, match="the file may be whole") as caught:
+        open_store(made.folder)
+    assert "elete" not in str(caught.value)
 
 
 def test_scans_may_be_resampled_as_in_the_paper_or_filled(dataset: Path, small: Grid) -> None:

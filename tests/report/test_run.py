@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pellucid.analysis.crossed import correction
 from pellucid.errors import InputError
 from pellucid.files import read_json, write_json
 from pellucid.image.grid import Grid
-from pellucid.report.run import open_run, scan_name, seen_on, sidecar_sources
+from pellucid.report.run import Trial, open_run, scan_name, seen_on, sidecar_sources
 
 
 def test_everything_is_found(finished_run: Path) -> None:
@@ -173,7 +174,14 @@ def test_maps_of_another_arm_than_the_asked_one_are_not_taken(copy: Path) -> Non
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
-    [("record.json", "{", "not valid JSON"), ("record.json", "[]", "not a record"), ("study.toml", "a =", "not TOML")],
+    [
+        ("record.json", "{", "not valid JSON"),
+        ("record.json", "[" * 100_000, "nested too deep"),
+        ("study.toml", "a = " + "[" * 100_000, "nested too deep"),
+        ("study.toml", "a = " + "1" * 5000, "a number of thousands of digits"),
+        ("record.json", "[]", "not a record"),
+        ("study.toml", "a =", "not valid TOML"),
+    ],
 )
 def test_a_damaged_directory_is_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
     (tmp_path / "record.json").write_text(json.dumps({}))
@@ -206,3 +214,29 @@ def test_the_field_of_view_is_what_the_sidecar_says() -> None:
     assert mask[0, 1, 3]
     assert not mask[1, 0, 0]
     assert seen_on(grid, {}).all()
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "read", "words"),
+    [
+        ("predictions.tsv", lambda text: text.replace("role", "rule"), "predictions", "lacks the column role"),
+        ("predictions.tsv", lambda text: text[:-5], "predictions", "the table is cut off in its last line"),
+        ("predictions.tsv", lambda text: text.replace("\t0.", "\tx."), "predictions", "in column logit, no number"),
+        ("history.tsv", lambda text: "\0" * len(text), "history", "history.tsv: "),
+        ("history.tsv", lambda _: "", "history", "not a tab-separated table"),
+    ],
+)
+def test_a_damaged_table_of_a_trial_is_named(
+    file: str, damage: Callable[[str], str], read: str, words: str, tmp_path: Path
+) -> None:
+    columns = {
+        "predictions.tsv": "participant_id\tgroup\tlabel\trole\tlogit\nsub-1\tMS\t1\ttrain\t0.5\n",
+        "history.tsv": "epoch\ttrain_loss\tval_loss\n1\t0.5\t0.5\n",
+    }
+    trial = Trial("arm", "trial-00", tmp_path, {})
+    (tmp_path / file).write_text(columns[file])
+    assert len(getattr(trial, read)) == 1
+    (tmp_path / file).write_text(damage(columns[file]))
+    with pytest.raises(InputError, match=words) as caught:
+        getattr(trial, read)
+    assert caught.value.where == str(tmp_path / file)

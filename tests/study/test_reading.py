@@ -238,13 +238,35 @@ def test_a_bare_name_is_the_shipped_study_and_a_path_the_run(tmp_path: Path, mon
     assert find_spec("mine") == Path("mine/study.toml")
 
 
+def test_a_specification_may_have_the_mark_that_windows_puts_before_text(tmp_path: Path) -> None:
+    text = find_spec("demo").read_text(encoding="utf-8")
+    (tmp_path / "marked.toml").write_bytes(text.encode("utf-8-sig"))
+    (tmp_path / "plain.toml").write_bytes(text.encode("utf-8"))
+    assert read_spec(tmp_path / "marked.toml") == read_spec(tmp_path / "plain.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 100_000, "it is nested too deep"),
+        ("a = " + "1" * 5000, "it holds a number of thousands of digits"),
+        ("a = [", "not valid TOML"),
+    ],
+)
+def test_toml_that_no_parser_takes(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_text(text)
+    with pytest.raises(InputError, match=words) as caught:
+        read_spec(tmp_path / "odd.toml")
+    assert caught.value.where == str(tmp_path / "odd.toml")
+
+
 def test_a_name_that_is_no_file_lists_what_ships(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="demo"):
         find_spec("nowhere")
     with pytest.raises(InputError, match="does not exist"):
         read_spec(tmp_path / "none.toml")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="it is a folder, not a file"):
         read_spec(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="it is not text in UTF-8"):
         read_spec(tmp_path / "latin.toml")

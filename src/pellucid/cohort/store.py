@@ -16,15 +16,25 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.cohort.draft import ARRAYS, Job, finish, start, work
-from pellucid.errors import InputError
+from pellucid.errors import InputError, brief
 from pellucid.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import SCALINGS
+from pellucid.opening import require_file, unreadable
 
 _DESCRIPTION = "store.json"
 _TABLE = "table.tsv"
 _DRAFT = "building"  # the folder, within the store's, that holds what is not finished
+_SHAPE = {
+    "grid": object,
+    "scaling": str,
+    "modality": str,
+    "resampling?": str,
+    "classes": {str: str},
+    "problems": [[str]],
+    "remarks?": [[str]],
+}
 _CLINICAL = ["age", "sex", "edss", "disease_duration_months", "lesion_volume_ml"]
 _KEPT = ["participant_id", "session_id", "group", "label", *_CLINICAL, "image"]
 _REBUILD = "Delete the folder and build the store again"
@@ -98,7 +108,7 @@ def open_store(folder: Path) -> Store:
     folder = Path(folder)
     if not (folder / _DESCRIPTION).exists():
         raise InputError(folder, "holds no finished store", "Build it, or check the path")
-    content = read_json(folder / _DESCRIPTION)
+    content = read_json(folder / _DESCRIPTION, _SHAPE)
     try:
         grid = Grid.from_json(content["grid"])
         classes = {int(label): str(group) for label, group in content["classes"].items()}
@@ -221,9 +231,12 @@ def build_store(
 def _open(path: Path, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """Map an array of `shape` from disk."""
     try:
+        require_file(path)
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r")
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(path, f"cannot be opened as an array ({error})", _REBUILD) from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except (EOFError, ValueError) as error:
+        raise InputError(path, f"cannot be opened as an array ({brief(error)})", _REBUILD) from None
     if array.shape != shape:
         raise InputError(path, f"has the shape {array.shape}, the table and the grid say {shape}", _REBUILD)
     return array

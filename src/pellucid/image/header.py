@@ -208,6 +208,8 @@ def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> tuple[Affin
     if wrong := flaw(shape, _scaled(affine, factor)):
         raise InputError(path, wrong, "Convert the scan again, or restore its header")
     remarks = [remark] if remark else []
+    if sform is not None and qform is not None and (wrong := flaw(shape, _scaled(qform, factor))):
+        trouble, qform = wrong, None
     if trouble:
         remarks.append(f"its qform is damaged ({trouble}); the sform was followed")
     if sform is not None and qform is not None:
@@ -218,7 +220,7 @@ def _affine(path: Path, header: Any, shape: tuple[int, int, int]) -> tuple[Affin
         distance = factor * float(np.linalg.norm(((qform - sform) @ corners)[:3], axis=0).max())
         if distance > 1.0:
             remarks.append(f"its qform and its sform lie up to {distance:.0f} mm apart; the sform was followed")
-    elif sform is not None:
+    elif sform is not None and not trouble:
         stated, own = np.abs(header["pixdim"][1:4]).astype(np.float64), np.linalg.norm(sform[:3, :3], axis=0)
         if (stated > 0).all() and not factor * float((np.abs(own - stated) * shape).max()) <= 1.0:
             said, follows = ("x".join(f"{n:.3g}" for n in sizes) for sizes in (stated, own))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import event
+
+from pellucid.kernels.cache import CheckedCache
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
@@ -28,18 +30,11 @@ def serial(function: Kernel) -> Kernel:
 
 def _compile(function: Kernel, *, several_threads: bool) -> Kernel:
     """Let numba compile a function when it is first called, and keep the result on disk where that is possible."""
-
-    def compiled(*, cached: bool) -> Kernel:
-        kernel = numba.njit(
-            function, cache=cached, parallel=several_threads, fastmath=_FAST, error_model="numpy", nogil=True
-        )
-        _announcer.kernels.add(function)
-        return cast(Kernel, kernel)
-
-    try:
-        return compiled(cached=True)
-    except RuntimeError:  # neither the folder beside the source nor the user's can be written to
-        return compiled(cached=False)
+    kernel = numba.njit(function, parallel=several_threads, fastmath=_FAST, error_model="numpy", nogil=True)
+    _announcer.kernels.add(function)
+    with suppress(RuntimeError):  # neither the folder beside the source nor the user's can be written to
+        kernel._cache = CheckedCache(function)  # as `cache=True` sets numba's own
+    return cast(Kernel, kernel)
 
 
 class _Announcer(event.Listener):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,12 +15,22 @@ import pandas as pd
 from pellucid.analysis.crossed import correction
 from pellucid.cohort.store import Store, open_store
 from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv
+from pellucid.files import parse_toml, read_json, read_tsv
 from pellucid.image.grid import Grid
+from pellucid.opening import read_text
 from pellucid.study.outputs import changed_spec, damaged_tasks, read_record
+from pellucid.study.sidecars import read_sidecar
 from pellucid.study.stores import Prepared
 
 RECORD = "record.json"
+
+_PREDICTIONS = {"participant_id": str, "group": str, "role": str, "label": float, "logit": float}
+_HISTORY = {"epoch": float, "train_loss": float, "val_loss": float}
+_SPLITS = {"participant_id": str, "role": str}
+"""What must stand in the tables that are read as they are."""
+
+_MODEL = {"classes?": {"0?": str, "1?": str}, "trained?": dict, "options?": dict, "channels?": int}
+"""What is read of a trial's model.json, whoever wrote it."""
 
 _SCANS = {"cohort": None, "images": "prepared", "scaling": None}
 """What of an arm says which scans its network sees, and what a specification that is silent means."""
@@ -44,12 +53,12 @@ class Trial:
     @property
     def history(self) -> pd.DataFrame | None:
         """One row an epoch."""
-        return _table(self.folder / "history.tsv")
+        return _table(self.folder / "history.tsv", _HISTORY)
 
     @property
     def predictions(self) -> pd.DataFrame | None:
         """One row a scan, all roles."""
-        return _table(self.folder / "predictions.tsv")
+        return _table(self.folder / "predictions.tsv", _PREDICTIONS)
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Maps:
     @cached_property
     def trial(self) -> Trial | None:
         """The trial that was explained; None if several were, or the sidecars do not tell."""
-        said = [read_json(path).get("Model", "") for path in self.sidecars]
+        said = [read_sidecar(path).get("Model", "") for path in self.sidecars]
         names = {Path(one).name for model in said for one in ([model] if isinstance(model, str) else model)}
         return next((trial for trial in self.trials if {trial.name} == names), None)
 
@@ -81,7 +90,7 @@ class Maps:
     @cached_property
     def sidecar(self) -> dict[str, Any]:
         """What the first sidecar says: the same method, number of models and field of view for all."""
-        return dict(read_json(self.sidecars[0])) if self.sidecars else {}
+        return read_sidecar(self.sidecars[0]) if self.sidecars else {}
 
 
 @dataclass(frozen=True)
@@ -113,16 +122,13 @@ class Run:
     @cached_property
     def spec(self) -> dict[str, Any]:
         """The content of study.toml; empty if it is missing."""
-        try:
-            return tomllib.loads(self.spec_text)
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(self.folder / "study.toml", f"it is not TOML ({error})", "Restore it") from None
+        return parse_toml(self.spec_text, self.folder / "study.toml")
 
     @cached_property
     def spec_text(self) -> str:
         """The text of study.toml; empty if it is missing."""
         path = self.folder / "study.toml"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        return read_text(path) if path.exists() else ""
 
     def table(self, name: str) -> pd.DataFrame | None:
         """Return tables/NAME.tsv, or None if it was not made."""
@@ -146,14 +152,14 @@ class Run:
     def splits(self) -> pd.DataFrame | None:
         """Who trained, validated and was held out."""
         self.refuse_damaged(self.folder / "splits.tsv")
-        return _table(self.folder / "splits.tsv")
+        return _table(self.folder / "splits.tsv", _SPLITS)
 
     @cached_property
     def verdict(self) -> str | None:
         """What the leakage guard said."""
         path = self.folder / "splits.json"
-        text = read_json(path).get("Guard") if path.exists() else None
-        return None if text is None else str(text)
+        text: str | None = read_json(path, {"Guard?": str}).get("Guard") if path.exists() else None
+        return text
 
     def is_cross_validated(self, arm: str | None = None) -> bool:
         """Tell whether each model of an arm, or of any arm or baseline, had a fold of its own."""
@@ -181,7 +187,7 @@ class Run:
         """Every finished trial, the arms in the order of the specification."""
         order = list(self.spec.get("training", {}))
         found = [
-            Trial(path.parent.parent.name, path.parent.name, path.parent, read_json(path))
+            Trial(path.parent.parent.name, path.parent.name, path.parent, read_json(path, _MODEL))
             for path in sorted((self.folder / "models").glob("*/trial-*/model.json"))
         ]
         return sorted(found, key=lambda t: (order.index(t.arm) if t.arm in order else len(order), t.arm, t.name))
@@ -206,7 +212,7 @@ class Run:
     def selected(self, arm: str) -> Trial | None:
         """Return the trial of an arm that was taken further (models/ARM/selected.json)."""
         path = self.folder / "models" / arm / "selected.json"
-        name = read_json(path).get("trial") if path.exists() else None
+        name = read_json(path, {"trial?": str}).get("trial") if path.exists() else None
         return next((trial for trial in self.trials if (trial.arm, trial.name) == (arm, name)), None)
 
     @cached_property
@@ -322,5 +328,5 @@ def sidecar_sources(run: Run) -> list[str]:
     return [path.relative_to(run.folder).as_posix() for path in found]
 
 
-def _table(path: Path) -> pd.DataFrame | None:
-    return read_tsv(path) if path.exists() else None
+def _table(path: Path, columns: Mapping[str, type] | None = None) -> pd.DataFrame | None:
+    return read_tsv(path, columns=columns, whole=True) if path.exists() else None

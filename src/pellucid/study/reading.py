@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pellucid.errors import InputError
+from pellucid.files import parse_toml
+from pellucid.opening import read_text
 from pellucid.study.arms import Arm, Baseline
 from pellucid.study.cluster import ClusterSettings
 from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
@@ -79,21 +80,12 @@ def read_spec(path: Path) -> Spec:
         If the file is missing or no TOML, for an unknown key, a wrong type or an impossible value, and for a name that
         nothing has; it names file and key and says what is accepted.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(path, "the file does not exist", "Check the path") from None
-    except (UnicodeDecodeError, IsADirectoryError, PermissionError) as error:
-        raise InputError(path, f"the file cannot be read ({error})", "Give a TOML file in UTF-8") from None
-    return parse_spec(text, file=path)
+    return parse_spec(read_text(path), file=path)
 
 
 def parse_spec(text: str, *, file: Path) -> Spec:
     """Read a specification from TOML text; `file` is named in messages, and relative paths start at its folder."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(file, f"the file is not valid TOML ({error})", "Mend the line that it names") from None
+    table = parse_toml(text, file)
     try:
         return _read(table, file=file)
     except InputError as error:
