@@ -13,7 +13,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 _DIGEST = hashlib.sha256().digest_size
 
 
-class CheckedCache(FunctionCache):  # type: ignore[misc]
+class CheckedCache(FunctionCache):
     """numba's cache of a function, whose files are read only if they are as they were written.
 
     numba itself unpickles whatever stands in a file, and gives LLVM the machine code in it: a file that was cut off
@@ -21,39 +21,43 @@ class CheckedCache(FunctionCache):  # type: ignore[misc]
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
+        super().__init__(function)  # type: ignore[no-untyped-call]
         found = self._cache_file
-        self._cache_file = _CheckedFiles(found._cache_path, self._impl.filename_base, found._source_stamp)
+        place, stamp = found._cache_path, found._source_stamp
+        self._cache_file = _CheckedFiles(place, self._impl.filename_base, stamp)  # type: ignore[no-untyped-call]
 
 
-class _CheckedFiles(IndexDataCacheFile):  # type: ignore[misc]
-    """numba's two kinds of file, each with the SHA-256 of the rest before it."""
+class _CheckedFiles(IndexDataCacheFile):
+    """numba's two kinds of file, each with a SHA-256 of its version and of the rest before it."""
 
     def _load_index(self) -> dict[Any, str]:
-        """Return which signature is in which file; nothing where that is not known, of other code, or damaged."""
+        """Return which signature is in which file; nothing where the index is of other code, or damaged."""
         try:
-            version, stamp, files = self._read(Path(self._index_path))
-        except (OSError, ValueError):
+            stamp, files = self._read(self._index_path)
+        except OSError:
             return {}
-        return files if (version, stamp) == (self._version, self._source_stamp) else {}
+        return dict(files) if stamp == self._source_stamp else {}
 
     def _save_index(self, overloads: dict[Any, str]) -> None:
-        self._write(self._index_path, (self._version, self._source_stamp, overloads))
+        self._write(self._index_path, (self._source_stamp, overloads))
 
     def _load_data(self, name: str) -> Any:
         """Return a compiled function; raise OSError, which numba takes for a file that is gone, if it is damaged."""
-        return self._read(Path(self._data_path(name)))
+        return self._read(self._data_path(name))  # type: ignore[no-untyped-call]
 
     def _save_data(self, name: str, data: Any) -> None:
-        self._write(self._data_path(name), data)
+        self._write(self._data_path(name), data)  # type: ignore[no-untyped-call]
 
-    def _read(self, path: Path) -> Any:
-        content = path.read_bytes()
-        if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
-            raise OSError(f"{path} is damaged")
+    def _digest(self, data: bytes) -> bytes:
+        return hashlib.sha256(self._version.encode() + data).digest()
+
+    def _read(self, path: str) -> Any:
+        content = Path(path).read_bytes()
+        if self._digest(content[_DIGEST:]) != content[:_DIGEST]:
+            raise OSError(f"{path} is damaged, or of another numba")
         return pickle.loads(content[_DIGEST:])
 
     def _write(self, path: str, content: Any) -> None:
-        data = self._dump(content)
+        data = self._dump(content)  # type: ignore[no-untyped-call]
         with self._open_for_write(path) as file:
-            file.write(hashlib.sha256(data).digest() + data)
+            file.write(self._digest(data) + data)
