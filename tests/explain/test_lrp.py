@@ -155,7 +155,7 @@ def _imbalance(entry: LedgerEntry) -> torch.Tensor:
 
 
 @given(case=networks(), epsilon=st.sampled_from([1e-3, 1e-1]))
-@settings(max_examples=60)
+@settings(max_examples=60, derandomize=False, print_blob=True)
 def test_equals_the_matrix_form(case: tuple[nn.Sequential, torch.Tensor], epsilon: float) -> None:
     model, x = case
     result = explain(model, x, epsilon=epsilon)
@@ -171,7 +171,7 @@ def test_equals_the_matrix_form(case: tuple[nn.Sequential, torch.Tensor], epsilo
 
 
 @given(case=networks())
-@settings(max_examples=100)
+@settings(max_examples=100, derandomize=False, print_blob=True)
 def test_ledger_balances_in_every_layer(case: tuple[nn.Sequential, torch.Tensor]) -> None:
     model, x = case
     result = explain(model, x)
@@ -192,7 +192,7 @@ def test_ledger_balances_in_every_layer(case: tuple[nn.Sequential, torch.Tensor]
 
 
 @given(case=networks(), method=st.sampled_from(["lrp-epsilon", "gradient", "input-x-gradient"]))
-@settings(max_examples=60)
+@settings(max_examples=60, derandomize=False, print_blob=True)
 def test_a_map_does_not_depend_on_its_batch(case: tuple[nn.Sequential, torch.Tensor], method: str) -> None:
     model, x = case
     together = explain(model, torch.cat([x, 3 * x]), method=method).relevance
@@ -202,7 +202,7 @@ def test_a_map_does_not_depend_on_its_batch(case: tuple[nn.Sequential, torch.Ten
 
 
 @given(case=networks(kinds=("convolution", "maximum", "average", "activation")))
-@settings(max_examples=60)
+@settings(max_examples=60, derandomize=False, print_blob=True)
 def test_cropping_does_not_change_relevance(case: tuple[nn.Sequential, torch.Tensor]) -> None:
     model, x = case
     padding = [n for size in reversed(x.shape[2:]) for n in (0, size % 3)]
@@ -222,7 +222,7 @@ def test_cropping_does_not_change_relevance(case: tuple[nn.Sequential, torch.Ten
     case=networks(kinds=("convolution", "transposed", "average", "norm"), bias=False),
     method=st.just("input-x-gradient"),
 )
-@settings(max_examples=40)
+@settings(max_examples=40, derandomize=False, print_blob=True)
 def test_linear_networks_without_bias_give_input_x_gradient(
     case: tuple[nn.Sequential, torch.Tensor], method: str
 ) -> None:
@@ -243,7 +243,7 @@ def test_linear_networks_without_bias_give_input_x_gradient(
 
 
 @given(axes=st.integers(1, 3), seed=st.integers(0, 10**6), data=st.data())
-@settings(max_examples=30)
+@settings(max_examples=30, derandomize=False, print_blob=True)
 def test_permuting_channels_consistently_changes_nothing(axes: int, seed: int, data: st.DataObject) -> None:
     torch.manual_seed(seed)
     convolution, pool = CONVOLUTIONS[axes - 1], MAX_POOLS[axes - 1]
