@@ -70,7 +70,8 @@ def make(seed: int) -> tuple[Program, torch.Tensor, list[int]]:
 
 def _width(model: Program, x: torch.Tensor) -> int:
     last, model.last = model.last, ""
-    width = int(model.double().eval()(x.clone()).shape[1])
+    with torch.no_grad():
+        width = int(model.double().eval()(x.clone()).shape[1])
     model.last = last
     return width
 
