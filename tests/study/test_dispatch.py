@@ -15,6 +15,7 @@ import cloudpickle
 import psutil
 import pytest
 import torch
+from distributed import LocalCluster
 from tests.study.test_run import numbers
 
 from pellucid.errors import InputError
@@ -209,7 +210,7 @@ def test_three_deaths_are_a_failure_and_block_what_needs_it_and_nothing_else(tmp
         "a": ("failed", 3), "b": ("blocked", 1), "c": ("blocked", 1), "d": ("done", 1), "e": ("done", 1),
     }  # fmt: skip
     assert (tmp_path / "a.tries").read_text() == "3"
-    assert results["a"].trouble.startswith("its worker process died (tcp://127.0.0.1:")
+    assert results["a"].trouble.startswith("its worker process died (tls://127.0.0.1:")
     assert results["a"].trouble.endswith("(tried 3 times)")
     assert results["b"].error == "needs a"
     assert "2/5 b" not in log.begun
@@ -279,11 +280,17 @@ def test_workers_have_the_threads_they_are_given(tmp_path: Path, pool: Pool) -> 
         assert (tmp_path / "threads").read_text() == str(threads)
 
 
-def test_a_scheduler_of_the_users_is_used_and_left_running(tmp_path: Path, pool: Pool) -> None:
-    with open_pool(pool.client.scheduler.address) as other:
-        results, _, _ = go(other, [make(tmp_path, "a", run=die_once)])
-    assert (results["a"].state, results["a"].attempts) == ("done", 2)
-    assert go(pool, [make(tmp_path, "b")])[0]["b"].state == "done"
+def test_a_scheduler_of_the_users_is_used_and_left_running(tmp_path: Path) -> None:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as own:
+        for name in ("a", "b"):
+            with open_pool(own.scheduler_address) as pool:
+                assert go(pool, [make(tmp_path, name, run=die_once)])[0][name].state == "done"
+
+
+def test_a_scheduler_with_keys_that_nobody_gave_is_refused(pool: Pool) -> None:
+    words = "it speaks TLS, and there are no certificates for it"
+    with pytest.raises(InputError, match=words), open_pool(pool.client.scheduler.address):
+        pass
 
 
 def test_workers_that_are_gone_for_good_are_replaced(tmp_path: Path) -> None:
@@ -294,7 +301,7 @@ def test_workers_that_are_gone_for_good_are_replaced(tmp_path: Path) -> None:
 
 
 def test_a_run_without_workers_is_given_up(tmp_path: Path) -> None:
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     with (
         LocalCluster(n_workers=0, dashboard_address=None, scheduler_kwargs={"dashboard_address": ":0"}) as nobody,

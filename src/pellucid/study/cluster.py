@@ -174,6 +174,9 @@ def open_pool(
             client: Any = Client(where, timeout=SECONDS_TO_ANSWER, security=security)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise InputError(cluster, f"no scheduler answers ({error})", "Start `dask scheduler` there") from None
+        except TypeError:
+            fix = "Name them in Dask's configuration: distributed.comm.tls"
+            raise InputError(cluster, "it speaks TLS, and there are no certificates for it", fix) from None
         stack.enter_context(client)
         if where == cluster and not client.nthreads():
             raise InputError(cluster, "the scheduler has no workers", "Start `dask worker --nthreads 1`")
