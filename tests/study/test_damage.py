@@ -130,7 +130,7 @@ def fitted(tasks: list[str]) -> list[str]:
 
 
 VICTIMS = {
-    "cohorts/ms/sub-0001/anat/sub-0001_space-MNI152NLin6Asym_FLAIR.nii.gz": "simulate/ms",
+    "cohorts/ms/sub-0001/anat/sub-0001_FLAIR.nii.gz": "simulate/ms",
     "stores/ms/images.npy": "store/ms",
     "splits.tsv": "splits",
     "models/scratch/trial-00/model.json": "train/scratch/trial-00",
