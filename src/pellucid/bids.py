@@ -233,10 +233,11 @@ def images(folder: Path, wanted: Mapping[str, Any]) -> list[Path]:
     `wanted` maps entities (short as in names or long as in pybids; `suffix` counts as one) to a value, a list of
     values, or None for "must not be there".
     """
-    return sorted(path for path in [*folder.glob("*.nii"), *folder.glob("*.nii.gz")] if _says(path, wanted))
+    return sorted(path for path in [*folder.glob("*.nii"), *folder.glob("*.nii.gz")] if says(path, wanted))
 
 
-def _says(path: Path, wanted: Mapping[str, Any]) -> bool:
+def says(path: Path, wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a file's name says what is `wanted`, as `images` takes it."""
     said = entities(path) | {"datatype": path.parent.name, "extension": _extension(path)}
     for key, value in wanted.items():
         found = said.get(_LONG.get(key, key))

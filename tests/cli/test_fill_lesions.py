@@ -46,7 +46,6 @@ def test_the_filled_scan_is_the_librarys_own(
     np.testing.assert_array_equal(filled.data, expected.image)
     assert filled.grid == scan.grid
     assert nib.load(out).get_data_dtype() == np.float32
-    assert nib.load(out).header["sform_code"] == 1  # a 4 mm grid with white matter given may be of any space
     wider = dilate(lesions.data, scan.grid, RIM_MM) if method == "local" else dilate_original(lesions.data)
     np.testing.assert_array_equal(filled.data[~wider], scan.data[~wider])
     assert filled.data[lesions.data].max() < scan.data[lesions.data].min()
@@ -73,6 +72,40 @@ def test_white_matter_is_found_in_a_scan_in_mni_space(inputs: tuple[Path, Path],
     assert filled.data[lesions].mean() == pytest.approx(np.percentile(scan.data[around], 75), rel=0.2)
     assert read_json(tmp_path / "filled.json")["WhiteMatter"] == "found in the scan"
     assert nib.load(out).header["sform_code"] == 4
+
+
+def test_the_header_says_where_voxels_lie_as_it_did(
+    inputs: tuple[Path, Path], white: Path, tmp_path: Path, pellucid
+) -> None:
+    given = nib.load(inputs[0])
+    apart = given.affine.copy()
+    apart[:3, 3] += (0.0, 0.5, 0.0)
+    given.set_qform(apart, 1)
+    given.set_sform(given.affine, 2)
+    given.header.set_xyzt_units("unknown")
+    given.to_filename(tmp_path / "sub-02_FLAIR.nii.gz")
+    arguments = (tmp_path / "sub-02_FLAIR.nii.gz", inputs[1], "--white-matter", white, "--out", tmp_path / "f.nii.gz")
+    shown = pellucid("fill-lesions", *arguments)
+    assert shown.code == 0, shown.err
+    written, given = nib.load(tmp_path / "f.nii.gz").header, nib.load(tmp_path / "sub-02_FLAIR.nii.gz").header
+    for name in ("qform_code", "sform_code", "xyzt_units", "quatern_b", "qoffset_y", "srow_x", "srow_y", "srow_z"):
+        np.testing.assert_array_equal(written[name], given[name])
+    assert (int(written["qform_code"]), int(written["sform_code"])) == (1, 2)
+    np.testing.assert_array_equal(written.get_qform(), given.get_qform())
+
+
+def test_white_matter_is_not_looked_for_in_what_is_no_brain_in_mni_space(
+    inputs: tuple[Path, Path], white: Path, tmp_path: Path, pellucid
+) -> None:
+    scan, lesions = read_volume(inputs[0]), read_mask(inputs[1])
+    write_volume(tmp_path / "sub-02_FLAIR.nii.gz", np.flip(scan.data, 2), scan.grid)
+    write_volume(tmp_path / "sub-02_lesions.nii.gz", np.flip(lesions.data, 2), scan.grid, np.uint8)
+    pair = (tmp_path / "sub-02_FLAIR.nii.gz", tmp_path / "sub-02_lesions.nii.gz")
+    shown = pellucid("fill-lesions", *pair, "--out", tmp_path / "f.nii.gz")
+    assert shown.code == 2
+    assert "its brain is upside down" in shown.err
+    assert "give its white matter with --white-matter" in shown.err
+    assert not (tmp_path / "f.nii.gz").exists()
 
 
 def test_an_empty_mask_writes_the_scan_as_it_is(inputs: tuple[Path, Path], tmp_path: Path, pellucid) -> None:

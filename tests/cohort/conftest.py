@@ -1,14 +1,17 @@
-"""A small BIDS dataset of made-up brains: ellipsoids with texture, on a 4 mm MNI grid."""
+"""A small BIDS dataset of made-up brains: the template's tissues as FLAIR shows them, with noise, at 4 mm."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pellucid.atlas.template import mni_brain_mask
+from pellucid.atlas.tissue_priors import tissue_priors
 from pellucid.files import write_tsv
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
@@ -23,11 +26,17 @@ def small() -> Grid:
     return SMALL
 
 
+@cache
+def tissues() -> tuple[np.ndarray, np.ndarray]:
+    """The MNI brain, and what it looks like on FLAIR without noise."""
+    fluid, grey, white = tissue_priors(NATIVE)
+    return mni_brain_mask(NATIVE), 40.0 * fluid + 115.0 * grey + 100.0 * white
+
+
 def phantom(seed: int) -> np.ndarray:
-    xyz = NATIVE.world(np.stack(np.indices(NATIVE.shape), axis=-1))
-    brain = (((xyz - (0.6, -21.5, 9.8)) / (65.0, 85.0, 65.0)) ** 2).sum(axis=-1) < 1.0
-    texture = np.random.default_rng(seed).normal(100.0, 10.0, NATIVE.shape)
-    return np.where(brain, texture, 0.0).astype(np.float32)
+    brain, image = tissues()
+    noise = np.random.default_rng(seed).normal(0.0, 6.0, NATIVE.shape)
+    return np.where(brain, image + noise, 0.0).astype(np.float32)
 
 
 def lesion(seed: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pellucid.cohort import draft, store
+from pellucid.cohort import admission, draft, store
 from pellucid.cohort.bids import index_bids
 from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.lesions import lesions_on
@@ -97,12 +97,13 @@ def test_the_table(dataset: Path, small: Grid) -> None:
     assert table.columns.tolist() == [
         *("participant_id", "session_id", "group", "label", "age", "sex", "edss"),
         *("disease_duration_months", "lesion_volume_ml", "image"),
-        *("has_lesion_mask", "sha256"),
+        *("has_lesion_mask", "sha256", "remark"),
         *(f"brightness_{method}" for method in SCALINGS),
     ]
     assert table["label"].tolist() == [1, 0] * 3
     assert table["has_lesion_mask"].tolist() == [True, False, True, False, False, False]
     assert not table["image"].str.startswith("/").any()
+    assert table["remark"].isna().all()
     assert table["sha256"].iloc[0] == sha256(dataset / "sub-00" / "anat" / "sub-00_FLAIR.nii.gz")
     assert set(split(table, holdout=0, validation=2, seed=0)["role"]) == {"train", "validation"}
 
@@ -139,7 +140,7 @@ def test_a_bug_of_ours_costs_one_scan(dataset: Path, small: Grid, monkeypatch: p
     def spoilt(volume: Volume, *args: object, **options: object) -> object:
         return 1 // 0 if "sub-01" in str(volume.path) else prepare(volume, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(draft, "prepare", spoilt)
+    monkeypatch.setattr(admission, "prepare", spoilt)
     made = build(dataset, "spoilt", small)
     ((name, message),) = made.problems
     assert name == "sub-01"

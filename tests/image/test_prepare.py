@@ -190,9 +190,8 @@ def test_brain_may_touch_the_border() -> None:
 def test_not_in_mni_space(shift: tuple[float, float, float], words: str) -> None:
     affine = COARSE.affine
     affine[:3, 3] += shift
-    moved = Volume(phantom(COARSE), Grid.of(COARSE.shape, affine), Path("scan.nii"))
-    with pytest.raises(InputError, match=rf"scan\.nii: .*not in MNI space.* {words}\. Register it to the MNI152"):
-        prepare(moved, PAPER_GRID, scaling="robust")
+    with pytest.raises(InputError, match=rf"scan\.nii: .*not in MNI space.* {words}\. Run `pellucid preprocess`"):
+        check_mni(phantom(COARSE) > 0, Grid.of(COARSE.shape, affine), where="scan.nii")
 
 
 def test_thirty_millimetres_are_the_limit() -> None:
@@ -208,17 +207,12 @@ def test_thirty_millimetres_are_the_limit() -> None:
             check_mni(brain, Grid.of(brain.shape, affine))
 
 
-def test_raw_scanner_space_is_refused(shared_data: Path) -> None:
-    """A native scan that was brain-extracted but never registered."""
-    volume = read_volume(shared_data / "healthy" / "ds002748" / "sub-53_T1w.nii.gz")
-    with pytest.raises(InputError, match=r"38 mm from the MNI brain's .*anterior"):
-        prepare(volume, PAPER_GRID, scaling="robust")
-
-
-def test_skull_on_is_refused(shared_data: Path) -> None:
-    volume = read_volume(shared_data / "templates" / "MNI152NLin6_res-2x2x2_T1w.nii.gz")
-    with pytest.raises(InputError, match="larger than any brain"):
-        prepare(volume, PAPER_GRID, scaling="robust")
+def test_who_has_found_the_brain_gives_it() -> None:
+    brain = find_brain(PHANTOM.data)
+    given = prepare(PHANTOM, PAPER_GRID, scaling="robust", brain=brain)
+    np.testing.assert_array_equal(given.image, prepare(PHANTOM, PAPER_GRID, scaling="robust").image)
+    brain[:, :50] = False
+    assert prepare(PHANTOM, PAPER_GRID, scaling="robust", brain=brain).brain.sum() < 0.8 * given.brain.sum()
 
 
 def test_standardised_scan_is_refused() -> None:

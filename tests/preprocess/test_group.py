@@ -15,7 +15,7 @@ from pellucid.preprocess.citation import citation
 from pellucid.preprocess.group import describe_dataset, summarise
 from pellucid.preprocess.quality import MEASURES
 from pellucid.preprocess.settings import Settings
-from pellucid.preprocess.verdicts import refused
+from pellucid.preprocess.verdicts import Said, refused, said_of
 
 STEPS = [
     {"step": "brain extraction, t1w", "how": "deepbet, --skull-strip auto", "seconds": 1},
@@ -140,19 +140,54 @@ def test_a_raw_dataset_without_participants_is_no_obstacle(out: Path, tmp_path: 
 
 def test_what_failed_quality_control_is_refused_until_a_human_admits_it(out: Path, raw: Path) -> None:
     summarise(out, raw)
-    (key,) = refused(out)
-    assert key == ("sub-02", "ses-1")
-    assert "Dice is 0.3" in refused(out)[key]
+    assert set(refused(out)) == {("sub-02", "ses-1"), ("sub-03", None)}
+    assert "failed quality control. Dice is 0.3" in refused(out)["sub-02", "ses-1"]
+    assert "sub-03 failed in preprocessing. x.nii: is broken" in refused(out)["sub-03", None]
     table = read_tsv(out / "quality.tsv")
     table["override"] = ["exclude", "use", None, None]
     write_tsv(out / "quality.tsv", table)
-    assert list(refused(out)) == [("sub-01", None)]
+    assert list(refused(out)) == [("sub-01", None), ("sub-03", None)]
     summarise(out, raw)  # made anew, the human's word is kept
     assert read_tsv(out / "quality.tsv")["override"].tolist()[:2] == ["exclude", "use"]
     table["override"] = ["yes", None, None, None]
     write_tsv(out / "quality.tsv", table)
     with pytest.raises(InputError, match=r"override of sub-01 is 'yes'.*Write use or exclude"):
         summarise(out, raw)
+
+
+def test_a_stopped_run_loses_no_verdict(out: Path) -> None:
+    """quality.tsv is written last; before it is there, the visits' own records speak."""
+    assert not (out / "quality.tsv").exists()
+    assert set(refused(out)) == {("sub-02", "ses-1"), ("sub-03", None)}
+    write_json(out / "logs" / "sub-04.json", record("sub-04", state="running", verdict=None))
+    assert "sub-04 was begun in preprocessing and not finished" in refused(out)["sub-04", None]
+
+
+def test_a_scan_repeats_the_verdict_on_its_visit(out: Path, raw: Path) -> None:
+    checked = {"verdict": "check", "findings": [{"measure": "cut_off", "verdict": "check", "text": "too little"}]}
+    write_json(out / "logs" / "sub-01.json", record("sub-01", **checked))
+    scan = out / "sub-01" / "anat" / "sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz"
+    failed = out / "sub-02" / "ses-1" / "anat" / "sub-02_ses-1_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz"
+    for written in (False, True):  # without and with quality.tsv
+        if written:
+            summarise(out, raw)
+        assert said_of(scan) == Said("sub-01 is to be checked, says quality control. too little", refused=False)
+        said = said_of(failed)
+        assert said is not None
+        assert said.refused
+        assert "sub-02_ses-1 failed quality control. Dice is 0.3" in said.text
+    table = read_tsv(out / "quality.tsv")
+    table["override"] = ["exclude", "use", None, None]
+    write_tsv(out / "quality.tsv", table)
+    assert said_of(scan) == Said("sub-01 is excluded by its override", refused=True)
+    admitted = said_of(failed)
+    assert admitted is not None
+    assert not admitted.refused
+    assert "failed quality control, but its override says `use`" in admitted.text
+    assert said_of(out.parent / "elsewhere" / "sub-01_FLAIR.nii.gz") is None
+    write_json(out / "logs" / "sub-01.json", record("sub-01"))
+    write_tsv(out / "quality.tsv", table.assign(override=None))
+    assert said_of(scan) is None
 
 
 def test_a_cohort_takes_the_scans_in_mni_space_and_none_that_is_refused(out: Path, raw: Path) -> None:

@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -82,6 +83,13 @@ def _shown(text: str) -> str:
 def code_of(stop: KeyboardInterrupt) -> int:
     """Return the exit code of a command that was stopped, as a shell reports it: 130 by Ctrl-C, 143 by SIGTERM."""
     return 128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
+
+
+def mark(remarks: Mapping[Path, str | None]) -> None:
+    """Print what is odd about each scan, in red."""
+    for path, remark in remarks.items():
+        if remark:
+            say(f"{path.name}: {remark}", style="bold red")
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import batch, console
-from pellucid.cli.options import Epsilon, OwnNetwork
+from pellucid.cli.options import Epsilon, Force, OwnNetwork
 from pellucid.cli.predict import Images, Model, made_by, row, show_predictions, show_written, write_predictions
 from pellucid.errors import InputError
 
@@ -45,6 +45,7 @@ def explain(
     ] = None,
     atlas: Annotated[str, typer.Option(help="Atlas of the regions.")] = "neuromorphometrics",
     network: OwnNetwork = None,
+    force: Force = False,
 ) -> None:
     """Explain scans: relevance map, picture, regions and ledger of each. Not for clinical use."""
     from pellucid.cli.inputs import check_there, expand, expand_masks, find_model, unique_names
@@ -90,7 +91,7 @@ def explain(
             old = out / map_name(names[path], explainer.method.name, res=res)
             for file in (old, sidecar_path(old), old.with_name(f"{stem(old)}.png")):
                 file.unlink(missing_ok=True)
-        scan = open_scan(path, explainer.model)
+        scan = open_scan(path, explainer.model, force=force)
         explained = explain_image(explainer, scan.prepared.image)
         written = write_maps(explainer, scan, explained, folder=out, name=names[path], native=native)
         rows[path] = row(path, explainer.model, logit=explained.logit, problems=scan.remark)
@@ -115,7 +116,7 @@ def explain(
             title=f"{names[path]}: {method}, logit {explained.logit:+.2f} ({rows[path]['class']})",
             path=picture,
             note=f"{gross_words(explained.sums.gross_per_logit).capitalize()}.",
-            alarms=explained.sums.sentences(),
+            alarms=[*([scan.remark] if scan.remark else []), *explained.sums.sentences()],
         )
         pictures[path] = [*written, picture]
         if trouble:

@@ -21,6 +21,8 @@ EXAMPLE = (
     "Example: pellucid fill-lesions sub-01_FLAIR.nii.gz sub-01_lesions.nii.gz --out sub-01_desc-filled_FLAIR.nii.gz"
 )
 
+_GIVE = "Or give its white matter with --white-matter: then the scan may lie anywhere"
+
 WHITE = 0.5  # a tissue that is more probable than that is the most probable one
 
 
@@ -46,7 +48,7 @@ def fill_lesions(
 ) -> None:
     """Fill the lesions of a scan with the look of white matter. For research only: the filled scan hides disease."""
     from pellucid.cli.pairing import match_masks
-    from pellucid.image.grid import MNI_1MM, MNI_2MM
+    from pellucid.cohort.admission import admit
     from pellucid.image.nifti import SUFFIXES, read_mask, read_volume, sidecar_path, write_volume
     from pellucid.preprocess.filling import METHODS
     from pellucid.preprocess.filling import fill_lesions as fill
@@ -65,19 +67,22 @@ def fill_lesions(
     volume = read_volume(image)
     lesions = read_mask(mask, volume.grid)
     empty = not lesions.data.any()
+    # A scan whose white matter is given may lie anywhere and have its skull; white matter is found in MNI space alone.
+    looked = {} if empty or white_matter else admit(image, modality="", anyway=_GIVE).sidecar
     white = lesions.data if empty else _white_matter(volume, lesions, white_matter)
     filled = fill(volume.data, lesions.data, white, volume.grid, seed=seed, method=method)
     sidecar = describe(filled, volume, lesions, method=method, seed=seed, white_matter=white_matter, folder=out.parent)
-    # White matter is found in scans in MNI space only; of others nobody knows, unless they lie on the template's grid.
-    registered = not (empty or white_matter) or any(volume.grid.matches(grid) for grid in (MNI_1MM, MNI_2MM))
+    sidecar |= looked
     write_volume(
         out,
         filled.image,
         volume.grid,
         description=f"Pellucid lesions filled, {method}",
         sidecar=sidecar,
-        space="MNI" if registered else "scanner",
+        forms_of=image,
     )
+    said = [*volume.remarks] if not looked else [sidecar["Gate"]["Remark"]]
+    console.mark({image: "; ".join(remark for remark in said if remark)})
     if empty:
         console.say(f"the mask {mask} is empty: the scan is written as it is")
     else:
@@ -147,10 +152,4 @@ def _white_matter(volume: Volume, lesions: Mask, path: Path | None) -> npt.NDArr
             what = f"its values run from {low:g} to {high:g}, so it is no mask and no probability map"
             raise InputError(path, what, "Give a map of values from 0 to 1")
         return white.data > WHITE
-    try:
-        return find_white_matter(volume, lesions.data)
-    except InputError as error:
-        if "MNI space" not in error.what:
-            raise
-        fix = "Give its white matter with --white-matter, or register it to the MNI152 template first"
-        raise InputError(str(volume.path), error.what, fix) from None
+    return find_white_matter(volume, lesions.data)

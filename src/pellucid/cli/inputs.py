@@ -25,6 +25,7 @@ MODEL_FILES = ("model.safetensors", "model.json")
 _NOT_OURS = re.compile(r"_space-[0-9A-Za-z]+|_desc-brain(?=_)")
 _LESION = re.compile(r"(?:^|[_-])lesions?(?:$|[_-])", re.IGNORECASE)
 _DESCRIPTION = "dataset_description.json"
+_WANTED: dict[str, object] = {"space": "MNI152NLin6Asym", "desc": "brain", "res": None}  # of a prepared scan's name
 
 _MASK = re.compile(r"(?:^|[_-])(?:d?seg|mask|roi|lesions?|labels?)(?:$|[_-])", re.IGNORECASE)
 
@@ -33,7 +34,8 @@ def expand(paths: Sequence[Path], *, deep: bool = False, modality: str | None = 
     """Return the NIfTI files that the paths name, a folder standing for every *.nii and *.nii.gz directly in it.
 
     With `modality`, a BIDS dataset stands for its scans of that modality; one that `pellucid preprocess` wrote, for
-    those in MNI space. Visits that failed its quality control are left out, which is said.
+    those in MNI space. Visits that failed its quality control are left out, which is said. Of a folder with prepared
+    scans (`space-MNI152NLin6Asym`, `desc-brain`) those of the modality count alone, and the others are named.
 
     With `deep`, a folder without any stands for those in its sub-folders, as in a BIDS dataset. In a folder, averages
     of a group (group-*) and second copies of maps (*_res-native_*) are left out. A file that does not exist stays in
@@ -49,7 +51,9 @@ def expand(paths: Sequence[Path], *, deep: bool = False, modality: str | None = 
     for path in paths:
         if path.is_dir():
             inside = _dataset(path, modality) if modality and (path / _DESCRIPTION).is_file() else []
-            inside = inside or _images(path.iterdir()) or (_images(path.rglob("*")) if deep else [])
+            loose = _images(path.iterdir())
+            inside = inside or (_prepared(path, loose, modality) if modality else loose)
+            inside = inside or (_images(path.rglob("*")) if deep else [])
             if not inside and len(paths) == 1:
                 raise no_images(path)
             found |= dict.fromkeys(inside or [path])
@@ -178,7 +182,7 @@ def _dataset(root: Path, modality: str) -> list[Path]:
     """Return the scans of a BIDS dataset; whoever is left out, by quality control or for a name, is named."""
     wanted: dict[str, object] = {"suffix": modality}
     if bids.is_derivative(root):
-        wanted |= {"space": "MNI152NLin6Asym", "desc": "brain", "res": None}
+        wanted |= _WANTED
     refusals, patterns = refused(root), bids.read_ignore(root)
     found: list[Path] = []
     left_out = odd_folders(root) | ignored(root)
@@ -197,6 +201,31 @@ def _dataset(root: Path, modality: str) -> list[Path]:
                 console.warn(f"left out: {problem}")
             found += [] if problems else scans
     return found
+
+
+def _prepared(folder: Path, found: list[Path], modality: str) -> list[Path]:
+    """Return of a folder's images those that are prepared scans of a modality, and name the others; else all of them.
+
+    Raises
+    ------
+    InputError
+        The folder is of a derivative dataset, and none is.
+    """
+    if not found:
+        return found
+    derived = any(bids.is_derivative(root) for root in (folder.resolve(), *folder.resolve().parents[:3]))
+    wanted = _WANTED | {"suffix": modality}
+    taken = [path for path in found if bids.says(path, wanted)]
+    if not taken:
+        if derived:
+            what = f"none of its {len(found)} images is a prepared {modality} (space-MNI152NLin6Asym, desc-brain)"
+            fix = "Run `pellucid preprocess BIDS derivatives/pellucid participant` on the raw dataset, or name a file"
+            raise InputError(folder, what, fix)
+        return found
+    others = [path.name for path in found if path not in taken]
+    if others:
+        console.warn(f"not taken, for they are no prepared {modality} (desc-brain in MNI space): {', '.join(others)}")
+    return taken
 
 
 def _images(entries: Iterable[Path]) -> list[Path]:

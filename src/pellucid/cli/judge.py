@@ -9,6 +9,7 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.explain import show_lesions
+from pellucid.cli.options import Force
 from pellucid.cli.predict import show_written
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def judge(
     out: Annotated[Path, typer.Option(help="Where lesions.tsv goes; rows of other maps stay there.")] = Path(
         "judgement"
     ),
+    force: Force = False,
 ) -> None:
     """Measure relevance inside lesions: share, lift and strongest voxel of each map, beside its null maps."""
     import pandas as pd
@@ -51,12 +53,14 @@ def judge(
     for line in pairs_said(masks, drawn) + (pairs_said(scans, given, what="image") if images else []):
         console.note(line)
     tables: list[pd.DataFrame] = []
+    judged: list[Path] = []
 
     def work(path: Path) -> None:
-        table = judge_map(path, masks[path], image=scans[path])
+        table = judge_map(path, masks[path], image=scans[path], force=force)
         table.insert(0, "file", str(path.absolute()))
         table.insert(1, "participant_id", participant(path) or owner(path))
         tables.append(table.assign(lesion_mask=None if masks[path] is None else str(masks[path])))
+        judged.append(path)
 
     failed = batch.each(paths, work, label=f"judging {console.count(len(paths), 'map')}")
     if tables:
@@ -69,6 +73,7 @@ def judge(
         else:
             for table in tables:
                 show_lesions(f"{table['participant_id'].iloc[0]}: relevance in lesions", table)
+        console.mark({path: table["problems"].iloc[0] for path, table in zip(judged, tables, strict=True)})
         without = [path.name for path in paths if masks[path] is None]
         if without:
             console.say(f"without a lesion mask: {', '.join(without)}")

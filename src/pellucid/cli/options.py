@@ -25,6 +25,16 @@ OwnNetwork = Annotated[
 ]
 
 
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Take scans that the checks refuse (skull on, upside down, cut off, no MNI space, ...); every result of "
+        "them is marked.",
+    ),
+]
+
+
 def worker_count(workers: int | None, option: str = "--workers") -> int:
     """Return how many processes to use: as asked, or as many as this process may use cores."""
     if workers is not None and workers < 1:

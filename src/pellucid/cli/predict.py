@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import batch, console
-from pellucid.cli.options import OwnNetwork
+from pellucid.cli.options import Force, OwnNetwork
 from pellucid.words import printable
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def predict(
         Path, typer.Option(help="Where predictions.tsv and .json go; rows of other scans stay there.")
     ] = Path("predictions"),
     network: OwnNetwork = None,
+    force: Force = False,
 ) -> None:
     """Predict scans: logit and probability of each, as TSV and JSON. Not for clinical use."""
     from pellucid.cli.inputs import check_there, expand, find_model
@@ -54,7 +55,7 @@ def predict(
     rows: dict[Path, dict[str, Any]] = {}
 
     def work(path: Path) -> None:
-        scan = open_scan(path, opened)
+        scan = open_scan(path, opened, force=force)
         rows[path] = row(path, opened, logit=predict_scan(opened, scan), problems=scan.remark)
 
     failed, stopped = batch.each_until_stopped(paths, work, label=f"predicting {console.count(len(paths), 'scan')}")
@@ -112,7 +113,9 @@ def write_predictions(
 
 
 def show_predictions(rows: list[dict[str, Any]], network: Network) -> None:
-    """Print the predictions that there are."""
+    """Print the predictions that there are; those of scans that were refused once more, in red."""
+    from pellucid.gate.finding import FORCED
+
     good = [entry for entry in rows if entry["logit"] is not None]
     if not good:
         return
@@ -129,6 +132,8 @@ def show_predictions(rows: list[dict[str, Any]], network: Network) -> None:
             for entry in good
         ],
     )
+    forced = [entry for entry in good if str(entry["problems"]).startswith(FORCED)]
+    console.mark({Path(entry["image"]): entry["problems"] for entry in forced})
     console.say("For research only, not for diagnosis. A probability is 1 / (1 + exp(-logit)) and was not calibrated.")
 
 

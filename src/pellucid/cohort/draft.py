@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
+from pellucid.cohort.admission import admit
 from pellucid.cohort.lesions import lesions_on
 from pellucid.errors import InputError, PellucidError, trouble
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
-from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
-from pellucid.image.prepare import Resampling, prepare
+from pellucid.image.nifti import Mask, Volume, read_mask
+from pellucid.image.prepare import Resampling, find_brain
 from pellucid.image.scaling import SCALINGS, scale
 from pellucid.preprocess.filling import fill_lesions
 from pellucid.preprocess.white_matter import find_white_matter
@@ -30,13 +31,15 @@ ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
 """The arrays of a store, each `NAME.npy` of shape (N, X, Y, Z)."""
 
 _REQUEST = "request.json"
+_ANYWAY = "`force = true` in the cohort's section takes it as it is, and says so"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One scan to prepare: row `n` of the draft arrays; `note` is the file that says it is done.
 
-    With `filling`, a method of `pellucid.preprocess.filling`, its lesions are filled first.
+    With `filling`, a method of `pellucid.preprocess.filling`, its lesions are filled first. With `force` it is used
+    although the gate refuses it.
     """
 
     n: int
@@ -49,6 +52,8 @@ class Job:
     resampling: Resampling = "antialias"
     filling: str | None = None
     seed: int = 0
+    modality: str = ""
+    force: bool = False
 
     @property
     def note(self) -> Path:
@@ -141,11 +146,13 @@ def _do(job: Job) -> None:
 
 def _prepare(job: Job) -> dict[str, Any]:
     """Write one scan to the draft arrays; return what was measured in it."""
-    volume = read_volume(job.image)
+    admitted = admit(job.image, modality=job.modality, force=job.force, anyway=_ANYWAY)
+    volume = admitted.volume
     mask = None if job.lesion_mask is None else read_mask(job.lesion_mask, volume.grid)
     if job.filling is not None:
         volume = _filled(volume, mask, job)
-    prepared = prepare(volume, job.grid, scaling=job.scaling, resampling=job.resampling)
+    filled = replace(admitted, volume=volume, brain=find_brain(volume.data)) if job.filling is not None else admitted
+    prepared, admitted = filled.prepare(job.grid, scaling=job.scaling, resampling=job.resampling)
     values: dict[str, Any] = {"images": prepared.image, "brain": prepared.brain}
     lesion_volume_ml = None
     if mask is not None:
@@ -159,7 +166,8 @@ def _prepare(job: Job) -> dict[str, Any]:
         method: float(scale(prepared.unscaled, prepared.brain, method)[prepared.brain].mean(dtype=np.float64))
         for method in SCALINGS
     }
-    return {"sha256": sha256(job.image), "lesion_volume_ml": lesion_volume_ml, "brightness": brightness}
+    measured = {"sha256": sha256(job.image), "lesion_volume_ml": lesion_volume_ml, "brightness": brightness}
+    return measured | {"remark": admitted.remark}
 
 
 def _filled(volume: Volume, mask: Mask | None, job: Job) -> Volume:

@@ -56,12 +56,13 @@ class Store:
         One row a scan: participant_id, session_id, group, label, age (years), sex, edss,
         disease_duration_months, lesion_volume_ml (as the
         dataset states it, else counted in the mask at full resolution), image (path from the store's folder),
-        has_lesion_mask, sha256 (of the image file), and for each intensity scaling `brightness_SCALING`, the mean over
+        has_lesion_mask, sha256 (of the image file), remark (what is odd about the scan, FORCED if it was refused and
+        taken all the same), and for each intensity scaling `brightness_SCALING`, the mean over
         the brain.
     problems
         Participant and reason for every scan that could not be used.
     remarks
-        Subject and words: what was mended in the dataset, and who takes no part by choice.
+        Subject and words: what was mended in the dataset, who takes no part by choice, and what is odd about scans.
     images
         (N, X, Y, Z) float32, read-only, memory-mapped; exactly 0 outside the brain.
     brain
@@ -145,6 +146,7 @@ def build_store(
     resampling: Resampling = "antialias",
     filling: str | None = None,
     seed: int = 0,
+    force: bool = False,
     remarks: Sequence[tuple[str, str]] = (),
     workers: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
@@ -169,8 +171,10 @@ def build_store(
     filling, seed
         Fill the lesions of every scan first, by a method of `pellucid.preprocess.filling`; a scan without a lesion mask
         then has a problem. None leaves them.
+    force
+        Whether to take scans that the gate refuses (`pellucid.cohort.admission`); otherwise they have a problem.
     remarks
-        Subject and words, which are kept for `Store.remarks`.
+        Subject and words, which are kept for `Store.remarks`, before what is remarked on the scans themselves.
     workers
         Processes that prepare scans; each takes some 0.45 GB for scans of 1 mm.
     progress
@@ -198,6 +202,8 @@ def build_store(
         description["resampling"] = resampling
     if filling is not None:
         description["filling"] = {"method": filling, "seed": seed}
+    if force:
+        description["force"] = True
     request = _digest([description, [name for name, _ in problems]], usable, folder)
     if (folder / _DESCRIPTION).exists():
         if read_json(folder / _DESCRIPTION).get("request") != request:
@@ -206,6 +212,7 @@ def build_store(
         return open_store(folder)
     start(folder / _DRAFT, request, (len(usable), *grid.shape))
     how = {"grid": grid, "scaling": scaling, "resampling": resampling, "filling": filling, "seed": seed}
+    how |= {"modality": description["modality"], "force": force}
     jobs = _jobs(usable, folder, how)
     pending = [job for job in jobs if not job.note.exists()]
     for done, job in enumerate(work(pending, workers), start=len(jobs) - len(pending) + 1):
@@ -221,7 +228,8 @@ def build_store(
         raise InputError(folder, what.rstrip("."), "Mend the scans")
     finish(folder / _DRAFT, folder, kept, len(jobs))
     write_tsv(folder / _TABLE, _table(usable, notes, kept))
-    kept_remarks = {"remarks": list(remarks)} if remarks else {}
+    odd = [(jobs[n].name, notes[n]["remark"]) for n in kept if notes[n]["remark"]]
+    kept_remarks = {"remarks": [*remarks, *odd]} if remarks or odd else {}
     ending = {"problems": sorted(problems), **kept_remarks, "request": request}
     write_json(folder / _DESCRIPTION, description | ending)
     shutil.rmtree(folder / _DRAFT)
@@ -290,6 +298,7 @@ def _table(rows: pd.DataFrame, notes: list[dict[str, Any]], kept: list[int]) -> 
     table["lesion_volume_ml"] = table["lesion_volume_ml"].fillna(counted)
     table["has_lesion_mask"] = counted.notna()
     table["sha256"] = [note["sha256"] for note in good]
+    table["remark"] = pd.Series([note["remark"] for note in good], dtype="string")
     for method in SCALINGS:
         table[f"brightness_{method}"] = [note["brightness"][method] for note in good]
     return table

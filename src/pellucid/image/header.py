@@ -110,6 +110,14 @@ def read_header(path: Path, content: Content) -> Header:
     return Header(shape, dtype, offset, slope, inter, affine, (*remarks, *odd))
 
 
+def raw_header(content: Content) -> Any:
+    """Return the header of an image that `read_header` has accepted, as nibabel reads it, nothing mended."""
+    first = content.read(4)
+    order = "<" if struct.unpack("<i", first)[0] in _KINDS else ">"
+    (size,) = struct.unpack(f"{order}i", first)
+    return _KINDS[size][0](first + content.read(size - len(first)), endianness=order, check=False)
+
+
 def _times(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 

@@ -1,4 +1,7 @@
-"""From any brain-extracted scan in MNI space to what a network sees: its grid, its brain, its intensities."""
+"""From any brain-extracted scan in MNI space to what a network sees: its grid, its brain, its intensities.
+
+Whether it is such a scan is for `pellucid.gate` to say.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,6 @@ MNI_BRAIN_CENTRE = (0.6, -21.5, 9.8)
 
 _FOREGROUND = 0.02  # of the 99th percentile of the positive voxels; interpolation ringing stays below it
 _FARTHEST_MM = 30.0  # of a brain's centre from the MNI brain's
-_LARGEST_ML = 3000.0  # the MNI brain has 1830 ml, a head without its neck 3400 ml
 _MOST_NEGATIVE = 0.1  # of the foreground; ringing makes 0.002 of it negative, standardising half
 
 
@@ -49,7 +51,14 @@ class Prepared:
     off_grid: float
 
 
-def prepare(volume: Volume, grid: Grid, *, scaling: str, resampling: Resampling = "antialias") -> Prepared:
+def prepare(
+    volume: Volume,
+    grid: Grid,
+    *,
+    scaling: str,
+    resampling: Resampling = "antialias",
+    brain: npt.NDArray[np.bool_] | None = None,
+) -> Prepared:
     """Bring a brain-extracted scan in MNI space to `grid` and scale its intensities.
 
     Negative voxels (interpolation ringing) become 0. The brain is found at the scan's own resolution (`find_brain`).
@@ -58,20 +67,16 @@ def prepare(volume: Volume, grid: Grid, *, scaling: str, resampling: Resampling 
     of the grid's making, not of the head's.
 
     With `resampling` "cubic" the scan is interpolated by cubic splines without smoothing, as Eitel 2019 did (FACTS 2.3:
-    scipy's zoom); the brain is found as before.
+    scipy's zoom); the brain is found as before. Who has found it already gives it: `brain`, (X, Y, Z).
 
     Raises
     ------
     InputError
-        The scan is not in MNI space, has its skull on, was standardised before, or has no spread of intensities.
+        The scan was standardised before, lies off the grid, or has no spread of intensities.
     """
     where = str(volume.path or "the image")
-    brain = find_brain(volume.data, where=where)
-    check_mni(brain, volume.grid, where=where)
-    volume_ml = float(np.count_nonzero(brain)) * volume.grid.voxel_volume_ml
-    if volume_ml > _LARGEST_ML:
-        what = f"its foreground of {volume_ml:.0f} ml is larger than any brain"
-        raise InputError(where, what, "Extract the brain first: skull and background must be 0")
+    if brain is None:
+        brain = find_brain(volume.data, where=where)
     # deviates: the paper's volumes had no brain mask and ran from -0.13 to 1.0; here the background is exactly 0
     # outside a mask of half coverage, negatives are clipped before interpolation, and `max` looks inside the mask.
     coverage = resample(brain, volume.grid, grid)
@@ -101,22 +106,24 @@ def find_brain(data: npt.NDArray[np.float32], *, where: str = "the image") -> np
     InputError
         No voxel is positive, or so many are negative that the intensities were standardised before.
     """
-    positive = data[data > 0.0]
-    if positive.size == 0:
-        raise InputError(where, "no voxel is positive", "Export the scan again with its original intensities")
-    threshold = _FOREGROUND * float(np.percentile(positive, 99.0))
-    foreground = data > threshold
-    negative = np.count_nonzero(data < -threshold) / np.count_nonzero(foreground)
+    threshold = _threshold(data, where)
+    bright = data > threshold
+    negative = np.count_nonzero(data < -threshold) / np.count_nonzero(bright)
     if negative > _MOST_NEGATIVE:
         what = f"it has {100 * negative:.0f} % as many negative voxels as positive ones: it was standardised before"
         raise InputError(where, what, "Give the scan with its original, positive intensities and a background of 0")
     # A rim of background, so that all background outside the brain is one part.
-    box = tuple(slice(int(a.min()), int(a.max()) + 1) for a in np.nonzero(foreground))
-    largest = np.pad(_largest(foreground[box]), 1)
+    box = tuple(slice(int(a.min()), int(a.max()) + 1) for a in np.nonzero(bright))
+    largest = np.pad(_largest(bright[box]), 1)
     outside, _ = ndimage.label(~largest)
     brain = np.zeros(data.shape, dtype=np.bool_)
     brain[box] = (outside != outside[0, 0, 0])[1:-1, 1:-1, 1:-1]
     return brain
+
+
+def foreground(data: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Return the voxels (X, Y, Z) above 2 % of the 99th percentile of the positive ones, in however many parts."""
+    return np.asarray(data > _threshold(data, "the image"))
 
 
 def check_mni(brain: npt.NDArray[np.bool_], grid: Grid, *, where: str = "the image") -> None:
@@ -137,12 +144,24 @@ def check_mni(brain: npt.NDArray[np.bool_], grid: Grid, *, where: str = "the ima
             if abs(mm) >= 1.0
         ]
         what = f"the image is not in MNI space: its brain's centre lies {distance:.0f} mm from the MNI brain's"
-        raise InputError(where, f"{what} ({', '.join(words)})", "Register it to the MNI152 template first")
+        raise InputError(
+            where,
+            f"{what} ({', '.join(words)})",
+            "Run `pellucid preprocess` on it, or register it to the MNI152 template first",
+        )
 
 
 def to_native(values: npt.NDArray[np.float32], grid: Grid, native: Grid) -> npt.NDArray[np.float32]:
     """Bring a map on the model's `grid` back to the `native` grid of its scan, linearly; outside lies 0."""
     return resample(values, grid, native)
+
+
+def _threshold(data: npt.NDArray[np.float32], where: str) -> float:
+    """Return the brightness above which a voxel is foreground."""
+    positive = data[data > 0.0]
+    if positive.size == 0:
+        raise InputError(where, "no voxel is positive", "Export the scan again with its original intensities")
+    return _FOREGROUND * float(np.percentile(positive, 99.0))
 
 
 def _largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

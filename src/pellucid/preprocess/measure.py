@@ -6,10 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
+from pellucid.gate.tissue import tissues_in_mni
 from pellucid.image.grid import MNI_1MM, Grid
 from pellucid.image.nifti import Mask
 from pellucid.preprocess import quality
 from pellucid.preprocess.mni import InMni
+
+_NO_WHITE = 99.0  # where white matter is black, the other tissues are endlessly brighter
 
 
 def measure(space: InMni, brain: npt.NDArray[np.bool_], grid: Grid, lesions: Mask | None) -> dict[str, float | None]:
@@ -31,6 +34,8 @@ def measure(space: InMni, brain: npt.NDArray[np.bool_], grid: Grid, lesions: Mas
         if image is None:
             continue
         values[f"{role}_nmi"] = quality.normalised_mutual_information(image, template, inside & (image > 0.0))
+        tissues = tissues_in_mni(image, space.brain & (image > 0.0), MNI_1MM)
+        values |= {f"{role}_grey": min(tissues.grey, _NO_WHITE), f"{role}_fluid": min(tissues.fluid, _NO_WHITE)}
         if white is not None and grey is not None:
             values[f"{role}_snr"] = quality.signal_to_noise(image, white)
             values[f"{role}_cnr"] = quality.contrast_to_noise(image, white, grey)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.gate.shape import edges, judge_voxels
 from pellucid.image.grid import Affine, Grid
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.resample import resample, resample_mask
@@ -21,8 +22,7 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
 _CROP_MARGIN_MM = 20.0  # around the brain: holds the skull and leaves the neck
-_LONG_MM = 5.0  # a voxel as long as this is worth a warning
-_EDGE_SHARE = 0.25  # of an edge plane's voxels: a brain that fills more of it goes on beyond
+_EDGE_CM2 = 10.0  # of brain on an outermost slice: it goes on beyond the field of view
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,7 @@ def read_scan(chain: Chain, role: str, path: Path) -> Volume:
     """
     volume = read_volume(path)
     chain.warnings += [f"{path.name}: {remark}" for remark in volume.remarks]
-    longest = max(volume.grid.voxel_sizes)
-    if longest >= _LONG_MM:
-        chain.warnings.append(f"{path.name}: its voxels are {longest:.1f} mm long; small lesions fall between slices")
+    chain.warnings += [f"{path.name}: {finding.seen}" for finding in judge_voxels(volume.grid)]
     return volume
 
 
@@ -77,7 +75,7 @@ def correct(chain: Chain, role: str, volume: Volume, brain: Brain) -> Scan:
     What `brain` holds is on the scan's whole grid.
     """
     data, mask, grid = volume.data, brain.mask, volume.grid
-    _remark_on_edges(chain, role, mask)
+    _remark_on_edges(chain, role, mask, grid)
     if chain.does("crop"):
         with chain.step(f"crop, {role}", f"{_CROP_MARGIN_MM:.0f} mm around the brain"):
             box = brain_box(mask, grid, _CROP_MARGIN_MM)
@@ -98,9 +96,10 @@ def carried(brain: Bools, grid: Grid, to_brain: Affine, target: Grid) -> Bools:
     return resample(brain, moved(grid, to_brain), target) >= 0.5
 
 
-def _remark_on_edges(chain: Chain, role: str, brain: Bools) -> None:
+def _remark_on_edges(chain: Chain, role: str, brain: Bools, grid: Grid) -> None:
     """Remark on each edge of the field of view that the brain goes beyond."""
-    planes = [brain.take(edge, axis=axis) for axis in range(3) for edge in (0, -1)]
-    cut = sum(float(plane.mean()) > _EDGE_SHARE for plane in planes)
-    if cut:
-        chain.warnings.append(f"{role}: the brain goes on beyond {cut} of the field of view's 6 faces")
+    chain.warnings += [
+        f"{role}: the brain goes on beyond the {face.side} of the field of view ({face.area:.0f} cm² of it lie there)"
+        for face in edges(brain, grid)
+        if face.area > _EDGE_CM2
+    ]

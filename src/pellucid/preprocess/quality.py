@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from pellucid.gate import bounds
+from pellucid.image.grid import Affine, Grid
+from pellucid.image.nifti import Volume
+
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 Verdict = Literal["pass", "check", "fail"]
@@ -17,6 +21,8 @@ _BINS = 32
 _TAILS = (0.5, 99.5)  # percentiles between which intensities are binned
 _SURE = 0.95  # a tissue's probability where it is measured
 _RIM = 3  # voxels around lesions that count as neither lesion nor healthy
+_MISSING_ML = 8.0  # 12 mm off the top are 22 ml, half a cerebellum 30 ml, a whole field of view 0 ml
+_LOST_ML = 180.0  # a tenth of the brain
 BRIGHT = 99.0
 """The percentile of healthy white matter above which an intensity detector calls a voxel a lesion."""
 
@@ -77,6 +83,38 @@ MEASURES: dict[str, Measure] = {
         fail=(0.0, 0.25),
         why="the FLAIR does not hold the whole brain",
         better="low",
+    ),
+    "t1w_missing": Measure(
+        "template's brain outside the T1w's field of view",
+        "ml",
+        check=(0.0, _MISSING_ML),
+        fail=(0.0, _LOST_ML),
+        why="the T1w does not hold the whole brain: its top or its cerebellum is cut off",
+        better="low",
+    ),
+    "flair_missing": Measure(
+        "template's brain outside the FLAIR's field of view",
+        "ml",
+        check=(0.0, _MISSING_ML),
+        fail=(0.0, _LOST_ML),
+        why="the FLAIR does not hold the whole brain: its top or its cerebellum is cut off",
+        better="low",
+    ),
+    "t1w_grey": Measure(
+        "grey over white matter, T1w",
+        check=(bounds.GREY_RANGE[0], bounds.FLAIR_GREY),
+        why="it does not look like a T1w: is it a FLAIR, a T2w or a map?",
+    ),
+    "flair_grey": Measure(
+        "grey over white matter, FLAIR",
+        check=(bounds.T1W_GREY, bounds.GREY_RANGE[1]),
+        why="it does not look like a FLAIR: is it a T1w or a map?",
+    ),
+    "t1w_fluid": Measure(
+        "fluid over white matter, T1w", check=(-np.inf, bounds.T2W_FLUID), why="it looks like a T2w, not like a T1w"
+    ),
+    "flair_fluid": Measure(
+        "fluid over white matter, FLAIR", check=(-np.inf, bounds.T2W_FLUID), why="it looks like a T2w, not like a FLAIR"
     ),
     "t1w_snr": Measure("signal to noise, T1w white matter", better="high"),
     "t1w_cnr": Measure("contrast to noise, T1w white and grey matter", better="high"),
@@ -169,6 +207,21 @@ def healthy(white: Floats, lesions: Bools | None) -> Bools:
     if lesions is not None and lesions.any():
         sure &= ~ndimage.binary_dilation(lesions, iterations=_RIM)
     return np.asarray(sure)
+
+
+def outside_field(brain: Bools, grid: Grid, scan: Volume, matrix: Affine) -> float:
+    """Return how much of the template's brain lies outside a scan's field of view, in ml.
+
+    The template's `brain` (X, Y, Z) on `grid` is carried to the scan by `matrix`, which takes MNI millimetres to the
+    scan's. The field of view ends with the last slices that are not empty.
+    """
+    points = grid.world(np.argwhere(brain)) @ matrix[:3, :3].T + matrix[:3, 3]
+    index = scan.grid.voxel(points)
+    inside = np.ones(len(index), dtype=np.bool_)
+    for axis in range(3):
+        full = np.flatnonzero(scan.data.any(axis=tuple(a for a in range(3) if a != axis)))
+        inside &= (index[:, axis] >= full[0] - 0.5) & (index[:, axis] <= full[-1] + 0.5)
+    return float(np.count_nonzero(~inside)) * grid.voxel_volume_ml
 
 
 def signal_to_noise(image: Floats, white: Bools) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
 from pellucid.errors import InputError, UnusableError
-from pellucid.image.grid import MNI_1MM, PAPER_GRID, Affine
+from pellucid.image.grid import MNI_1MM, MNI_2MM, PAPER_GRID, Affine
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
 from pellucid.image.prepare import check_mni, prepare
 from pellucid.image.resample import resample, resample_mask
@@ -20,7 +20,7 @@ from pellucid.preprocess.measure import measure
 from pellucid.preprocess.mni import InMni, to_mni
 from pellucid.preprocess.native import Scan, carried, correct, find_own_brain, read_scan
 from pellucid.preprocess.outputs import Outputs
-from pellucid.preprocess.quality import dice
+from pellucid.preprocess.quality import dice, outside_field
 from pellucid.preprocess.registration import Kind, Side, register
 from pellucid.preprocess.settings import Settings
 from pellucid.preprocess.tissue import Tissue, segment_tissue
@@ -51,6 +51,8 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
     chain = Chain(outputs, settings, threads, warnings=list(visit.remarks))
     t1w_raw = read_scan(chain, "t1w", visit.t1w) if visit.t1w else None
     flair_raw = read_scan(chain, "flair", visit.flair) if visit.flair else None
+    if t1w_raw is not None and flair_raw is not None:
+        refuse_twins(t1w_raw, flair_raw)
     lesions = read_mask(visit.lesions) if visit.lesions else None
     if lesions is not None and visit.lesions is not None:
         chain.warnings += [f"{visit.lesions.name}: {remark}" for remark in lesions.remarks]
@@ -81,7 +83,18 @@ def process_visit(outputs: Outputs, settings: Settings, *, threads: int = 1) -> 
         brain = t1w or flair
         assert brain is not None  # the index lets no visit through without a scan
         chain.measures |= measure(space, brain.brain, brain.grid, lesions)
+        for role, raw, matrix in (("t1w", t1w_raw, t1w_to_mni), ("flair", flair_raw, flair_to_mni)):
+            if raw is not None:
+                template = mni_brain_mask(MNI_2MM)
+                chain.measures[f"{role}_missing"] = outside_field(template, MNI_2MM, raw, matrix)
     return chain
+
+
+def refuse_twins(t1w: Volume, flair: Volume) -> None:
+    """Raise InputError if the T1w and the FLAIR are one image under two names."""
+    if t1w.data.shape == flair.data.shape and np.array_equal(t1w.data, flair.data):
+        what = f"it is the same image, voxel for voxel, as the T1w {t1w.path}"
+        raise InputError(str(flair.path), what, "One of the two has a wrong name: put the scan that belongs there")
 
 
 def drawn_on(lesions: Mask, t1w: Volume | None, flair: Volume | None) -> str:

@@ -15,11 +15,13 @@ import pellucid
 from pellucid.analysis.regions import regional_relevance
 from pellucid.atlas.labels import Atlas
 from pellucid.atlas.template import mni_brain_mask
+from pellucid.cohort.admission import Admitted, admit
 from pellucid.errors import InputError
 from pellucid.files import sha256
+from pellucid.gate.finding import UNCHECKED
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume
-from pellucid.image.prepare import Prepared, prepare
+from pellucid.image.prepare import Prepared
 from pellucid.network.architectures import Network
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import WEIGHTS
@@ -41,36 +43,33 @@ PREDICTION_COLUMNS = ("image", "participant_id", "logit", "probability_not_calib
 NULL_SEED = 0
 """Seed of the random null map of scans that belong to no study."""
 
-_OFF_GRID = 0.01  # a larger share of the brain outside the grid is worth a word
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """A scan as the model sees it, the grid it came on, and what is odd about it."""
+    """A scan as the model sees it, the grid it came on, and what was found of it when it was admitted."""
 
     path: Path
     prepared: Prepared
     native: Grid
-    remark: str | None
+    admitted: Admitted
+
+    @property
+    def remark(self) -> str | None:
+        """What is odd about the scan, in one line."""
+        return self.admitted.remark
 
 
-def open_scan(path: Path, model: Network) -> Scan:
-    """Read a scan and prepare it as the model's description says.
+def open_scan(path: Path, model: Network, *, force: bool = False) -> Scan:
+    """Read a scan, look whether it may be used, and prepare it as the model's description says.
 
     Raises
     ------
     InputError
-        If it cannot be read or is no brain-extracted scan in MNI space.
+        It cannot be read; or it is refused (`pellucid.cohort.admission`) and `force` is not given.
     """
-    volume = read_volume(path)
-    prepared = prepare(volume, model.grid, scaling=model.info.scaling, resampling=model.info.resampling)
-    remarks = list(volume.remarks)
-    if prepared.off_grid > _OFF_GRID:
-        remarks.append(f"{100 * prepared.off_grid:.0f} % of its brain lies outside the model's grid")
-    other = {"FLAIR": "T1w", "T1w": "FLAIR"}.get(model.info.modality, "")
-    if other and f"_{other.lower()}." in path.name.lower():
-        remarks.append(f"it is named {other}, the model was trained on {model.info.modality}")
-    return Scan(path=path, prepared=prepared, native=volume.grid, remark="; ".join(remarks) or None)
+    admitted = admit(path, modality=model.info.modality, force=force)
+    prepared, admitted = admitted.prepare(model.grid, scaling=model.info.scaling, resampling=model.info.resampling)
+    return Scan(path=path, prepared=prepared, native=admitted.volume.grid, admitted=admitted)
 
 
 def predict_scan(model: Network, scan: Scan) -> float:
@@ -117,7 +116,10 @@ def describe_predictions(folder: Path, model: Network, rows: Sequence[dict[str, 
         "GeneratedBy": [{"Name": "Pellucid", "Version": pellucid.__version__}],
         "logit": {"Description": f"Output before the sigmoid; above 0 means {classes[1]}"},
         "probability_not_calibrated": {"Description": f"1 / (1 + exp(-logit)), of {classes[1]}. Research only."},
-        "problems": {"Description": "Why there is no prediction, or what is odd about the scan"},
+        "problems": {
+            "Description": "Why there is no prediction, or what is odd about the scan. FORCED: the gate refuses the "
+            "scan, and --force took it all the same. " + UNCHECKED
+        },
         "Predictions": list(rows),
     }
 
@@ -127,10 +129,11 @@ def write_maps(
 ) -> list[Path]:
     """Write a scan's map on the model's grid and, if asked, on the scan's own; return the paths."""
     paths = [folder / map_name(name, explainer.method.name)]
-    write_map(paths[0], [explainer], explained, source=scan.path, source_grid=scan.native)
+    said = scan.admitted.sidecar
+    write_map(paths[0], [explainer], explained, source=scan.path, source_grid=scan.native, said=said)
     if native:
         paths.append(folder / map_name(name, explainer.method.name, res="native"))
-        write_native_map(paths[1], explainer, explained, source=scan.path, source_grid=scan.native)
+        write_native_map(paths[1], explainer, explained, source=scan.path, source_grid=scan.native, said=said)
     return paths
 
 
@@ -165,7 +168,7 @@ def scan_lesions(
     return table, lesions
 
 
-def judge_map(path: Path, mask: Path | None, *, image: Path | None = None) -> pd.DataFrame:
+def judge_map(path: Path, mask: Path | None, *, image: Path | None = None, force: bool = False) -> pd.DataFrame:
     """Return the lesion table of a map on disk, made by whatever method or tool.
 
     What the map's sidecar says is used: the field of view, the image it explains, the model's population map. Without
@@ -179,25 +182,28 @@ def judge_map(path: Path, mask: Path | None, *, image: Path | None = None) -> pd
         The lesion mask, on the map's grid or on that of the image.
     image
         The scan that the map explains; None takes the sidecar's, if it is there unchanged.
+    force
+        Whether to use an image that the gate refuses; the column `problems` says so.
 
     Raises
     ------
     InputError
-        If a file cannot be read, or the mask lies on another grid.
+        If a file cannot be read, the image is refused, or the mask lies on another grid.
     """
     volume = read_volume(path)
     sidecar = read_sidecar(path)
     image = image or _recorded_image(sidecar, path.parent)
     native = Grid.from_json(sidecar["SourceGrid"]) if "SourceGrid" in sidecar else volume.grid
+    remarks = [f"map: {remark}" for remark in volume.remarks]
     if image is not None:
-        scan = read_volume(image)
-        native = scan.grid
-        prepared = prepare(
-            scan,
+        admitted = admit(image, modality=str(sidecar.get("Modality", "")), force=force)
+        native = admitted.volume.grid
+        prepared, admitted = admitted.prepare(
             volume.grid,
             scaling=str(sidecar.get("Scaling", "robust")),
             resampling=sidecar.get("Resampling", "antialias"),
         )
+        remarks += [admitted.remark] if admitted.remark else []
     table = lesion_evidence(
         volume.data,
         None if mask is None else read_lesions(mask, native=native, grid=volume.grid),
@@ -208,7 +214,9 @@ def judge_map(path: Path, mask: Path | None, *, image: Path | None = None) -> pd
         population=_recorded_population(sidecar, path.parent, volume.grid),
         seed=NULL_SEED,
     )
-    return table.assign(brain_from="image" if image is not None else "MNI template")
+    return table.assign(
+        brain_from="image" if image is not None else "MNI template", problems="; ".join(remarks) or None
+    )
 
 
 def _recorded_population(sidecar: dict[str, Any], folder: Path, grid: Grid) -> Floats | None:

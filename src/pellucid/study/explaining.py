@@ -15,6 +15,7 @@ from pellucid.analysis.averages import Part, group_means, network_scales
 from pellucid.analysis.classification import THRESHOLD, scores
 from pellucid.cohort.store import Store
 from pellucid.files import read_json, read_tsv, write_tsv
+from pellucid.gate.finding import describe_remark
 from pellucid.image.nifti import read_volume, sidecar_path, write_volume
 from pellucid.study.folder import RunFolder, files_in
 from pellucid.study.maps import (
@@ -184,7 +185,8 @@ def _write(one: HeldOut) -> None:
     found = [explain_image(explainer, image) for explainer in one.explainers]
     if len(found) > 1:
         write_spread(one.path, one.explainers, found)
-    write_map(one.path, one.explainers, mean_explained(found), source=source, source_grid=grid)
+    said = describe_remark(one.store.table["remark"].iloc[one.row])
+    write_map(one.path, one.explainers, mean_explained(found), source=source, source_grid=grid, said=said)
 
 
 def scan_name(row: pd.Series[Any]) -> str:

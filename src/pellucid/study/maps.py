@@ -158,9 +158,18 @@ def map_name(who: str, method: str, *, res: str = "", statistic: Literal["", "me
 
 
 def write_map(
-    path: Path, explainers: Sequence[Explainer], explained: Explained, *, source: Path, source_grid: Grid
+    path: Path,
+    explainers: Sequence[Explainer],
+    explained: Explained,
+    *,
+    source: Path,
+    source_grid: Grid,
+    said: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a map, of one model or the mean of several, on the models' grid, with its sidecar; the ledger is in it."""
+    """Write a map, of one model or the mean of several, on the models' grid, with its sidecar; the ledger is in it.
+
+    `said` is what the gate found of the scan, for the sidecar.
+    """
     write_volume(
         path,
         explained.relevance,
@@ -169,6 +178,7 @@ def write_map(
         description=f"Pellucid relevance, {explainers[0].method.name}",
         sidecar=describe_map(explainers, path.parent)
         | describe_source(explained, path.parent, source=source, source_grid=source_grid)
+        | dict(said or {})
         | {"Ledger": explained.ledger},
     )
 
@@ -190,7 +200,13 @@ def write_spread(path: Path, explainers: Sequence[Explainer], found: Sequence[Ex
 
 
 def write_native_map(
-    path: Path, explainer: Explainer, explained: Explained, *, source: Path, source_grid: Grid
+    path: Path,
+    explainer: Explainer,
+    explained: Explained,
+    *,
+    source: Path,
+    source_grid: Grid,
+    said: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a map resampled linearly onto the grid of its scan; sums over voxels are not those of the map itself."""
     write_volume(
@@ -201,6 +217,7 @@ def write_native_map(
         description=f"Pellucid relevance, {explainer.method.name}, on the scan's grid",
         sidecar=describe_map([explainer], path.parent)
         | describe_source(explained, path.parent, source=source, source_grid=source_grid)
+        | dict(said or {})
         | {
             "Description": "Relevance resampled linearly onto the scan's grid; sums differ from the original map's.",
             "Grid": source_grid.to_json(),

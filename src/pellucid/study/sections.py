@@ -54,6 +54,8 @@ class Cohort:
         The folder of its lesion masks (as BIDS derivatives), if there are any.
     simulate
         Settings of the simulation instead.
+    force
+        Whether to take scans that the gate refuses (skull on, upside down, cut off, ...); they are marked FORCED.
     """
 
     modality: Literal["FLAIR", "T1w"]
@@ -63,6 +65,7 @@ class Cohort:
     bids: Path | None = None
     lesions: Path | None = None
     simulate: Simulation | None = None
+    force: bool = False
 
     def __post_init__(self) -> None:
         if self.positive == self.negative:
