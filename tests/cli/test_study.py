@@ -74,7 +74,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     status = pellucid("study", "status", out)
     assert status.code == 0
     assert status.out == pellucid("study", "status", spec, "--out", out).out
-    assert "19 of 19 tasks are complete" in status.out
+    assert "20 of 20 tasks are complete" in status.out
     assert f"left out: {who}" in status.out
 
     judged = pellucid(
@@ -99,7 +99,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     assert "--extend" in refused.err
     more = pellucid("study", "check", spec, "--out", out, "--extend")
     assert more.code == 0
-    assert "20 tasks, 3 of them complete" in more.out  # the store, the splits and the first trial
+    assert "21 tasks, 4 of them complete" in more.out  # the store, the splits, the first trial and the bright voxels
     assert re.search(r"^train +1 task ", more.out, flags=re.MULTILINE)
 
 
@@ -108,7 +108,7 @@ def test_a_check_says_what_would_run(spec: Path, pellucid) -> None:
     assert shown.code == 0
     assert "cohort ms: FLAIR, MS against HC, 10 scans" in shown.out
     assert "arm scratch: 1 trial on ms, from random weights\n" in shown.out
-    assert "19 tasks, 0 of them complete" in shown.out
+    assert "20 tasks, 0 of them complete" in shown.out
     assert not (spec.parent / "runs").exists()
 
 
@@ -279,5 +279,5 @@ def test_no_permission_is_one_line(spec: Path, pellucid, monkeypatch: pytest.Mon
     monkeypatch.setattr("pellucid.study.run.run_study", refuse)
     shown = pellucid("study", "run", spec)
     assert shown.code == 2
-    assert "Permission denied: '/somewhere'" in shown.err
+    assert "error: /somewhere: there is no permission to write or read it. Change its permissions" in shown.err
     assert "Traceback" not in shown.err
