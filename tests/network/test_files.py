@@ -88,6 +88,9 @@ def test_a_whole_brain_network_of_an_impossible_grid_is_refused_at_once(tmp_path
     _edit_json(tmp_path, lambda content: content["grid"].update(shape=[54 * 10**12] * 3))
     with pytest.raises(InputError, match="an axis of 54000000000000 voxels is none of a scan"):
         load_model(tmp_path)
+    _edit_json(tmp_path, lambda content: content["grid"].update(shape=[400] * 3))
+    with pytest.raises(InputError, match=r"it is not what model\.safetensors was saved with"):
+        load_model(tmp_path)
 
 
 def test_weights_can_be_read_by_whoever_can_read_their_description(folder: Path) -> None:
@@ -177,6 +180,18 @@ def test_never_runs_a_pickle(folder: Path) -> None:
     with pytest.raises(InputError, match="is not a safetensors file"):
         load_model(folder)
     assert not ran.exists()
+
+
+def _mirror(folder: Path) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        content["grid"]["affine"][0] = [-value for value in content["grid"]["affine"][0]]
+
+    _edit_json(folder, edit)
+
+
+def _no_note(folder: Path) -> None:
+    save_file(load_file(folder / "model.safetensors"), folder / "model.safetensors")
+    _edit_json(folder, lambda content: content.update(sha256=sha256(folder / "model.safetensors")))
 
 
 def test_weights_are_weighed_before_they_are_read(folder: Path) -> None:
@@ -280,6 +295,16 @@ def test_what_is_said_of_the_training_is_no_part_of_the_weights(tmp_path: Path) 
         (lambda f: (f / "model.json").write_text("[" * 200_000), "it is nested too deep"),
         (lambda f: (f / "model.json").write_text("1" * 5000), "it holds a number of thousands of digits"),
         (lambda f: (f / "model.json").write_text('{"a": NaN'), "is not valid JSON"),
+        (_mirror, "it is not what model.safetensors was saved with: one of architecture, .* is another"),
+        (
+            lambda f: _edit_json(f, lambda c: c.update(scaling="max")),
+            "it is not what model.safetensors was saved with",
+        ),
+        (
+            lambda f: _edit_json(f, lambda c: c.update(classes={"0": "AD", "1": "CN"})),
+            "it is not what model.safetensors was saved with",
+        ),
+        (_no_note, "it is not what model.safetensors was saved with"),
     ],
 )
 def test_refuses_to_load(folder: Path, spoil: Callable[[Path], object], message: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -396,9 +397,11 @@ def test_a_missing_or_needless_class_is_said(tmp_path: Path) -> None:
 
 
 def _edit(folder: Path, edit: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    with safe_open(folder / "model.safetensors", framework="pt") as opened:
+        notes = opened.metadata()
     tensors = load_file(folder / "model.safetensors")
     edit(tensors)
-    save_file(tensors, folder / "model.safetensors")
+    save_file(tensors, folder / "model.safetensors", metadata=notes)
     content = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(content | {"sha256": sha256(folder / "model.safetensors")}))
 

@@ -92,8 +92,12 @@ def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
 
 
 def _meaning(description: Mapping[str, Any]) -> str:
-    """Return a digest of what in a description decides what a logit means."""
+    """Return a digest of what in a description decides what a logit means.
+
+    Of a class that is not Pellucid's its name counts and not where it is, for that is said anew at each loading.
+    """
     content = {key: description[key] for key in _MEANING if key in description}
+    content["architecture"] = str(content["architecture"]).rpartition(":")[2]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -140,6 +144,9 @@ def load_model(path: Path | str, *, network: str | Maker | None = None) -> Netwo
         model = _make(weights_file, claims.shapes, described)
     if sha256(weights_file) != described.digest:
         raise InputError(weights_file, f"the weights are not those that {DESCRIPTION} describes (SHA-256)", RETRAIN)
+    if claims.notes.get(_NOTE) != _meaning(content):
+        what = f"it is not what {WEIGHTS} was saved with: one of {', '.join(_MEANING)} is another"
+        raise InputError(folder / DESCRIPTION, what, RETRAIN)
     tensors = read_tensors(weights_file, claims)
     inner = model.network if isinstance(model, ForeignNetwork) else model
     for name, needed in inner.state_dict().items():
