@@ -134,7 +134,7 @@ def use(folder: Path) -> None:
     model = load_model(find_model(folder))
     noise = np.random.default_rng(0).random(model.grid.shape, dtype=np.float32)
     prepared = Prepared(noise, noise > 0, noise, 0.0)
-    logit = predict_scan(model, Scan(path=Path("scan.nii"), prepared=prepared, native=model.grid, remark=None))
+    logit = predict_scan(model, Scan(path=Path("scan.nii"), prepared=prepared, native=model.grid, admitted=None))
     row = prediction_row(Path("scan.nii"), None, model=model, logit=logit, problems=None)
     json.dumps(row, allow_nan=False)
 
