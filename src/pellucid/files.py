@@ -26,7 +26,7 @@ from pellucid.words import one_cell
 
 NAMES = (
     *("participant_id", "session_id", "group", "sex", "level", "role"),
-    *("cohort", "arm", "arm_one", "arm_two", "pretraining"),
+    *("cohort", "arm", "arm_one", "arm_two", "pretraining", "untaught"),
 )
 """Columns of tables that hold names, of digits though they may be."""
 

@@ -13,6 +13,8 @@ import pytest
 import torch
 
 import pellucid as package
+from pellucid.analysis.lesions import COLUMNS
+from pellucid.analysis.nulls import NULLS
 from pellucid.cohort.lesions import lesions_on
 from pellucid.files import read_json, read_tsv
 from pellucid.image.grid import MNI_2MM, PAPER_GRID
@@ -75,7 +77,16 @@ def test_explaining_writes_map_picture_regions_ledger_and_lesions(
     assert unmeasured["lift"].isna().all()  # no mask is missing, not zero
     assert measured.loc["intensity", "lift"] > 1  # the spot is bright
     assert np.isnan(measured.loc["mean-lesion", "lift"])  # no training cohort at hand
-    assert "the mean-lesion null is missing" in shown.out
+    assert "n/a: mean-lesion, intensity-x-prior, logistic: a study writes nulls.json beside its models" in shown.out
+    assert "sub-01_FLAIR.nii.gz: lesions: n/a, no lesion mask" in shown.out
+    assert list(measured.index) == ["lrp-epsilon", "|lrp-epsilon|", *NULLS]
+    judged = pellucid("judge", out / f"{stem}.nii.gz", "--lesions", masks, "--out", tmp_path / "judged")
+    assert judged.code == 0, judged.err
+    again = read_tsv(tmp_path / "judged" / "lesions.tsv").set_index("map")
+    assert again["brain_from"].eq("image").all()
+    columns = [column for column in COLUMNS if column != "reason"]
+    np.testing.assert_allclose(again[columns], measured[columns], rtol=1e-9)
+    assert judged.out.count("brightest-percent") + judged.out.count("intensity") > 0  # the best null is named
     view = field_of_view(load_model(arm / "trial-00")).mask()
     brain = prepare(scan, PAPER_GRID, scaling="robust").brain & view
     positive = np.maximum(volume.data, 0) * brain

@@ -7,8 +7,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pellucid.analysis.lesions import COLUMNS
+from pellucid.analysis.nulls import NULLS
 from pellucid.files import read_json, read_tsv, write_tsv
 from pellucid.study.tasks import Progress, Task
 
@@ -74,7 +77,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     status = pellucid("study", "status", out)
     assert status.code == 0
     assert status.out == pellucid("study", "status", spec, "--out", out).out
-    assert "20 of 20 tasks are complete" in status.out
+    assert "24 of 24 tasks are complete" in status.out
     assert f"left out: {who}" in status.out
 
     judged = pellucid(
@@ -85,12 +88,13 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     mine = read_tsv(tmp_path / "judged" / "lesions.tsv").set_index(["participant_id", "map"])
     theirs = read_tsv(out / "tables" / "lesions.tsv").set_index(["participant_id", "map"])
     assert set(mine["brain_from"]) == {"image"}
-    for name in ("lrp-epsilon", "intensity", "edge", "mean-lesion"):  # the random map has another seed
-        for measure in ("positive_share", "volume_share", "lift"):
-            found = mine.xs(name, level="map")[measure].dropna()
-            assert dict(found) == pytest.approx(
-                dict(theirs.xs(name, level="map")[measure].dropna()), rel=1e-5
-            )  # BLAS may sum in another order
+    assert set(theirs.index.unique("map")) == {"lrp-epsilon", "|lrp-epsilon|", *NULLS}
+    measures = [column for column in COLUMNS if column != "reason"]
+    np.testing.assert_allclose(mine[measures], theirs.loc[mine.index, measures], rtol=1e-9)  # the random map too
+    assert mine["reason"].fillna("").equals(theirs.loc[mine.index, "reason"].fillna(""))
+    assert mine["networks"].equals(theirs.loc[mine.index, "networks"])
+    summary = read_tsv(tmp_path / "judged" / "lesions_summary.tsv")
+    assert {"average_precision", "precision_at_k", "auroc", "lift", "lift_ceiling"} <= set(summary.columns)
 
     spec.write_text(spec.read_text(encoding="utf-8").replace("max_epochs = 1", "max_epochs = 1\ntrials = 2"))
     refused = pellucid("study", "check", spec, "--out", out)
@@ -99,7 +103,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     assert "--extend" in refused.err
     more = pellucid("study", "check", spec, "--out", out, "--extend")
     assert more.code == 0
-    assert "21 tasks, 4 of them complete" in more.out  # the store, the splits, the first trial and the bright voxels
+    assert "25 tasks, 5 of them complete" in more.out  # store, splits, the first trial, its nulls, the bright voxels
     assert re.search(r"^train +1 task ", more.out, flags=re.MULTILINE)
 
 
@@ -108,7 +112,7 @@ def test_a_check_says_what_would_run(spec: Path, pellucid) -> None:
     assert shown.code == 0
     assert "cohort ms: FLAIR, MS against HC, 10 scans" in shown.out
     assert "arm scratch: 1 trial on ms, from random weights\n" in shown.out
-    assert "20 tasks, 0 of them complete" in shown.out
+    assert "24 tasks, 0 of them complete" in shown.out
     assert not (spec.parent / "runs").exists()
 
 

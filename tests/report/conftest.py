@@ -23,8 +23,8 @@ from pellucid.analysis.calibration import brier, expected_calibration_error, rel
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.comparison import paired
 from pellucid.analysis.families import with_q
-from pellucid.analysis.lesions import lesion_table
-from pellucid.analysis.nulls import null_maps
+from pellucid.analysis.lesion_summary import compare_with_nulls, lesion_summary
+from pellucid.analysis.nulls import Learned
 from pellucid.analysis.regions import regional_relevance
 from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import interactions, subgroups
@@ -35,6 +35,7 @@ from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
 from pellucid.image.scaling import SCALINGS
 from pellucid.report.blocks import Note, Picture, Section, Table, Text
+from pellucid.study.evidence import lesion_evidence
 
 PATIENTS = CONTROLS = 9
 HELD_OUT = 6  # of each group
@@ -293,9 +294,10 @@ def _write_tables(
     lesion_rows, region_rows, ledger_rows = [], [], []
     for n, row in people[people["role"] == "holdout"].iterrows():
         who = {"arm": "finetuned", "participant_id": row["participant_id"], "group": row["group"]}
-        nulls = null_maps(images[n], brain, population, seed=n)  # type: ignore[arg-type, call-overload]
-        mask = lesions[n] if n != 1 else None
-        lesion_rows.append(lesion_table({METHOD: maps[n], **nulls}, mask, brain, seen).assign(**who))
+        known = {"brain": brain, "seen": seen, "learned": Learned(mean_lesion=population, missing="no regression")}
+        mask = lesions[n] if n != 1 else None  # type: ignore[call-overload]
+        evidence = lesion_evidence(maps[n], mask, name=METHOD, image=images[n], grid=grid, **known)  # type: ignore[call-overload]
+        lesion_rows.append(evidence.assign(**who, networks="finetuned/trial-00"))
         table = regional_relevance(maps[n], atlas.labels, atlas.regions, seen)
         region_rows.append(table.assign(**who, correct=True, atlas="neuromorphometrics"))
         level = float(maps[n].sum())
@@ -306,9 +308,21 @@ def _write_tables(
             )
             level += bias + epsilon
             ledger_rows[-1]["relevance_out"] = level
-    write_tsv(folder / "lesions.tsv", pd.concat(lesion_rows))
+    write_lesion_tables(folder, pd.concat(lesion_rows))
     write_tsv(folder / "regions.tsv", pd.concat(region_rows))
     write_tsv(folder / "ledger.tsv", pd.DataFrame(ledger_rows))
+
+
+def write_lesion_tables(folder: Path, lesions: pd.DataFrame) -> None:
+    """Write tables/lesions.tsv and what a study makes of it."""
+    write_tsv(folder / "lesions.tsv", lesions)
+    groups = lesions.groupby(["arm", "group"], sort=False)
+    summaries = [lesion_summary(one).assign(arm=arm, group=group) for (arm, group), one in groups]
+    write_tsv(folder / "lesions_summary.tsv", pd.concat(summaries))
+    patients = lesions[lesions["group"] == "MS"].groupby("arm", sort=False)
+    write_tsv(
+        folder / "lesions_compared.tsv", pd.concat([compare_with_nulls(one).assign(arm=arm) for arm, one in patients])
+    )
 
 
 def _write_judgements(folder: Path, people: pd.DataFrame, held_out: pd.DataFrame) -> None:

@@ -24,6 +24,18 @@ def test_every_lift_is_drawn_once_and_zeros_at_the_edge(dots: Any) -> None:
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["m (map)", "random (null)"]
 
 
+def test_every_precision_is_drawn_once_and_zero_is_a_number(dots: Any) -> None:
+    maps = ["m", "m", "|m|", "map of x", "logistic"]
+    table = pd.DataFrame({"map": maps, "average_precision": [0.0, 0.4, np.nan, 0.1, 0.7]})
+    figure = lesion_figure(table, "m", "average_precision")
+    axes = figure.axes[0]
+    assert sorted(dots(figure)[:, 0]) == [0.0, 0.1, 0.4, 0.7]
+    assert axes.get_xscale() == "linear"
+    assert axes.get_xlim()[0] == 0 < 0.7 < axes.get_xlim()[1]
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels == ["m (map)", "|m|", "map of x", "logistic (null)"]
+
+
 def test_regions_draw_each_subject_and_the_means(dots: Any) -> None:
     table = pd.DataFrame(
         {

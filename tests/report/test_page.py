@@ -82,7 +82,7 @@ def test_drawn_again_the_charts_are_the_same_files(reported: Path, tmp_path: Pat
     tables = {path: path.read_bytes() for path in (reported / "tables").iterdir()}
     for make in (regions, lesions, ledger):
         make(open_run(reported), tmp_path)
-    assert len(list(tmp_path.iterdir())) == 6
+    assert len(list(tmp_path.iterdir())) == 8
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (reported / "figures" / path.name).read_bytes()
     assert {path: path.read_bytes() for path in tables} == tables

@@ -1,4 +1,4 @@
-"""Lesion measures are of patients, and of those alone who have lesions to measure."""
+"""Lesion measures are of patients who have lesions, and every word of them is a comparison with the best null."""
 
 from __future__ import annotations
 
@@ -9,40 +9,108 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.report.conftest import write_lesion_tables
 
+from pellucid.analysis.lesion_summary import compare_with_nulls, in_words
+from pellucid.analysis.lesions import MEASURES
+from pellucid.analysis.nulls import NULLS
 from pellucid.files import read_tsv, write_tsv
 from pellucid.report.blocks import Cards, Picture, Table
 from pellucid.report.run import open_run
-from pellucid.report.section_lesions import lesion_medians, lesions
+from pellucid.report.section_lesions import MEANING, lesions
 from pellucid.report.section_run import summary
+
+METHOD = "lrp-epsilon"
 
 
 def test_what_is_missing_is_named_and_nothing_is_drawn(empty_run: Path, look: Any) -> None:
     section = lesions(open_run(empty_run), empty_run / "figures")
-    assert any("tables/lesions.tsv" in note for note in look.notes(section))
+    for name in ("lesions", "lesions_summary", "lesions_compared"):
+        assert any(f"tables/{name}.tsv" in note for note in look.notes(section))
     look.nothing_was_made(section, empty_run)
 
 
-def test_lesion_medians_are_of_patients_alone(finished_run: Path) -> None:
-    medians = lesion_medians(open_run(finished_run))
-    assert medians is not None
-    by_map = medians.set_index("map")
-    assert by_map.loc["lrp-epsilon", "subjects"] == 5
-    assert by_map.loc["lrp-epsilon", "without"] == 1
-    assert by_map.loc["random", "lift"] == pytest.approx(1.0, abs=0.2)
+def test_each_measure_is_paired_with_the_best_null_of_the_patients(copy: Path, look: Any) -> None:
+    raw = read_tsv(copy / "tables" / "lesions.tsv")
+    expected = compare_with_nulls(raw[raw["group"] == "MS"]).to_dict("records")
+    section = lesions(open_run(copy), copy / "figures")
+    table = look.of(section, Table)[0]
+    shown = [[str(row[0]).partition("<br>")[2], row[1]] for row in table.rows]
+    assert shown == [[row["map"], in_words(row)] for row in expected]
+    assert all(row["best_null"] in str(shown[3]) for row, shown in zip(expected, table.rows, strict=True))
+    assert "Left out, for nothing can be measured in them: 1." in table.caption
+    assert "for the maps of this one network" in table.caption
+    strongest = [row for row in table.rows if str(row[0]).startswith("strongest voxel in a lesion")]
+    scan = next(row for row in expected if row["measure"] == "strongest_in_lesion")["scan_value"]
+    assert float(strongest[0][4]) == pytest.approx(scan, abs=5e-3)  # never without the scan's
+
+
+def test_cards_and_captions_say_what_the_comparison_says(copy: Path, look: Any) -> None:
+    compared = read_tsv(copy / "tables" / "lesions_compared.tsv").query("map == @METHOD").set_index("measure")
+    run = open_run(copy)
+    cards = [card for card in look.of(summary(run), Cards)[0].cards if card.source == "tables/lesions_compared.tsv"]
+    pictures = look.of(lesions(run, copy / "figures"), Picture)
+    assert [picture.stem for picture in pictures] == ["lesions-precision", "lesions"]
+    for measure, card, picture in zip(("average_precision", "lift"), cards, pictures, strict=True):
+        words = in_words(compared.loc[measure])
+        assert words in card.detail
+        assert words in picture.caption
+        assert float(card.value.rstrip("×")) == pytest.approx(compared.loc[measure, "map_value"], rel=5e-3)
+
+
+def test_a_map_that_is_the_scan_is_no_better_than_bright_voxels(copy: Path, look: Any) -> None:
+    table = read_tsv(copy / "tables" / "lesions.tsv")
+    scans = table[table["map"] == "intensity"].set_index("participant_id")[[*MEASURES]]
+    mine = table["map"].isin([METHOD, f"|{METHOD}|"])
+    table.loc[mine, [*MEASURES]] = scans.loc[table.loc[mine, "participant_id"]].to_numpy()
+    write_lesion_tables(copy / "tables", table)
+    run = open_run(copy)
+    (words, *_), *_ = [row[1:] for row in look.of(lesions(run, copy / "figures"), Table)[0].rows]
+    assert words.startswith("no better than bright voxels")
+    assert "no better than bright voxels" in str([card.detail for card in look.of(summary(run), Cards)[0].cards])
+
+
+def test_every_null_has_its_row_and_what_could_not_be_made_its_reason(copy: Path, look: Any) -> None:
+    section = lesions(open_run(copy), copy / "figures")
+    medians = look.of(section, Table)[1]
+    text = [[str(cell) for cell in row] for row in medians.rows]
+    names = [row[0].removeprefix("<strong>").partition("<br>")[0] for row in text]
+    assert names == ["lrp-epsilon", "|lrp-epsilon|", *NULLS]
+    assert set(MEANING) == set(NULLS)
+    assert text[2][0].endswith("<br>null: the scaled scan itself")
+    words = look.words(section)
+    assert "Not measured: logistic (no regression)." in words
+    assert "no lesion mask: 1" in words
+    assert "of the map's positive relevance lies outside lesions" in words
+
+
+def test_lesions_of_controls_are_summed_up_apart(copy: Path, look: Any) -> None:
+    summaries = read_tsv(copy / "tables" / "lesions_summary.tsv")
+    row = summaries[(summaries["group"] == "HC") & (summaries["map"] == METHOD)].iloc[0]
+    write_tsv(copy / "tables" / "lesions_summary.tsv", summaries)
+    words = look.words(lesions(open_run(copy), copy / "figures"))
+    assert ("Group HC" in words) == (row["people"] > 0)
+    moved = summaries.copy()
+    moved.loc[(moved["group"] == "HC") & (moved["map"] == METHOD), ["people", "lift", "positive_share"]] = 3, 7.7, 0.1
+    write_tsv(copy / "tables" / "lesions_summary.tsv", moved)
+    words = look.words(lesions(open_run(copy), copy / "figures"))
+    assert "Group HC: 90.0 %" in words
+    assert "lift is 7.70" in words
 
 
 def test_a_run_without_lesion_masks_measures_nothing(copy: Path, look: Any) -> None:
     table = read_tsv(copy / "tables" / "lesions.tsv")
     numbers = table.select_dtypes("number").columns
-    write_tsv(copy / "tables" / "lesions.tsv", table.assign(**dict.fromkeys(numbers, np.nan)))
+    empty = table.assign(**dict.fromkeys(numbers, np.nan), reason="no lesion mask")
+    write_lesion_tables(copy / "tables", empty)
     section = lesions(open_run(copy), copy / "figures")
-    assert "nothing can be measured" in look.words(section)
+    assert "Nothing can be measured: no lesion mask." in look.words(section)
     assert not look.of(section, Picture)
-    assert all(card.source != "tables/lesions_summary.tsv" for card in look.of(summary(open_run(copy)), Cards)[0].cards)
+    cards = look.of(summary(open_run(copy)), Cards)[0].cards
+    assert all(card.source != "tables/lesions_compared.tsv" for card in cards)
 
 
-def test_maps_of_untaught_networks_are_nulls(copy: Path, look: Any) -> None:
+def test_maps_of_untaught_networks_stand_beside_and_are_paired(copy: Path, look: Any) -> None:
     text = (copy / "study.toml").read_text(encoding="utf-8")
     (cohort,) = {arm["cohort"] for name, arm in tomllib.loads(text)["training"].items() if name == "finetuned"}
     text = text.replace('arms = ["finetuned"]', 'arms = ["finetuned", "untrained"]')
@@ -50,21 +118,17 @@ def test_maps_of_untaught_networks_are_nulls(copy: Path, look: Any) -> None:
     (copy / "study.toml").write_text(text, encoding="utf-8")
     table = read_tsv(copy / "tables" / "lesions.tsv")
     own = table[table["arm"] == "finetuned"]
-    write_tsv(copy / "tables" / "lesions.tsv", pd.concat([own, own.assign(arm="untrained", lift=own["lift"] * 3)]))
-    run = open_run(copy)
-    medians = lesion_medians(run)
-    assert medians is not None
-    lift = medians.set_index("map")["lift"]
-    assert lift["map of untrained"] == pytest.approx(3 * lift["lrp-epsilon"])
-    assert list(lift.index).count("random") == 1  # of other arms the map alone, for nulls are the same
-    (shown,) = look.of(lesions(run, copy / "figures"), Table)
-    (row,) = [row for row in shown.rows if row[0] == "map of untrained"]
-    assert row[1] == "null: the method on random weights"
-
-
-def test_who_was_left_out_is_counted_of_the_map_alone(copy: Path, look: Any) -> None:
-    """A null that nobody could measure leaves everybody out, and they are not added to those of the map."""
-    table = read_tsv(copy / "tables" / "lesions.tsv")
-    table.loc[table["map"] == "mean-lesion", "lift"] = np.nan
-    write_tsv(copy / "tables" / "lesions.tsv", table)
-    assert "no positive relevance): 1 of 6 subjects." in look.words(lesions(open_run(copy), copy / "figures"))
+    less = own["lift"].where(own["map"] == METHOD, own["lift"] + 1) - 1
+    write_lesion_tables(copy / "tables", pd.concat([own, own.assign(arm="untrained", lift=less)]))
+    row = {"arm": "finetuned", "untaught": "untrained", "map": METHOD, "map_value": 0.5, "untaught_value": 0.25}
+    row |= {"difference": 0.2, "low": 0.1, "high": 0.3, "people": 5}
+    rows = [row | {"measure": measure} for measure in MEASURES]
+    write_tsv(copy / "tables" / "lesions_untaught.tsv", pd.DataFrame(rows))
+    section = lesions(open_run(copy), copy / "figures")
+    medians = look.of(section, Table)[1]
+    maps = [str(row[0]) for row in medians.rows]
+    assert "map of untrained<br>not taught: the method on random weights" in maps
+    assert sum(name.startswith("random<br>") for name in maps) == 1  # of other arms the map alone
+    words = look.words(section)
+    assert "arm untrained (random weights), over 5 subjects" in words
+    assert "0.500 against 0.250, paired difference 0.200 [0.100, 0.300]" in words

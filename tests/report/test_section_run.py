@@ -28,15 +28,17 @@ def test_the_opening_of_an_empty_run_names_what_is_missing(tmp_path: Path, look:
 def test_headline_numbers_come_from_the_tables(finished_run: Path, look: Any) -> None:
     run = open_run(finished_run)
     (cards,) = look.of(summary(run), Cards)
-    by_source = {card.source: card for card in cards.cards}
-    assert len(cards.cards) == 4
+    assert len(cards.cards) == 5
     table = read_tsv(finished_run / "tables" / "table2.tsv").set_index(["arm", "metric"])
     auc = table.loc[("finetuned", "auc"), "mean"]
     assert cards.cards[0].value == f"{auc:.3f}"
     raw = read_tsv(finished_run / "tables" / "lesions.tsv")
-    own = raw[(raw["map"] == "lrp-epsilon") & (raw["group"] == "MS")]["lift"]
-    assert float(by_source["tables/lesions_summary.tsv"].value[:-1]) == pytest.approx(own.median(), rel=5e-3)
-    assert "median of 5 patients" in by_source["tables/lesions_summary.tsv"].detail
+    own = raw[(raw["map"] == "lrp-epsilon") & (raw["group"] == "MS")]
+    lesions = [card for card in cards.cards if card.source == "tables/lesions_compared.tsv"]
+    for card, measure in zip(lesions, ("average_precision", "lift"), strict=True):
+        assert float(card.value.rstrip("×")) == pytest.approx(own[measure].median(), rel=5e-3)
+        assert "median of 5 patients" in card.detail
+        assert "best null" in card.detail
     assert "Simulated scans (ms)" in look.words(summary(run))
 
 

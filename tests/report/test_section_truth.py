@@ -70,7 +70,38 @@ def test_a_map_is_measured_against_those_of_untaught_networks_person_by_person()
     assert row["more_than_untrained"] == 4.5
     ends = clustered_interval(np.arange(1.0, 9.0), [f"a/trial-0{n % 2} b/trial-00" for n in range(8)])
     assert (row["more_than_untrained_low"], row["more_than_untrained_high"]) == ends[:2]
-    assert row["lift_of_untrained"] == np.median([*(3.0 * np.arange(1, 9)), 1e6])
+    assert row["lift_of_untrained"] == np.median(3.0 * np.arange(1, 9))  # of the people of both
+
+
+def _many(people: int, lifts: dict[str, float]) -> pd.DataFrame:
+    """Rows of one place: map to the lift of the first person, each other's one more."""
+    return pd.DataFrame(
+        [
+            {"participant_id": f"sub-{n}", "map": name, "place": "p", "seen_share": 1.0, "mean": 1.0, "lift": lift + n}
+            for name, lift in lifts.items()
+            for n in range(people)
+        ]
+    )
+
+
+def test_the_best_null_is_that_of_the_highest_median_and_paired() -> None:
+    rows = _many(8, {"lrp-epsilon": 4.0, "intensity": 1.0, "brightest-percent": 3.5, "edge": 2.0})
+    row = truth_summary(rows, {}).iloc[0]
+    assert (row["best_null"], row["lift_of_best_null"], row["lift_of_scan"]) == ("brightest-percent", 7.0, 4.5)
+    assert [row[f"more_than_best_null{end}"] for end in ("", "_low", "_high")] == [0.5, 0.5, 0.5]
+    assert row["low"] == 4.0
+    assert row["high"] == 11.0
+
+
+def test_a_place_says_whether_lesions_may_stand_in_for_it(copy: Path, look: Any) -> None:
+    write_tsv(copy / "tables" / "truth.tsv", ROWS)
+    said = "Relevance in callosum, thalami or ventricles may be that of lesions"
+    assert said in look.words(truth(open_run(copy)))
+    text = (copy / "study.toml").read_text(encoding="utf-8")
+    (copy / "study.toml").write_text(text.replace("patients = 9", "patients = 9\nlesions = 0"), encoding="utf-8")
+    words = look.words(truth(open_run(copy)))
+    assert "have the lesions of controls" in words
+    assert said not in words
 
 
 def test_untaught_networks_that_were_explained_stand_beside_the_map(copy: Path, look: Any) -> None:
@@ -107,7 +138,7 @@ def test_untaught_networks_that_were_explained_stand_beside_the_map(copy: Path, 
         "Lift of untrained; the map has more",
         "Lift of old; the map has more",
     ]
-    assert all(str(cell).startswith("9.00<br>9.0<br>[") for cell in table.rows[0][4:6])
+    assert all(str(cell).startswith("9.00<br>9.0<br>[") for cell in table.rows[0][5:7])
     assert "trained as pretraining alone" in look.words(section)
 
 

@@ -22,7 +22,7 @@ import torch
 
 import pellucid
 from pellucid.analysis.lesions import lesion_table
-from pellucid.analysis.nulls import null_maps
+from pellucid.analysis.nulls import Learned, null_maps
 from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv
 from pellucid.image.nifti import read_volume
@@ -53,8 +53,7 @@ def lifts(run: Path) -> pd.DataFrame:
     for n in np.flatnonzero(store.table["participant_id"].map(splits) == "holdout"):
         image, brain = np.array(store.images[n]), np.array(store.brain[n], dtype=bool)
         map_ = pellucid.explain(model, torch.from_numpy(image)[None, None], method="lrp-epsilon", epsilon=1e-3)
-        nulls = null_maps(image, brain, np.zeros_like(image), seed=int(n))
-        del nulls["mean-lesion"]
+        nulls = null_maps(image, brain, seen, Learned(), voxel_sizes=store.grid.voxel_sizes, seed=int(n)).maps
         relevance = map_.relevance[0, 0].numpy()
         table = lesion_table({"lrp-epsilon": relevance, **nulls}, planted, brain, seen)
         tables.append(table.assign(group=store.table["group"].iloc[n], scan=n))

@@ -28,7 +28,7 @@ from pellucid.study.run import run_study
 TINY = Path(__file__).parent / "tiny.toml"
 
 
-TASKS = 29
+TASKS = 35
 
 
 RUN = """

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from pellucid.analysis.classification import over_trials
+from pellucid.analysis.lesion_summary import COMPARED, SUMMED
+from pellucid.analysis.lesions import COLUMNS
+from pellucid.analysis.nulls import NULLS
 from pellucid.analysis.permutation import permutation_p
 from pellucid.files import read_tsv
 from pellucid.study.folder import RunFolder
@@ -31,7 +34,9 @@ def test_tables_have_the_columns_that_readers_rely_on(undisturbed: Path) -> None
         ],
         "table2": ["arm", "pretraining", "metric", "mean", "sd", "low", "high", "n_trials", "n_subjects"],
         "roc": ["arm", "trial", "fpr", "tpr"],
-        "lesions": ["arm", "participant_id", "group", "map", "positive_share", "volume_share", "lift"],
+        "lesions": ["arm", "participant_id", "group", "networks", "map", *COLUMNS],
+        "lesions_summary": ["arm", "group", "map", "people", "without", *SUMMED, "auroc_low", "lift_high"],
+        "lesions_compared": ["arm", *COMPARED],
         "regions": [
             "arm",
             "participant_id",
@@ -54,7 +59,7 @@ def test_tables_have_the_columns_that_readers_rely_on(undisturbed: Path) -> None
         table = read_tsv(undisturbed / "tables" / f"{name}.tsv")
         assert set(columns) <= set(table.columns), name
     lesions = read_tsv(undisturbed / "tables" / "lesions.tsv")
-    assert list(lesions["map"].unique()) == ["lrp-epsilon", "intensity", "edge", "random", "mean-lesion"]
+    assert list(lesions["map"].unique()) == ["lrp-epsilon", "|lrp-epsilon|", *NULLS]
 
 
 def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:

@@ -1,40 +1,52 @@
-"""How much relevance lies inside lesions, and how much would by their volume alone."""
+"""How well a map finds lesions: by the order of its voxels, and by how much of its relevance lies inside."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.analysis.bootstrap import RESAMPLES, interval, resample
+from pellucid.analysis.ranks import rank_measures
 from pellucid.errors import InputError
 
 Bools = npt.NDArray[np.bool_]
+
+MEASURES = ("average_precision", "precision_at_k", "auroc", "lift", "positive_share", "strongest_in_lesion")
+"""What `lesion_share` measures of a map, greater is better; the rest is about the lesions."""
+
+COLUMNS = (
+    *("average_precision", "precision_at_k", "auroc", "lift", "lift_ceiling"),
+    *("positive_share", "volume_share", "strongest_in_lesion", "lesion_voxels", "unseen_lesion_share", "reason"),
+)
+"""The keys of `lesion_share` in their order."""
+
 _NAN = float("nan")
 
 
 def lesion_share(
     values: npt.ArrayLike, lesions: npt.ArrayLike | None, brain: npt.ArrayLike, seen: npt.ArrayLike
-) -> dict[str, float]:
-    """Measure how a map R relates to a lesion mask L, within the seen brain B = brain and field of view.
+) -> dict[str, Any]:
+    """Measure how a map R finds a lesion mask L, within the seen brain B = brain and field of view.
 
-    | key | formula, sums over B |
+    | key | formula, within B |
     | --- | --- |
+    | average_precision, precision_at_k, auroc | of R's order of voxels, k = voxels of L in B (`ranks.rank_measures`) |
+    | lift | positive_share / volume_share; sharpening a map raises it, which moves no measure above |
+    | lift_ceiling | voxels of B / voxels of L: the lift of a map with all its positive relevance in L |
     | positive_share | sum of max(R, 0) in L / sum of max(R, 0) |
     | volume_share | voxels of L / voxels of B |
-    | lift | positive_share / volume_share |
-    | signed_share | sum of R in L / sum of R (any real number, wild where the signed sum is near 0) |
-    | absolute_share | sum of abs(R) in L / sum of abs(R) |
     | strongest_in_lesion | share of the voxels of greatest R that lie in L: 1 or 0 unless several tie |
     | lesion_voxels | voxels of L on the whole grid |
     | unseen_lesion_share | share of those outside the field of view |
+    | reason | why there is no measure of the map; empty where there are |
 
-    A share that cannot be measured is NaN, never 0: no mask, no lesion in B, or (for all but volume_share) no
-    relevance to share out. `lesion_voxels` is NaN without a mask and 0 with an empty one. Controls without lesions
-    would otherwise count as misses, or as hits.
+    What cannot be measured is NaN, never 0 and never a hit. Of the map nothing is measured where there is no mask, no
+    lesion in B or nothing else, where the map has the same value everywhere in B, and where none of it is positive.
+    volume_share and lift_ceiling need a lesion in B alone. `lesion_voxels` is NaN without a mask and 0 with an empty
+    one.
 
     Parameters
     ----------
@@ -48,83 +60,64 @@ def lesion_share(
     Raises
     ------
     InputError
-        If the shapes differ or the map is not finite.
+        If the shapes differ, or the map is not finite or too large to be summed.
     """
-    R = np.asarray(values, dtype=np.float64)
+    R = np.asarray(values)
+    R = R if R.dtype in (np.float32, np.float64) else R.astype(np.float64)
     if not np.isfinite(R).all():
         raise InputError("relevance map", "a voxel is not finite", "Explain the subject again")
     inside = _mask(brain, R.shape, "brain") & _mask(seen, R.shape, "field of view")
-    names = ("positive_share", "volume_share", "lift", "signed_share", "absolute_share", "strongest_in_lesion")
-    result = dict.fromkeys((*names, "lesion_voxels", "unseen_lesion_share"), _NAN)
+    result: dict[str, Any] = dict.fromkeys(COLUMNS, _NAN)
     if lesions is None:
-        return result
+        return result | {"reason": "no lesion mask"}
     L = _mask(lesions, R.shape, "lesion mask")
-    result["lesion_voxels"] = float(L.sum())
-    result["unseen_lesion_share"] = _ratio(float((L & ~np.asarray(seen, dtype=bool)).sum()), float(L.sum()))
-    in_lesion = L[inside]
-    if not in_lesion.any():
+    r, in_lesion = R[inside], L[inside]
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.abs(r).sum(dtype=np.float64)):
+            raise InputError("relevance map", "its sum overflows", "Divide the map by its greatest value")
+    drawn, k = int(np.count_nonzero(L)), int(np.count_nonzero(in_lesion))
+    result["lesion_voxels"] = float(drawn)
+    if drawn:
+        result["unseen_lesion_share"] = np.count_nonzero(L & ~np.asarray(seen, dtype=bool)) / drawn
+    if k:
+        result |= {"volume_share": k / r.size, "lift_ceiling": r.size / k}
+    result["reason"] = _reason(r, k)
+    if result["reason"]:
         return result
-    r = R[inside]
-    positive, size = np.maximum(r, 0.0), np.abs(r)
-    result["volume_share"] = float(in_lesion.mean())
-    result["positive_share"] = _ratio(float(positive[in_lesion].sum()), float(positive.sum()))
-    result["lift"] = _ratio(result["positive_share"], result["volume_share"])
-    result["signed_share"] = _ratio(float(r[in_lesion].sum()), float(r.sum()))
-    result["absolute_share"] = _ratio(float(size[in_lesion].sum()), float(size.sum()))
-    if r.max() > 0:
-        result["strongest_in_lesion"] = float(in_lesion[r == r.max()].mean())
-    return result
+    positive = np.maximum(r, 0.0)
+    share = float(positive[in_lesion].sum(dtype=np.float64)) / float(positive.sum(dtype=np.float64))
+    strongest = float(in_lesion[r == r.max()].mean())
+    ranked = rank_measures(r, in_lesion)._asdict()
+    return result | ranked | {"positive_share": share, "lift": share * r.size / k, "strongest_in_lesion": strongest}
 
 
 def lesion_table(
-    maps: Mapping[str, npt.ArrayLike], lesions: npt.ArrayLike | None, brain: npt.ArrayLike, seen: npt.ArrayLike
+    maps: Mapping[str, npt.ArrayLike],
+    lesions: npt.ArrayLike | None,
+    brain: npt.ArrayLike,
+    seen: npt.ArrayLike,
+    *,
+    missing: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Measure several maps of one subject against its lesions: one row a map, `map` and the keys of `lesion_share`."""
-    return pd.DataFrame([{"map": name, **lesion_share(values, lesions, brain, seen)} for name, values in maps.items()])
+    """Measure several maps of one subject against its lesions: one row a map, `map` and the keys of `lesion_share`.
 
-
-def lesion_summary(table: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int) -> pd.DataFrame:
-    """Sum up subjects: the median of each measure a map, with a bootstrap interval of the median lift.
-
-    A subject of several scans counts once, with their mean. Subjects without a measured lift are left out and show in
-    `subjects` against `without`.
-
-    Parameters
-    ----------
-    table
-        Rows of `lesion_table` for many subjects, one row a scan and map, with participant_id.
-    resamples, seed
-        Number and seed of the bootstrap draws over subjects.
-
-    Returns
-    -------
-    One row a map, in order of appearance: map, subjects, without, positive_share, volume_share, lift, low, high
-    (medians; interval of the lift), strongest_in_lesion (a mean: the share of subjects).
+    `missing` names maps that could not be made, and why: their rows, the last ones, say so and measure nothing.
     """
-    medians, rows = ["positive_share", "volume_share", "lift"], []
-    for name, scans in table.groupby("map", sort=False):
-        every = scans.groupby("participant_id", sort=False)[[*medians, "strongest_in_lesion"]].mean()
-        one = every[every["lift"].notna()]
-        low, high = _NAN, _NAN
-        if len(one) > 0:
-            drawn = resample(np.zeros(len(one)), resamples=resamples, seed=seed)
-            low, high = interval(np.median(one["lift"].to_numpy()[drawn], axis=1))
-        rows.append(
-            {
-                "map": name,
-                "subjects": len(one),
-                "without": len(every) - len(one),
-                **one[medians].median(),
-                "low": low,
-                "high": high,
-                "strongest_in_lesion": one["strongest_in_lesion"].mean(),
-            }
-        )
-    return pd.DataFrame(rows)
+    rows = [{"map": name, **lesion_share(values, lesions, brain, seen)} for name, values in maps.items()]
+    about = {name: value for name, value in rows[0].items() if name not in MEASURES} if rows else {}
+    rows += [{**about, "map": name, "reason": why} for name, why in (missing or {}).items()]
+    return pd.DataFrame(rows, columns=["map", *COLUMNS])
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole != 0 and not math.isnan(whole) else _NAN
+def _reason(values: npt.NDArray[Any], lesion_voxels: int) -> str:
+    """Say why a map of the seen brain's voxels cannot be measured against so many of lesions; empty if it can."""
+    if lesion_voxels == 0:
+        return "no lesion in the seen brain"
+    if lesion_voxels == values.size:
+        return "lesions fill the whole seen brain"
+    if values.min() == values.max():
+        return "the map has one value in the whole seen brain"
+    return "" if values.max() > 0 else "the map has no positive relevance in the seen brain"
 
 
 def _mask(mask: npt.ArrayLike, shape: tuple[int, ...], name: str) -> Bools:

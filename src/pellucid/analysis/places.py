@@ -26,7 +26,8 @@ def relevance_in_places(
     | volume_share | sum of w / voxels of B |
     | lift | positive_share / volume_share |
 
-    What cannot be measured is missing: a place that is not seen, or a map without positive relevance.
+    What cannot be measured is missing: a place that is not seen, and of a map without positive relevance, or with the
+    same value everywhere in B, its share and lift.
 
     Parameters
     ----------
@@ -44,12 +45,15 @@ def relevance_in_places(
     Raises
     ------
     InputError
-        If shapes differ, or a weight is negative or not finite.
+        If shapes differ, a weight is negative or not finite, or the map or its sum is not finite.
     """
     R = np.asarray(values, dtype=np.float64)
     inside = np.asarray(brain, dtype=bool)
     B = inside & np.asarray(seen, dtype=bool)
     positive = R[B].clip(min=0.0)
+    whole = float(positive.sum()) if B.any() and R[B].min() < R[B].max() else 0.0
+    if not np.isfinite(R).all() or not np.isfinite(whole):
+        raise InputError("relevance map", "a voxel, or its sum, is not finite", "Explain the subject again")
     rows = []
     for name, weights in places.items():
         w = np.asarray(weights, dtype=np.float64)
@@ -63,7 +67,7 @@ def relevance_in_places(
         row |= {"positive_share": _NAN, "volume_share": _NAN, "lift": _NAN}
         if there > 0:
             row["mean"] = float((R[B] * w[B]).sum()) / there
-            share, volume = _ratio(float((positive * w[B]).sum()), float(positive.sum())), there / np.count_nonzero(B)
+            share, volume = _ratio(float((positive * w[B]).sum()), whole), there / np.count_nonzero(B)
             row |= {"positive_share": share, "volume_share": volume, "lift": share / volume}
         rows.append(row)
     return pd.DataFrame(rows, columns=["place", "seen_share", "mean", "positive_share", "volume_share", "lift"])

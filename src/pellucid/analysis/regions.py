@@ -95,12 +95,19 @@ def regional_lesions(lesions: npt.ArrayLike, labels: npt.ArrayLike, regions: pd.
 
 
 def compare_groups(
-    table: pd.DataFrame, positive: str, *, resamples: int = PERMUTATIONS, correction: float = 1.0, seed: int
+    table: pd.DataFrame,
+    positive: str,
+    *,
+    column: str = "sum",
+    resamples: int = PERMUTATIONS,
+    correction: float = 1.0,
+    seed: int,
 ) -> pd.DataFrame:
     """Test of every area whether relevance differs between two groups, by permutation of who belongs to which.
 
-    difference = mean over patients - mean over controls of the area's sum, one value a participant (the mean of its
-    scans). p is two-sided.
+    difference = mean over patients - mean over controls of the area's value, one a participant (the mean of its scans).
+    p is two-sided. Sums follow the logit: if the network tells the groups apart, they differ wherever relevance is, and
+    a test of them does not say where the evidence lies.
 
     Parameters
     ----------
@@ -108,6 +115,8 @@ def compare_groups(
         Rows of `regional_relevance` of one model and atlas, with participant_id and group.
     positive
         The patients' group.
+    column
+        What to compare: `sum`, or another column with a number an area.
     resamples, seed
         Number and seed of the permutations; few participants are permuted in every way there is.
     correction
@@ -120,7 +129,7 @@ def compare_groups(
     missing where the area is not seen, and all of them
     where a group has fewer than two participants.
     """
-    sums = table.pivot_table("sum", ["participant_id", "group"], "area", aggfunc="mean", dropna=False, sort=False)
+    sums = table.pivot_table(column, ["participant_id", "group"], "area", aggfunc="mean", dropna=False, sort=False)
     sums = sums[sums.notna().any(axis=1)][pd.unique(table["area"])]
     patient = sums.index.get_level_values("group") == positive
     result = pd.DataFrame({"area": sums.columns, "difference": np.nan, "p": np.nan, "p_from": None})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import batch, console
+from pellucid.cli.judgement import show_scan
 from pellucid.cli.options import Epsilon, Force, OwnNetwork
 from pellucid.cli.predict import Images, Model, made_by, row, show_predictions, show_written, write_predictions
 from pellucid.errors import InputError
@@ -61,7 +62,7 @@ def explain(
     from pellucid.image.nifti import sidecar_path, stem
     from pellucid.report.overlay import draw_map
     from pellucid.study.apply import open_scan, scan_lesions, scan_regions, write_maps
-    from pellucid.study.evidence import find_population
+    from pellucid.study.evidence import find_learned
     from pellucid.study.maps import explain_image, ledger_table, map_name, open_explainer
     from pellucid.words import printable, some
 
@@ -69,7 +70,7 @@ def explain(
     paths = expand(images, modality=explainer.model.info.modality)
     drawn = expand_masks(lesions or [])
     masks = match_masks(paths, drawn)
-    population = find_population(explainer.folder, explainer.grid)
+    learned = find_learned(explainer.folder, explainer.grid)
     areas = find_atlas(atlas).on(explainer.grid)
     how = {"Method": explainer.method.name, "Parameters": explainer.parameters, "Atlas": atlas}
     earlier = open_earlier(out, made_by(folder, explainer.model) | how)
@@ -102,7 +103,7 @@ def explain(
         mask, trouble = None, None
         if lesions:
             try:
-                table, mask = scan_lesions(explainer, scan, explained, masks[path], population=population)
+                table, mask = scan_lesions(explainer, scan, explained, masks[path], learned=learned)
                 keep("lesions", path, table.assign(lesion_mask=None if masks[path] is None else str(masks[path])))
             except InputError as error:  # a bad mask costs the lesion table, not the picture
                 trouble = error
@@ -138,8 +139,6 @@ def explain(
         console.say(printable(f"{path.name}: {where}"))
         _show_sums(said[path])
     _show_tables(tables)
-    if lesions and population is None:
-        console.say("the mean-lesion null is missing: there is no population_lesions.nii.gz beside the model")
     rowless = [str(path) for path in earlier.rowless if path not in {one.resolve() for one in paths}]
     if rowless:
         console.note(f"{out} holds maps without rows, of a call that was killed; explain again: {some(rowless)}")
@@ -204,22 +203,4 @@ def _show_tables(tables: dict[str, list[pd.DataFrame]]) -> None:
             ],
         )
     for table in tables["lesions"]:
-        show_lesions(f"{Path(table['image'].iloc[0]).name}: relevance in lesions", table)
-
-
-def show_lesions(title: str, table: pd.DataFrame) -> None:
-    """Print the lesion table of one scan."""
-    console.say("")
-    console.show_table(
-        (title, "positive share", "lesion volume", "lift", "strongest voxel in lesion"),
-        [
-            (
-                entry["map"],
-                console.percent(entry["positive_share"]),
-                console.percent(entry["volume_share"], 2),
-                console.number(entry["lift"], 1),
-                console.percent(entry["strongest_in_lesion"], 0),
-            )
-            for entry in table.to_dict("records")
-        ],
-    )
+        show_scan(f"{Path(table['image'].iloc[0]).name}: lesions", table)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli import batch, console
-from pellucid.cli.explain import show_lesions
+from pellucid.cli.judgement import show_people, show_scan
 from pellucid.cli.options import Force
 from pellucid.cli.predict import show_written
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: pellucid judge demo/maps/finetuned/lrp-epsilon --lesions demo/cohorts/ms/derivatives/lesions"
 
-FEW = 3  # with more maps than this, medians are printed; the table has all
+FEW = 3  # with more maps than this, medians are printed; the tables have all
 
 
 def judge(
@@ -30,20 +30,18 @@ def judge(
         list[Path] | None,
         typer.Option(help="The scans, for nulls and brain; those that the maps' sidecars name if not given."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where lesions.tsv goes; rows of other maps stay there.")] = Path(
-        "judgement"
-    ),
+    out: Annotated[Path, typer.Option(help="Where the tables go; rows of other maps stay there.")] = Path("judgement"),
     force: Force = False,
 ) -> None:
-    """Measure relevance inside lesions: share, lift and strongest voxel of each map, beside its null maps."""
+    """Measure how maps find lesions, by ranks and by relevance, each beside the best of its null maps."""
     import pandas as pd
 
-    from pellucid.analysis.lesions import lesion_summary
+    from pellucid.analysis.lesion_summary import compare_with_nulls, lesion_summary
     from pellucid.cli.earlier import merged
     from pellucid.cli.inputs import check_there, expand, expand_masks
     from pellucid.cli.pairing import match_masks, owner, pairs_said, participant, source_of
     from pellucid.files import write_tsv
-    from pellucid.study.apply import NULL_SEED, judge_map
+    from pellucid.study.apply import judge_map
 
     check_there(maps)
     paths, drawn, given = expand(maps), expand_masks(lesions), expand(images or [], deep=True)
@@ -67,36 +65,19 @@ def judge(
         done = [str(path.absolute()) for path in paths]
         every = merged(out / "lesions.tsv", pd.concat(tables, ignore_index=True), key="file", done=done)
         write_tsv(out / "lesions.tsv", every)
+        write_tsv(out / "lesions_summary.tsv", lesion_summary(every))
+        write_tsv(out / "lesions_compared.tsv", compare_with_nulls(every))
         batch.name(failed, len(paths))
         if len(tables) > FEW:
-            _show_summary(lesion_summary(every, seed=NULL_SEED))
+            show_people(every)
         else:
             for table in tables:
-                show_lesions(f"{table['participant_id'].iloc[0]}: relevance in lesions", table)
+                show_scan(f"{table['participant_id'].iloc[0]}: lesions", table)
         console.mark({path: table["problems"].iloc[0] for path, table in zip(judged, tables, strict=True)})
         without = [path.name for path in paths if masks[path] is None]
         if without:
             console.say(f"without a lesion mask: {', '.join(without)}")
-        show_written([out / "lesions.tsv"])
+        show_written(out / f"{name}.tsv" for name in ("lesions", "lesions_summary", "lesions_compared"))
     else:
         batch.name(failed, len(paths))
     batch.finish(failed, len(paths))
-
-
-def _show_summary(table: pd.DataFrame) -> None:
-    """Print medians over subjects."""
-    console.show_table(
-        ("medians", "subjects", "positive share", "lesion volume", "lift", "95 % interval", "strongest in lesion"),
-        [
-            (
-                entry["map"],
-                str(entry["subjects"]),
-                console.percent(entry["positive_share"]),
-                console.percent(entry["volume_share"], 2),
-                console.number(entry["lift"], 1),
-                f"{console.number(entry['low'], 1)} to {console.number(entry['high'], 1)}",
-                console.percent(entry["strongest_in_lesion"], 0),
-            )
-            for entry in table.to_dict("records")
-        ],
-    )

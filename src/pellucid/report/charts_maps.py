@@ -10,42 +10,53 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from pellucid.analysis.nulls import NULLS
 from pellucid.report.blocks import seen_share
 from pellucid.report.charts_models import WIDTH
 from pellucid.report.style import INK, MUTED, PATIENT, styled
+
+MEASURE_AXES = {
+    "average_precision": "average precision of lesion voxels (no preference: their share of the seen brain)",
+    "lift": "lift: share of positive relevance inside lesions / share of volume (1 = no preference)",
+}
+"""What `lesion_figure` can draw, and what its axis says."""
 
 _NULL = "#6f7c8c"
 _BIAS, _EPSILON, _TOTAL = "#b4691f", "#8a93a0", "#1b6a6f"
 
 
 @styled
-def lesion_figure(table: pd.DataFrame, method: str) -> Figure:
-    """Draw the lift of every subject for the map and its nulls on a logarithmic axis, with boxes of the quartiles.
+def lesion_figure(table: pd.DataFrame, method: str, measure: str = "lift") -> Figure:
+    """Draw a measure of every subject for the map, its nulls and other networks' maps, with boxes of the quartiles.
 
-    A lift of 0 has no place on the axis: such subjects stand as triangles at its left end.
+    Lift stands on a logarithmic axis, on which 0 has no place: such subjects stand as triangles at its left end.
 
     Parameters
     ----------
     table
-        Columns map, lift; subjects without a lift are left out.
+        Columns map and `measure`; subjects without it are left out.
     method
-        The map's name in column `map`; the others are nulls.
+        The map's name in column `map`; `|method|` is its absolute value.
+    measure
+        A key of `MEASURE_AXES`.
     """
-    rows = [(str(name), one["lift"].dropna().to_numpy()) for name, one in table.groupby("map", sort=False)]
-    positive = np.concatenate([lift[lift > 0] for _, lift in rows] or [np.ones(1)])
-    low = min(float(positive.min(initial=1.0)) / 1.6, 0.5)
-    high = max(float(positive.max(initial=1.0)) * 1.6, 2.0)
-    figure = Figure(figsize=(WIDTH, 0.7 + 0.5 * len(rows)), layout="constrained")
+    rows = [(str(name), one[measure].dropna().to_numpy()) for name, one in table.groupby("map", sort=False)]
+    every = np.concatenate([values for _, values in rows] or [np.ones(1)])
+    figure = Figure(figsize=(WIDTH, 0.7 + 0.42 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    axes.set_xscale("log")
-    axes.axvline(1.0, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+    low, high = 0.0, max(float(every.max(initial=0.0)) * 1.04, 0.1)
+    if measure == "lift":
+        axes.set_xscale("log")
+        axes.axvline(1.0, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        low = min(float(every[every > 0].min(initial=1.0)) / 1.6, 0.5)
+        high = max(float(every.max(initial=1.0)) * 1.6, 2.0)
     jitter = np.random.default_rng(0)
-    for place, (name, lift) in enumerate(rows):
-        colour = PATIENT if name == method else _NULL
-        shown = lift[lift > 0]
+    for place, (name, values) in enumerate(rows):
+        colour = PATIENT if name in (method, f"|{method}|") else _NULL
+        shown = values[values > 0] if measure == "lift" else values
         if shown.size:
             axes.boxplot(
-                [lift.clip(min=low)],
+                [values.clip(min=low)],
                 positions=[place],
                 orientation="horizontal",
                 widths=0.52,
@@ -59,16 +70,22 @@ def lesion_figure(table: pd.DataFrame, method: str) -> Figure:
             )
         spread = place + jitter.uniform(-0.19, 0.19, shown.size)
         axes.scatter(shown, spread, s=13, color=colour, alpha=0.75, linewidth=0, zorder=3)
-        zero = int((lift == 0).sum())
+        zero = values.size - shown.size
         axes.scatter([low] * zero, place + jitter.uniform(-0.19, 0.19, zero), s=16, color=colour, marker="<", zorder=3)
-    axes.set_yticks(range(len(rows)), [f"{name} (map)" if name == method else f"{name} (null)" for name, _ in rows])
+    axes.set_yticks(range(len(rows)), [f"{name}{_kind(name, method)}" for name, _ in rows])
     axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.5))
-    axes.set_xlabel("lift: share of positive relevance inside lesions / share of volume (1 = no preference)")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(MEASURE_AXES[measure])
+    if measure == "lift":
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     _bare(axes)
     return figure
+
+
+def _kind(name: str, method: str) -> str:
+    """Say of a row of `lesion_figure` what it is: the map, a null, or, by its name alone, another network's map."""
+    return " (map)" if name == method else " (null)" if name in NULLS else ""
 
 
 @styled

@@ -34,8 +34,8 @@ def limits(run: Run, figures: Path) -> Section:
         Markup(
             "<strong>LRP can be wrong.</strong> On about 45 000 brain MRIs with known truth, Siegel et al. (2025) "
             "found that LRP gave “extensive, artifactual explanations” where SmoothGrad was consistently accurate. A "
-            "high lift in lesions does not refute that: compare it with the null maps, and read single voxels with "
-            "care."
+            "high lift in lesions does not refute that: a map of bright voxels may have more. Compare it with the best "
+            "null map, and read single voxels with care."
         ),
         Markup(
             "<strong>Relevance is not disease.</strong> A map shows what moved this network's output. It does not "

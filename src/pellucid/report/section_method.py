@@ -240,8 +240,12 @@ def _analysis_sentences(run: Run) -> list[str]:
             )
     if run.table("lesions") is not None:
         said.append(
-            "Lift is the share of positive relevance inside lesions over the share of volume, within the seen brain, "
-            "beside null maps made of the image, its edges, noise, and the training subjects' mean lesion map."
+            "How maps find lesions is measured within the seen brain by average precision, precision at as many voxels "
+            "as lesions have, AUROC and lift, the share of positive relevance inside lesions over the share of volume. "
+            "Each map is compared, paired by subject, with the best of eight null maps that know nothing of the "
+            "network: the image, its fourth power, its brightest part and its edges, noise, the training subjects' "
+            "mean lesion map, the image times that map, and a voxel-wise logistic regression on intensity, local "
+            "contrast and that map, fitted to the training subjects."
         )
     if run.table("regions") is not None and atlases(run):
         said.append(
@@ -250,8 +254,8 @@ def _analysis_sentences(run: Run) -> list[str]:
         )
     if run.table("region_tests") is not None:
         said.append(
-            "Groups are compared area by area by a permutation test of the mean sum, the false discovery rate of an "
-            "atlas controlled."
+            "Groups are compared area by area by permutation tests of the mean sum, of the sum over the |logit|, and "
+            "of the share of the map's |relevance|, the false discovery rate of all of them controlled together."
         )
     if run.table("calibration") is not None:
         said.append("Probabilities are calibrated on each trial's validation subjects (Platt).")

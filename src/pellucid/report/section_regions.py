@@ -17,6 +17,18 @@ from pellucid.report.style import group_colours, save
 SUMMARY = "tables/regions_summary.tsv"
 SHOWN = 20
 
+TESTS = {"q": "q, sum", "q_per_logit": "q, per |logit|", "q_per_gross": "q, share"}
+"""Columns of tables/region_tests.tsv that are shown, and what they are called."""
+
+TESTED = [f"{name}{ending}" for ending in ("", "_per_logit", "_per_gross") for name in ("difference", "p", "q")]
+
+_OF_TESTS = (
+    " q: whether the groups differ, by permutation, the false discovery rate of all areas, atlases, arms and of these "
+    "three tests controlled together: in the sum; in the sum over the map's |logit|; in the share, the sum over the "
+    "map's sum of |relevance|. Sums follow the logit, so if the network tells the groups apart they differ wherever "
+    "relevance is: a small q of the sum does not say where the evidence lies."
+)
+
 
 def regions(run: Run, figures: Path) -> Section:
     """Return, for each atlas, the figure of the areas with most relevance and the table of all."""
@@ -31,7 +43,7 @@ def regions(run: Run, figures: Path) -> Section:
         summary = region_means(one, groups)
         if tests is not None:
             tested = tests[tests["atlas"] == name].set_index("area")
-            summary = summary.join(tested[["difference", "p", "q"]], on="area")
+            summary = summary.join(tested[TESTED], on="area")
         summary.insert(0, "atlas", name)
         summaries.append(summary)
         _add(section, run, figures, str(name), one, summary, groups)
@@ -103,7 +115,7 @@ def _table(summary: pd.DataFrame, groups: list[str], atlas: str) -> Table:
         "Seen",
         *(f"Sum, {group}" for group in groups),
         *(f"Per voxel, {group}" for group in groups),
-        *(["q"] if tested else []),
+        *(TESTS.values() if tested else ()),
     ]
     rows: list[list[str | Markup]] = []
     for row in records(summary):
@@ -117,14 +129,11 @@ def _table(summary: pd.DataFrame, groups: list[str], atlas: str) -> Table:
         rows=rows,
         caption=f"All {len(rows)} areas of {atlas}, in its order: mean over subjects of the relevance sum (logit "
         "units) and of the mean per seen voxel. Flagged: areas that the network does not see whole."
-        + (
-            " q: whether the groups' sums differ, by permutation, with the false discovery rate of all areas, atlases "
-            "and arms controlled." * tested
-        ),
+        + (_OF_TESTS * tested),
         sources=[SUMMARY, "tables/regions.tsv", *(["tables/region_tests.tsv"] if tested else [])],
         closed=True,
     )
 
 
 def _test(row: dict[str, Any], tested: bool) -> list[str]:
-    return [number(row["q"], 2)] if tested else []
+    return [number(row[column], 2) for column in TESTS] if tested else []

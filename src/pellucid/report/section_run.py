@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from pellucid.analysis.lesion_summary import MEASURE_NAMES, in_words
 from pellucid.files import read_json, read_tsv
 from pellucid.report.blocks import (
     DASH,
@@ -32,7 +33,7 @@ from pellucid.report.blocks import (
     twofold,
 )
 from pellucid.report.run import RECORD, Run, sidecar_sources
-from pellucid.report.section_lesions import lesion_medians
+from pellucid.report.section_lesions import COMPARED, compared_with_nulls, paired
 from pellucid.report.section_results import main_arm
 
 _BAD = {"failed": "failed", "blocked": "not run", "running": "not finished"}
@@ -183,19 +184,18 @@ def _performance_cards(run: Run) -> list[Card]:
 
 
 def _lesion_cards(run: Run) -> list[Card]:
-    medians = lesion_medians(run)
-    if medians is None or run.maps is None:
-        return []
-    measured = [row for row in records(medians) if row["subjects"] > 0]
-    own = next((row for row in measured if row["map"] == run.maps.method), None)
-    if own is None:
-        return []
-    nulls = [row for row in measured if row is not own]
-    best = max(nulls, key=lambda row: row["lift"]) if nulls else None
-    beside = f"; best null ({best['map']}) {number(best['lift'])}" if best else ""
-    detail = f"median of {own['subjects']:.0f} patients{beside}"
-    label = "Relevance in lesions, against their volume"
-    return [Card(value=f"{number(own['lift'])}×", label=label, detail=detail, source="tables/lesions_summary.tsv")]
+    """Say by ranks and by lift how the map finds lesions, each beside the best null, paired."""
+    found = compared_with_nulls(run)
+    cards = []
+    for measure, unit in (("average_precision", ""), ("lift", "×")):
+        if measure in found:
+            row = found[measure]
+            null = f"best null {row['best_null']} {number(row['null_value'])}{unit}"
+            detail = f"median of {row['people']:.0f} patients; {null}; paired difference {paired(row)}: {in_words(row)}"
+            label = f"Relevance in lesions: {MEASURE_NAMES[measure]} of the map"
+            value = f"{number(row['map_value'])}{unit}"
+            cards.append(Card(value=value, label=label, detail=detail, source=COMPARED))
+    return cards
 
 
 def _opening(run: Run) -> list[str | Markup]:

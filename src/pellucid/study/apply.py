@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 import pellucid
+from pellucid.analysis.nulls import NO_IMAGE, Learned
 from pellucid.analysis.regions import regional_relevance
 from pellucid.atlas.labels import Atlas
 from pellucid.atlas.template import mni_brain_mask
@@ -25,7 +26,7 @@ from pellucid.image.prepare import Prepared
 from pellucid.network.architectures import Network
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import WEIGHTS
-from pellucid.study.evidence import Bools, Floats, find_population, lesion_evidence, read_lesions
+from pellucid.study.evidence import Bools, find_learned, lesion_evidence, read_lesions
 from pellucid.study.maps import (
     Explained,
     Explainer,
@@ -39,9 +40,6 @@ from pellucid.study.maps import (
 from pellucid.study.sidecars import read_sidecar
 
 PREDICTION_COLUMNS = ("image", "participant_id", "logit", "probability_not_calibrated", "class", "problems")
-
-NULL_SEED = 0
-"""Seed of the random null map of scans that belong to no study."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +141,7 @@ def scan_regions(explainer: Explainer, explained: Explained, atlas: Atlas) -> pd
 
 
 def scan_lesions(
-    explainer: Explainer, scan: Scan, explained: Explained, mask: Path | None, *, population: Floats | None
+    explainer: Explainer, scan: Scan, explained: Explained, mask: Path | None, *, learned: Learned
 ) -> tuple[pd.DataFrame, Bools | None]:
     """Return the lesion table of one scan, its map and the nulls, and the mask on the model's grid.
 
@@ -162,8 +160,8 @@ def scan_lesions(
         image=scan.prepared.image,
         brain=scan.prepared.brain,
         seen=explainer.view.mask(),
-        population=population,
-        seed=NULL_SEED,
+        learned=learned,
+        grid=explainer.grid,
     )
     return table, lesions
 
@@ -171,8 +169,9 @@ def scan_lesions(
 def judge_map(path: Path, mask: Path | None, *, image: Path | None = None, force: bool = False) -> pd.DataFrame:
     """Return the lesion table of a map on disk, made by whatever method or tool.
 
-    What the map's sidecar says is used: the field of view, the image it explains, the model's population map. Without
-    an image the brain is the MNI template's and the nulls made from the image are missing, and `brain_from` says so.
+    What the map's sidecar says is used: the field of view, the image it explains, what nulls may know of the model's
+    training participants. Without an image the brain is the MNI template's and the nulls made from the image are
+    missing, as `brain_from` and `reason` say.
 
     Parameters
     ----------
@@ -192,38 +191,61 @@ def judge_map(path: Path, mask: Path | None, *, image: Path | None = None, force
     """
     volume = read_volume(path)
     sidecar = read_sidecar(path)
+    grid = _recorded_grid(sidecar, volume.grid)
     image = image or _recorded_image(sidecar, path.parent)
-    native = Grid.from_json(sidecar["SourceGrid"]) if "SourceGrid" in sidecar else volume.grid
+    native = Grid.from_json(sidecar["SourceGrid"]) if "SourceGrid" in sidecar else grid
     remarks = [f"map: {remark}" for remark in volume.remarks]
     if image is not None:
         admitted = admit(image, modality=str(sidecar.get("Modality", "")), force=force)
         native = admitted.volume.grid
         prepared, admitted = admitted.prepare(
-            volume.grid,
+            grid,
             scaling=str(sidecar.get("Scaling", "robust")),
             resampling=sidecar.get("Resampling", "antialias"),
         )
         remarks += [admitted.remark] if admitted.remark else []
+    kind = str(sidecar.get("Images", "prepared"))  # what the network was given; masks and fillings are not made again
     table = lesion_evidence(
         volume.data,
-        None if mask is None else read_lesions(mask, native=native, grid=volume.grid),
+        None if mask is None else read_lesions(mask, native=native, grid=grid),
         name=str(sidecar.get("Method", "map")),
-        image=prepared.image if image is not None else None,
-        brain=prepared.brain if image is not None else mni_brain_mask(volume.grid),
-        seen=seen_by(sidecar, volume.grid),
-        population=_recorded_population(sidecar, path.parent, volume.grid),
-        seed=NULL_SEED,
+        image=prepared.image if image is not None and kind == "prepared" else None,
+        no_image=NO_IMAGE if kind == "prepared" else f"the network was given {kind} images, which are not at hand",
+        brain=prepared.brain if image is not None else mni_brain_mask(grid),
+        seen=seen_by(sidecar, grid),
+        learned=_recorded_learned(sidecar, path.parent, grid),
+        grid=grid,
     )
     return table.assign(
-        brain_from="image" if image is not None else "MNI template", problems="; ".join(remarks) or None
+        brain_from="image" if image is not None else "MNI template",
+        networks=_recorded_networks(sidecar),
+        problems="; ".join(remarks) or None,
     )
 
 
-def _recorded_population(sidecar: dict[str, Any], folder: Path, grid: Grid) -> Floats | None:
-    """Return the mean lesion map beside the model that made a map in `folder`; of several models the first's."""
+def _recorded_networks(sidecar: dict[str, Any]) -> str:
+    """Return the names of the networks that a map is of, as a study's tables have them: `finetuned/trial-01`.
+
+    Maps that name none may all be of one network.
+    """
+    models = sidecar.get("Model", [])
+    parts = [Path(str(model)).parts[-2:] for model in ([models] if isinstance(models, str) else models)]
+    return " ".join("/".join(part).replace(" ", "_") for part in parts) or "unknown"
+
+
+def _recorded_grid(sidecar: dict[str, Any], grid: Grid) -> Grid:
+    """Return the grid as the sidecar has it, if it is the map's: a NIfTI header rounds what a scan is brought to."""
+    said = Grid.from_json(sidecar["Grid"]) if "Grid" in sidecar else grid
+    return said if said.matches(grid) else grid
+
+
+def _recorded_learned(sidecar: dict[str, Any], folder: Path, grid: Grid) -> Learned:
+    """Return what nulls may know of the model that made a map in `folder`; of several models the first's."""
     models = sidecar.get("Model", [])
     first = [models] if isinstance(models, str) else models[:1]
-    return find_population(folder / str(first[0]), grid) if first else None
+    if not first:
+        return Learned(missing="the map's sidecar names no model, so no training participants are known")
+    return find_learned(folder / str(first[0]), grid)
 
 
 def _recorded_image(sidecar: dict[str, Any], folder: Path) -> Path | None:

@@ -13,19 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from pellucid.analysis.fitted_nulls import SCANS
 from pellucid.cohort.draft import ARRAYS
 from pellucid.files import read_json
 from pellucid.image.grid import Grid
 from pellucid.network.files import DESCRIPTION
 from pellucid.study.cohorts import GRIDS
 from pellucid.study.folder import RunFolder
+from pellucid.study.nulls import learned_folders
 from pellucid.study.run import study_tasks
 from pellucid.study.sizes import Sizes, cohort_sizes, expected_epochs
 from pellucid.study.spec import Spec
 from pellucid.study.tasks import Task
 from pellucid.study.throughput import KINDS, Throughput, cohort_of, kind_of, measure, name_of
 
-_TABLE_SECONDS = {"lesions": 0.2, "regions": 0.1}  # a map
+_TABLE_SECONDS = {"lesions": 0.7, "regions": 0.1, "truth": 0.4}  # a map
+_NULL_SECONDS = 0.3  # a training scan that nulls learn from
 _BASELINE_SECONDS = {"svm-image": 0.2, "bright-voxels": 0.02}  # a scan: of the first 16 to 26 s for 124 of them
 _SMALL_SECONDS = 1.0  # any other table, the splits, a selection, or work that is not known here
 _NPY_HEADER = 128
@@ -205,6 +208,11 @@ def _cost(task: str, spec: Spec, sizes: dict[str, Sizes], speed: Throughput, pas
         maps, models = _explained(name, spec, sizes)
         seconds = before if before is not None else maps * models * speed.map_seconds
         return _Cost(seconds, seconds, maps * speed.map_bytes * (1 if models == 1 else 2))
+    if task.startswith("nulls/"):
+        times = len(learned_folders(name, spec, RunFolder(Path())))
+        each = _NULL_SECONDS * min(sizes[spec.training[name].cohort].train, SCANS)
+        seconds = before if before is not None else max(_SMALL_SECONDS, times * each)
+        return _Cost(seconds, seconds)
     all_maps = sum(_explained(arm, spec, sizes)[0] for arm in spec.explain.arms) if spec.explain else 0
     seconds = before if before is not None else max(_SMALL_SECONDS, all_maps * _TABLE_SECONDS.get(name, 0.0))
     return _Cost(seconds, seconds)

@@ -1,7 +1,9 @@
-"""How good one map is: its relevance inside lesions beside the null maps, and its relevance per region."""
+"""How good one map is: how it finds lesions, beside the null maps, and what these may know."""
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +11,26 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.analysis.lesions import lesion_table
-from pellucid.analysis.nulls import null_maps
+from pellucid.analysis.nulls import FEATURES, NO_IMAGE, NULLS, Learned, Logistic, null_maps
 from pellucid.bids import entities
 from pellucid.cohort.lesions import lesions_on
+from pellucid.errors import InputError
+from pellucid.files import read_json
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume
 from pellucid.image.resample import resample
 
 POPULATION = "population_lesions.nii.gz"
-"""The mean lesion map of a model's training subjects, beside the models of an arm."""
+"""The mean lesion map of a model's training subjects, beside the model or in its arm's folder."""
 
-MEASURES = ("positive_share", "lift", "signed_share", "absolute_share", "strongest_in_lesion")
-"""The columns of a lesion table that are about the map and not about the lesions."""
+LEARNED = "nulls.json"
+"""What else null maps learned from the same people, beside it."""
+
+_SHAPE = {
+    "Missing": str,
+    "BrightestPercent": {"Percent": float},
+    "Logistic": ({"Features": [str], "Mean": [float], "Sd": [float], "Weights": [float], "Intercept": float}, None),
+}
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -34,10 +44,13 @@ def lesion_evidence(
     image: Floats | None,
     brain: Bools,
     seen: Bools,
-    population: Floats | None,
-    seed: int,
+    learned: Learned,
+    grid: Grid,
+    no_image: str = NO_IMAGE,
 ) -> pd.DataFrame:
-    """Measure a map and its nulls against the lesions: a row each, the map first, with the columns of `lesion_table`.
+    """Measure a map R, |R|, and the nulls against the lesions: a row each with the columns of `lesion_table`.
+
+    Noise is drawn by a seed made of the map's own voxels, so that whoever judges a map has the same numbers.
 
     Parameters
     ----------
@@ -46,22 +59,25 @@ def lesion_evidence(
     lesions
         The lesion mask; None where there is none, which gives missing values.
     name
-        What to call the map in column `map`.
+        What to call the map in column `map`; its absolute value is called `|name|`. A null's name becomes `map`.
     image, brain
-        The image as the network saw it, and its brain. Without an image the two nulls made from it are missing.
+        The image as the network saw it, and its brain. Without an image the nulls made from it are missing.
     seen
         The network's field of view.
-    population
-        The mean lesion map of the training subjects; without it that null is missing, and the row says so.
-    seed
-        Seed of the random null.
+    learned
+        What nulls may know of the model's training participants.
+    grid
+        On which all lie.
+    no_image
+        Why there is no image, if there is none.
     """
-    blank = np.zeros_like(relevance)
-    nulls = null_maps(blank if image is None else image, brain, blank if population is None else population, seed=seed)
-    table = lesion_table({name: relevance, **nulls}, lesions, brain, seen)
-    unknown = [*(["intensity", "edge"] if image is None else []), *(["mean-lesion"] if population is None else [])]
-    table.loc[table["map"].isin(unknown), list(MEASURES)] = np.nan
-    return table
+    name = "map" if name in NULLS else name
+    seed = zlib.crc32(np.ascontiguousarray(relevance, dtype=np.float32).tobytes())
+    nulls = null_maps(image, brain, seen, learned, voxel_sizes=grid.voxel_sizes, seed=seed, no_image=no_image)
+    maps = {name: relevance, f"|{name}|": np.abs(relevance), **nulls.maps}
+    table = lesion_table(maps, lesions, brain, seen, missing=nulls.missing)
+    order = {row: place for place, row in enumerate((name, f"|{name}|", *NULLS))}
+    return table.sort_values("map", key=lambda names: names.map(order)).reset_index(drop=True)
 
 
 def truth_maps(cohort: Path, grid: Grid) -> dict[str, Floats]:
@@ -74,14 +90,50 @@ def truth_maps(cohort: Path, grid: Grid) -> dict[str, Floats]:
     return found
 
 
-def find_population(model: Path, grid: Grid) -> Floats | None:
-    """Return the mean lesion map that lies beside a model or in its arm's folder, on `grid`; None if there is none."""
+def find_learned(model: Path, grid: Grid) -> Learned:
+    """Return what nulls may know of a model's training participants, the mean lesion map on `grid`.
+
+    It lies beside the model or in its arm's folder; where it does not, nothing is known and `missing` says so.
+
+    Raises
+    ------
+    InputError
+        If the files are damaged.
+    """
     for folder in (model, model.parent):
-        path = folder / POPULATION
-        if path.is_file():
-            volume = read_volume(path)
-            return volume.data if volume.grid.matches(grid) else resample(volume.data, volume.grid, grid)
-    return None
+        if (folder / LEARNED).is_file():
+            learned = read_learned(folder / LEARNED)
+            if not (folder / POPULATION).is_file():
+                missing = learned.missing or f"{POPULATION} is not beside the model"
+                return replace(learned, logistic=None, missing=missing)
+            volume = read_volume(folder / POPULATION)
+            same = volume.grid.matches(grid)
+            return replace(learned, mean_lesion=volume.data if same else resample(volume.data, volume.grid, grid))
+    return Learned(missing=f"a study writes {LEARNED} beside its models, and there is none")
+
+
+def read_learned(path: Path) -> Learned:
+    """Read `nulls.json`, but for the mean lesion map.
+
+    Raises
+    ------
+    InputError
+        If it does not hold what a study writes there.
+    """
+    content = read_json(path, _SHAPE)
+    percent, fitted = float(content["BrightestPercent"]["Percent"]), content["Logistic"]
+    logistic = None
+    wrong = "" if 0 < percent <= 100 else f"`Percent` is {percent}"
+    if fitted is not None:
+        parts = {key.lower(): tuple(map(float, fitted[key])) for key in ("Mean", "Sd", "Weights")}
+        logistic = Logistic(**parts, intercept=float(fitted["Intercept"]))
+        if tuple(fitted["Features"]) != FEATURES:
+            wrong = f"`Logistic.Features` are not {', '.join(FEATURES)}"
+        elif any(len(part) != len(FEATURES) for part in parts.values()) or min(parts["sd"]) <= 0:
+            wrong = "a feature of `Logistic` has no mean, SD or weight"
+    if wrong:
+        raise InputError(path, wrong, "Run the study again: it is written beside the model")
+    return Learned(percent=percent, logistic=logistic, missing=content["Missing"])
 
 
 def read_lesions(path: Path, *, native: Grid, grid: Grid) -> Bools:

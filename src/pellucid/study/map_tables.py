@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from pellucid.analysis.families import with_q
+from pellucid.analysis.lesion_summary import compare_with_nulls, lesion_summary
+from pellucid.analysis.nulls import NULLS, Learned, null_maps
 from pellucid.analysis.places import relevance_in_places
 from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
 from pellucid.atlas.find import find_atlas
@@ -16,7 +18,7 @@ from pellucid.atlas.labels import Atlas
 from pellucid.cohort.store import open_store
 from pellucid.files import read_tsv
 from pellucid.image.grid import Grid
-from pellucid.study.evidence import Floats, find_population, lesion_evidence, truth_maps
+from pellucid.study.evidence import Floats, find_learned, lesion_evidence, truth_maps
 from pellucid.study.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
 from pellucid.study.folder import RunFolder
 from pellucid.study.maps import read_sums
@@ -25,21 +27,25 @@ from pellucid.study.seeds import derive_seed
 from pellucid.study.spec import Spec
 from pellucid.study.tables import table_task
 from pellucid.study.tasks import Progress, Task
+from pellucid.study.untaught import untaught_arms
 
 
 def map_table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     """Return one task a table of maps; none if the study explains nothing."""
     if spec.explain is None:
         return []
-    arms, simulated = (
-        tuple((f"explain/{arm}",) for arm in some) for some in (spec.explain.arms, _simulated(spec, spec.explain))
-    )
+    arms = tuple((f"explain/{arm}",) for arm in spec.explain.arms)
+    judged = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in spec.explain.arms)
+    simulated = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in _simulated(spec, spec.explain))
     return [
         table_task("ledger", spec, folder, ledger, parts=arms),
         table_task("sums", spec, folder, sums, parts=arms),
-        table_task("lesions", spec, folder, lesions, parts=arms),
+        table_task("lesions", spec, folder, lesions, parts=judged),
+        table_task("lesions_summary", spec, folder, lesions_summary, needs=("table/lesions",)),
+        table_task("lesions_compared", spec, folder, lesions_compared, needs=("table/lesions",)),
+        table_task("lesions_untaught", spec, folder, lesions_untaught, needs=("table/lesions",)),
         table_task("regions", spec, folder, regions, parts=arms),
-        table_task("region_tests", spec, folder, region_tests, needs=("table/regions",)),
+        table_task("region_tests", spec, folder, region_tests, needs=("table/regions", "table/sums")),
         table_task("lesion_regions", spec, folder, lesion_regions, needs=("splits",)),
         *([table_task("truth", spec, folder, truth, parts=simulated)] if simulated else []),
     ]
@@ -69,7 +75,7 @@ def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
 
 
 def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Measure every map, and its nulls, against the subject's lesion mask."""
+    """Measure every map, its absolute value, and its nulls against the subject's lesion mask."""
     tables = []
     for arm, one in _scans(spec, folder, progress):
         store, n, explainer = one.store, one.row, one.explainer
@@ -81,11 +87,47 @@ def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
             image=store.images[n].astype(np.float32),
             brain=store.brain[n],
             seen=explainer.view.mask(),
-            population=find_population(explainer.folder, explainer.grid),
-            seed=derive_seed(spec.study.seed, "null", one.name),
+            learned=find_learned(explainer.folder, explainer.grid),
+            grid=explainer.grid,
         )
         tables.append(_with_subject(table, _whose(arm, one)))
     return pd.concat(tables, ignore_index=True)
+
+
+def lesions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum up each arm's maps and nulls over the people of each group; `lesion_summary` says how."""
+    found = read_tsv(folder.table("lesions")).groupby(["arm", "group"], sort=False)
+    tables = [_with_subject(lesion_summary(one), {"arm": arm, "group": group}) for (arm, group), one in found]
+    return pd.concat(tables, ignore_index=True)
+
+
+def lesions_compared(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Compare each arm's maps with the best null over its patients, by each measure, as `compare_with_nulls` says."""
+    tables = []
+    for arm, table in read_tsv(folder.table("lesions")).groupby("arm", sort=False):
+        patients = table[table["group"] == spec.cohorts[spec.training[str(arm)].cohort].positive]
+        tables.append(_with_subject(compare_with_nulls(patients), {"arm": arm}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Compare each arm's maps, over its patients, with those of networks that never learned from these people.
+
+    As `lesions_compared`, with the other arm as the one null, and its name for a column.
+    """
+    found, tables = read_tsv(folder.table("lesions")), []
+    for arm, own in found.groupby("arm", sort=False):
+        positive = spec.cohorts[spec.training[str(arm)].cohort].positive
+        for other in untaught_arms(spec, str(arm)):
+            theirs = found[found["arm"] == other]
+            for name in (name for name in dict.fromkeys(own["map"]) if name not in NULLS):
+                rival = theirs[theirs["map"] == name].assign(map="untaught")
+                both = pd.concat([own[own["map"] == name], rival])
+                compared = compare_with_nulls(both[both["group"] == positive], nulls=("untaught",))
+                compared = compared.drop(columns=["best_null", "scan_value"])
+                compared = compared.rename(columns={"null_value": "untaught_value"})
+                tables.append(_with_subject(compared, {"arm": arm, "untaught": other}))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm", "untaught", "measure"])
 
 
 def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -101,19 +143,34 @@ def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+_TESTED = {"sum": "", "sum_per_logit": "_per_logit", "sum_per_gross": "_per_gross"}
+"""What is tested of an area: column of the regions to ending of the columns of the tests."""
+
+
 def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Ask of every area of each arm and atlas whether the groups' relevance differs; `compare_groups` says how.
 
-    `q` controls the false discovery rate of all p of the table: of all areas, atlases and arms.
+    Of sums, which follow the logit and so differ wherever relevance is; and of what each area has of a map: its sum
+    over the map's |logit| (`_per_logit`), and over the map's sum of |relevance| (`_per_gross`).
+    `q` controls the false discovery rate of all p of the table: of all areas, atlases, arms and the three tests.
     """
     tables = []
-    found = read_tsv(folder.table("regions"))
+    of_map = ["arm", "participant_id", "session_id"]
+    totals = read_tsv(folder.table("sums"))
+    totals = totals.assign(per_logit=totals["logit"].abs(), per_gross=totals["gross"])
+    found = read_tsv(folder.table("regions")).merge(totals[[*of_map, "per_logit", "per_gross"]], on=of_map, how="left")
+    for total in ("per_logit", "per_gross"):
+        found[f"sum_{total}"] = found["sum"] / found[total].where(found[total] > 0)
     for (arm, atlas), table in found.groupby(["arm", "atlas"], sort=False):
         positive = spec.cohorts[spec.training[str(arm)].cohort].positive
         factor, seed = spec.split_of(str(arm)).correction, derive_seed(spec.study.seed, "permutation")
-        tested = compare_groups(table, positive, correction=factor, seed=seed)
-        tables.append(_with_subject(tested, {"arm": arm, "atlas": atlas}))
-    return with_q(pd.concat(tables, ignore_index=True))
+        for column, ending in _TESTED.items():
+            tested = compare_groups(table, positive, column=column, correction=factor, seed=seed)
+            tables.append(_with_subject(tested, {"arm": arm, "atlas": atlas, "test": ending}))
+    family = with_q(pd.concat(tables, ignore_index=True))
+    whose = ["arm", "atlas", "area"]
+    by_test = {str(test): one.drop(columns="test").set_index(whose) for test, one in family.groupby("test", sort=False)}
+    return pd.concat([one.add_suffix(test) for test, one in by_test.items()], axis=1).reset_index()
 
 
 def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -134,7 +191,7 @@ def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Data
 
 
 def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Measure every map, and the scan itself as a null, in the places where a simulation planted its effects.
+    """Measure every map, and nulls made of the scan alone, in the places where a simulation planted its effects.
 
     Places are the maps of the cohort's `derivatives/truth`, as they lie in the template; subjects' brains are warped.
     """
@@ -143,14 +200,23 @@ def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
         cohort = spec.training[arm].cohort
         if spec.cohorts[cohort].simulate is None:
             continue
+        explainer = one.explainer
         if cohort not in places:
-            places[cohort] = truth_maps(folder.cohort(cohort), one.explainer.grid)
-        whose = _whose(arm, one)
-        brain, seen = one.store.brain[one.row], one.explainer.view.mask()
-        image = one.store.images[one.row].astype(np.float32)
-        for name, values in ((_asked(spec).method, one.relevance), ("intensity", image)):
+            places[cohort] = truth_maps(folder.cohort(cohort), explainer.grid)
+        brain, seen = one.store.brain[one.row], explainer.view.mask()
+        percent = find_learned(explainer.folder, explainer.grid).percent
+        nulls = null_maps(
+            one.store.images[one.row].astype(np.float32),
+            brain,
+            seen,
+            Learned(percent=percent),
+            voxel_sizes=explainer.grid.voxel_sizes,
+            seed=derive_seed(spec.study.seed, "null", one.name),
+        )
+        rivals = {name: values for name, values in nulls.maps.items() if name != "random"}  # its lift is 1 anywhere
+        for name, values in {_asked(spec).method: one.relevance, **rivals}.items():
             table = relevance_in_places(values, places[cohort], brain, seen)
-            tables.append(_with_subject(table, whose | {"map": name}))
+            tables.append(_with_subject(table, _whose(arm, one) | {"map": name}))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -28,6 +28,7 @@ from pellucid.study.folder import RunFolder
 from pellucid.study.map_tables import map_table_tasks
 from pellucid.study.members import Members
 from pellucid.study.networks import check_networks, network_sources
+from pellucid.study.nulls import null_tasks
 from pellucid.study.outputs import changed_spec, damaged_tasks, read_record
 from pellucid.study.reading import read_spec
 from pellucid.study.record import Record
@@ -45,6 +46,7 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
             *cohort_tasks(spec, folder, workers=workers),
             *trial_tasks(spec, folder),
             *baseline_tasks(spec, folder),
+            *null_tasks(spec, folder),
             *explain_tasks(spec, folder),
             *table_tasks(spec, folder),
             *map_table_tasks(spec, folder),

@@ -17,7 +17,9 @@ _SHAPE = {
     "Model?": (str, [str]),
     "Sources?": [str],
     "SourceSha256?": str,
+    "Grid?": dict,
     "SourceGrid?": dict,
+    "Images?": str,
     "Scaling?": str,
     "Resampling?": str,
     "Logit?": float,
@@ -48,7 +50,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         return {}
     said: dict[str, Any] = {key: value for key, value in read_json(file, _SHAPE).items() if value is not None}
     view = said.get("FieldOfView", {})
-    for key, grid in (("SourceGrid", said.get("SourceGrid")), ("FieldOfView.Grid", view.get("Grid"))):
+    grids = {key: said.get(key) for key in ("Grid", "SourceGrid")} | {"FieldOfView.Grid": view.get("Grid")}
+    for key, grid in grids.items():
         if grid is not None:
             try:
                 Grid.from_json(grid)

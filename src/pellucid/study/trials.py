@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.analysis.averages import mean_map
 from pellucid.analysis.calibration import calibrate
 from pellucid.analysis.classification import one_a_person
 from pellucid.cohort.splits import draw_some, rows_of
 from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv, write_json
-from pellucid.image.nifti import sidecar_path, write_volume
 from pellucid.network.files import load_model
 from pellucid.study.arms import Arm
-from pellucid.study.evidence import POPULATION
 from pellucid.study.folder import RunFolder
 from pellucid.study.sections import Split
 from pellucid.study.seeds import derive_seed
@@ -186,11 +182,6 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             fold: selected_trial([result for n, result in enumerate(results) if fold_of(n, how) == fold]).folder.name
             for fold in range(how.numbers)
         }
-        if how.numbers == 1 and spec.training[name].subjects is None:
-            _write_population(name, 0, spec, folder, out)
-        else:  # each model saw training subjects of its own
-            for number, result in enumerate(results):
-                _write_population(name, number, spec, folder, result.folder)
         write_json(
             out / SELECTED,
             {
@@ -201,28 +192,4 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             },
         )
 
-    def leaves() -> list[Path]:
-        drawn = [out / POPULATION, *out.glob(f"trial-*/{POPULATION}")]
-        return [*drawn, *map(sidecar_path, drawn)]
-
-    return Task(name=f"select/{name}", outputs=(out / SELECTED,), needs=needs, run=run, leaves=leaves)
-
-
-def _write_population(name: str, number: int, spec: Spec, folder: RunFolder, out: Path) -> None:
-    """Write the mean lesion map of a trial's training subjects beside its models, if anybody drew their lesions."""
-    store, rows = trial_rows(name, number, spec, folder)
-    drawn = [n for n in rows["train"] if store.lesions(int(n)) is not None]
-    mean = mean_map(store.masks[n] for n in drawn) if drawn else np.zeros(store.grid.shape, dtype=np.float32)
-    if not mean.any():
-        return
-    write_volume(
-        out / POPULATION,
-        mean,
-        store.grid,
-        np.float32,
-        description="Mean lesion mask of the training subjects",
-        sidecar={
-            "Description": "Share of the training subjects with a lesion at each voxel; nobody else was counted",
-            "Subjects": len(drawn),
-        },
-    )
+    return Task(name=f"select/{name}", outputs=(out / SELECTED,), needs=needs, run=run)

@@ -1,0 +1,92 @@
+"""How the verbs print what lesion masks say of maps: each map beside the best null, measure by measure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pellucid.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+
+def show_scan(title: str, table: pd.DataFrame) -> None:
+    """Print the lesion table of one scan: a row a measure, the map and its absolute value beside the best null."""
+    from pellucid.analysis.lesion_summary import MEASURE_NAMES, compare_with_nulls
+
+    compared = compare_with_nulls(table)
+    console.say("")
+    if compared["people"].max() == 0:
+        maps = table[table["map"].isin(compared["map"])]
+        console.say(f"{title}: n/a, {'; '.join(dict.fromkeys(maps['reason']))}")
+        return
+    names = list(dict.fromkeys(compared["map"]))
+    by_map = compared.set_index(["measure", "map"]).to_dict("index")
+    console.show_table(
+        (title, *names, "best null", "its value", "lift's ceiling"),
+        [
+            (
+                MEASURE_NAMES[measure],
+                *(_value(measure, by_map[measure, name]["map_value"]) for name in names),
+                str(by_map[measure, names[0]]["best_null"]),
+                _value(measure, by_map[measure, names[0]]["null_value"]),
+                console.number(table["lift_ceiling"].iloc[0], 1) if measure == "lift" else "",
+            )
+            for measure in dict.fromkeys(compared["measure"])
+        ],
+    )
+    show_missing(table)
+
+
+def show_people(table: pd.DataFrame) -> None:
+    """Print what lesion tables of many scans say over people: each map less the best null, paired."""
+    from pellucid.analysis.lesion_summary import MEASURE_NAMES, compare_with_nulls, in_words
+
+    compared = compare_with_nulls(table).to_dict("records")
+    console.say("")
+    console.show_table(
+        ("medians over people", "map", "its value", "best null", "its value", "paired", "more in", "in words"),
+        [
+            (
+                MEASURE_NAMES[str(row["measure"])],
+                str(row["map"]),
+                _value(str(row["measure"]), row["map_value"]),
+                str(row["best_null"] or "n/a"),
+                _value(str(row["measure"]), row["null_value"]),
+                _difference(row),
+                f"{row['wins']} of {row['people']}",
+                in_words(row),
+            )
+            for row in compared
+        ],
+    )
+    console.say(
+        "paired: median over people of the map less the null (strongest voxel: mean), with its 95 % interval. "
+        "People are all who were judged and have a lesion, of whatever group"
+    )
+    left_out = max((row["na"] for row in compared), default=0)
+    if left_out:
+        console.say(f"n/a and left out: {console.count(left_out, 'participant')}; lesions.tsv has the reasons")
+    show_missing(table)
+
+
+def show_missing(table: pd.DataFrame) -> None:
+    """Name the nulls that could not be made or measured where others were, and why."""
+    from pellucid.analysis.nulls import NULLS
+
+    measured = set(table.loc[table["auroc"].notna(), "map"])
+    absent = table[table["map"].isin(NULLS) & ~table["map"].isin(measured)]
+    if measured:
+        for reason, rows in absent.groupby("reason", sort=False):
+            console.say(f"n/a: {', '.join(dict.fromkeys(rows['map']))}: {reason}")
+
+
+def _value(measure: str, value: float) -> str:
+    return console.number(value, 1 if measure == "lift" else 3)
+
+
+def _difference(row: Mapping[Any, Any]) -> str:
+    middle, low, high = (_value(str(row["measure"]), row[name]) for name in ("difference", "low", "high"))
+    return f"{middle} ({low} to {high})"
