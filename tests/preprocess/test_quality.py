@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pellucid.atlas.template import mni_brain_mask
+from pellucid.image.grid import MNI_1MM, MNI_2MM, Grid
+from pellucid.image.nifti import Volume
 from pellucid.preprocess.quality import (
     MEASURES,
     bright_share,
@@ -15,6 +18,7 @@ from pellucid.preprocess.quality import (
     healthy,
     judge,
     normalised_mutual_information,
+    outside_field,
     signal_to_noise,
     verdict_of,
 )
@@ -126,3 +130,34 @@ def test_a_failing_bound_lies_beyond_a_checking_one() -> None:
         assert measure.fail[1] >= measure.check[1], name
         judged = np.isfinite([*measure.check, *measure.fail]).any()
         assert bool(measure.why) == bool(judged), name
+
+
+def test_what_of_the_template_lies_outside_a_field_of_view() -> None:
+    brain = mni_brain_mask(MNI_2MM)
+    whole = Volume(np.ones(MNI_1MM.shape, np.float32), MNI_1MM)
+    assert outside_field(brain, MNI_2MM, whole, np.eye(4)) == 0.0
+    top = int(np.flatnonzero(mni_brain_mask(MNI_1MM).any(axis=(0, 1)))[-1])
+    for cropped in (False, True):  # 12 mm off the top, as empty slices or as none
+        data = whole.data.copy()
+        data[:, :, top - 11 :] = 0
+        kept = data[:, :, : top - 11] if cropped else data
+        scan = Volume(kept, Grid.of(kept.shape, MNI_1MM.affine))
+        missing = outside_field(brain, MNI_2MM, scan, np.eye(4))
+        expected = mni_brain_mask(MNI_1MM)[:, :, top - 11 :].sum() / 1000
+        assert missing == pytest.approx(expected, rel=0.15)
+        assert [f.verdict for f in judge({"t1w_missing": missing, "flair_missing": 0.0})] == ["check"]
+    # A head elsewhere in the scanner is followed by its transform.
+    away = np.eye(4)
+    away[:3, 3] = (40.0, -30.0, 100.0)
+    affine = away @ MNI_1MM.affine
+    assert outside_field(brain, MNI_2MM, Volume(whole.data, Grid.of(MNI_1MM.shape, affine)), away) == 0.0
+    assert outside_field(brain, MNI_2MM, whole, away) > 180.0
+
+
+def test_another_weighting_is_to_be_checked() -> None:
+    right = {"t1w_grey": 0.75, "t1w_fluid": 0.3, "flair_grey": 1.12, "flair_fluid": 0.5}
+    assert judge(right) == []  # type: ignore[arg-type]
+    for name, value in (("flair_grey", 0.75), ("t1w_grey", 1.12), ("flair_fluid", 1.6), ("t1w_fluid", 1.6)):
+        (finding,) = judge(right | {name: value})  # type: ignore[arg-type]
+        assert finding.verdict == "check"
+        assert "look" in finding.text

@@ -18,7 +18,7 @@ from pellucid.preprocess.inputs import Visit, find_visits
 from pellucid.preprocess.outputs import FILES, Outputs
 from pellucid.preprocess.quality import judge, verdict_of
 from pellucid.preprocess.settings import Settings
-from pellucid.preprocess.visit import drawn_on, process_visit
+from pellucid.preprocess.visit import drawn_on, process_visit, refuse_twins
 
 BARE = Settings(skip=("bias", "tissue", "network"))
 
@@ -42,6 +42,32 @@ def test_a_mask_belongs_to_the_scan_whose_grid_it_lies_on() -> None:
     assert drawn_on(masks[0], scans[0], scans[0]) == "flair"
     with pytest.raises(InputError, match=r"mask\.nii: the mask lies on none of its scans' grids \(mask 4x5x6 at 3x3x3"):
         drawn_on(masks[2], scans[0], scans[1])
+
+
+def test_one_image_under_two_names_is_refused(tmp_path: Path) -> None:
+    grid = grid_of((60, 70, 60), (3.0, 3.0, 3.0))
+    data, _ = blob_head(grid)
+    t1w, flair = tmp_path / "sub-1_T1w.nii.gz", tmp_path / "sub-1_FLAIR.nii"
+    write_volume(t1w, data, grid)
+    write_volume(flair, data, grid)
+    with pytest.raises(InputError, match=r"sub-1_FLAIR\.nii: it is the same image, voxel for voxel, as the T1w"):
+        process(tmp_path / "out", t1w=t1w, flair=flair)
+    refuse_twins(Volume(data, grid), Volume(data + 1.0, grid))
+
+
+def test_a_brain_that_goes_on_beyond_its_field_of_view_is_remarked_on(tmp_path: Path) -> None:
+    from pellucid.preprocess.native import _remark_on_edges
+
+    grid = grid_of((60, 70, 60), (3.0, 3.0, 3.0))
+    _, brain = blob_head(grid)
+    chain = Chain(Outputs(tmp_path, Visit("sub-1", None)), BARE, 1)
+    _remark_on_edges(chain, "t1w", brain, grid)
+    assert chain.warnings == []
+    last = int(np.flatnonzero(brain.any(axis=(0, 1)))[-1])
+    cut = brain[:, :, : last - 3]  # 12 mm off
+    _remark_on_edges(chain, "t1w", cut, Grid.of(cut.shape, grid.affine))
+    (warning,) = chain.warnings
+    assert "the brain goes on beyond the top of the field of view" in warning
 
 
 def test_a_flair_whose_brain_is_not_found_takes_the_t1ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
