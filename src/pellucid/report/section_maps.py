@@ -166,7 +166,7 @@ def choose(table: pd.DataFrame) -> list[Shown]:
             logit=float(row["logit"]),
             reason=reason or ("missed patient" if row["label"] == 1 else "false alarm"),
             path=row["path"],
-            alarms=tuple(row["alarms"] or ()),
+            alarms=(*([row["remark"]] if isinstance(row["remark"], str) else []), *(row["alarms"] or ())),
             gross=str(row["gross"]),
             adds_up=alarm_note(row),
         )
