@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import false_discovery_control
 
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.lesion_summary import COMPARED, SUMMED
@@ -103,3 +105,24 @@ def test_regions_may_be_merged_as_in_the_paper(undisturbed: Path) -> None:
     assert "Inf. Lat. Ventricles" in set(table["area"])
     assert "Lateral ventricles" in set(ours["area"])
     assert len(table) == len(ours)
+
+
+def test_region_tests_are_of_sums_and_of_shares_of_a_map_in_one_family(undisturbed: Path) -> None:
+    regions, totals = (read_tsv(undisturbed / "tables" / f"{name}.tsv") for name in ("regions", "sums"))
+    whose = ["arm", "participant_id", "session_id"]
+    rows = regions.merge(totals[[*whose, "logit", "gross"]], on=whose)
+    values = {
+        "": rows["sum"],
+        "_per_logit": rows["sum"] / rows["logit"].abs(),
+        "_per_gross": rows["sum"] / rows["gross"],
+    }
+    found = read_tsv(undisturbed / "tables" / "region_tests.tsv").set_index(["arm", "atlas", "area"])
+    for ending, value in values.items():
+        means = rows.assign(value=value).pivot_table("value", ["arm", "atlas", "area"], "group", dropna=False)
+        expected = (means["MS"] - means["HC"]).reindex(found.index)
+        np.testing.assert_allclose(found[f"difference{ending}"], expected, rtol=1e-9)
+    p = np.concatenate([found[f"p{ending}"] for ending in values])
+    q = np.concatenate([found[f"q{ending}"] for ending in values])
+    tested = ~np.isnan(p)
+    np.testing.assert_allclose(q[tested], false_discovery_control(p[tested]), rtol=1e-9)
+    assert np.isnan(q[~tested]).all()

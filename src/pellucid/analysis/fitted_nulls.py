@@ -26,7 +26,7 @@ from pellucid.analysis.nulls import (
 PERCENTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 """What `brightest-percent` may be."""
 
-CRITERION = "highest median average precision over training scans with a lesion in the seen brain"
+CRITERION = "as a mask, the highest median average precision over training scans with a lesion in the seen brain"
 
 SCANS = 60
 """How many training scans are read for it; of more, as many are drawn. The mean lesion map is of all."""
@@ -85,10 +85,11 @@ def fit_nulls(
 ) -> FittedNulls:
     """Learn from training scans what the null maps need.
 
-    `percent` is the one of `PERCENTS` with the highest median average precision; of equals the smallest. (For lift it
-    would shrink to the single brightest voxel: sharpening a map raises its lift.) The regression is fitted to voxels
-    drawn from each scan, weighted by one over their chance to be drawn, so that the odds it predicts are those of all
-    voxels of the seen brain; its prior at a participant's voxels is the mean lesion map of the others.
+    `percent` is the one of `PERCENTS` whose voxels, as a mask, have the highest median average precision; of equals the
+    smallest. (For lift it would shrink to the single brightest voxel: sharpening a map raises its lift.) The regression
+    is fitted to voxels drawn from each scan, weighted by one over their chance to be drawn, so that the odds it
+    predicts are those of all voxels of the seen brain; its prior at a participant's voxels is the mean lesion map of
+    the others.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def fit_nulls(
 
 
 def brightest_precision(values: npt.NDArray[np.floating], lesions: Bools) -> npt.NDArray[np.float64]:
-    """Return the average precision of `nulls.brightest` for each of `PERCENTS`.
+    """Return the average precision of the mask `nulls.brightest` for each of `PERCENTS`.
 
     With tp of the P lesion voxels among the n brightest of N, it is that of a map of two values, tp / P x tp / n +
     (P - tp) / P x P / N.

@@ -92,7 +92,8 @@ def null_maps(
     - edge: the gradient's magnitude (`edge_map`).
     - random: white Gaussian noise, mean 0, SD 1. Its expected lift is 1.
     - mean-lesion: the mean lesion mask of the training participants: where lesions usually are.
-    - brightest-percent: 1 in the brightest `learned.percent` % of the seen brain, else 0 (`brightest`).
+    - brightest-percent: x in the brightest `learned.percent` % of the seen brain, else 0 (`brightest`). Its strongest
+      voxel is the scan's.
     - intensity-power-4: x |x|^3. It has the order of x, and with it all measures of ranks; its lift shows what
       sharpening alone is worth.
     - intensity-x-prior: x times the mean lesion map smoothed by 3.8 mm (`smooth_prior`).
@@ -132,7 +133,7 @@ def null_maps(
         maps["mean-lesion"] = prior * inside
     if x is not None:
         maps["intensity"], maps["edge"] = x, edge_map(x, inside)
-        maps["brightest-percent"] = brightest(x, inside & np.asarray(seen, dtype=bool), learned.percent)
+        maps["brightest-percent"] = x * brightest(x, inside & np.asarray(seen, dtype=bool), learned.percent)
         maps["intensity-power-4"] = x * np.abs(x) ** 3
     if x is not None and smooth is not None:
         maps["intensity-x-prior"] = x * smooth
@@ -146,8 +147,8 @@ def null_maps(
     return Nulls({name: maps[name] for name in NULLS if name in maps}, missing)
 
 
-def brightest(image: npt.ArrayLike, inside: npt.ArrayLike, percent: float) -> Floats:
-    """Return 1 in the brightest `percent` % of the voxels `inside`, at least one of them, and in all that tie with it.
+def brightest(image: npt.ArrayLike, inside: npt.ArrayLike, percent: float) -> Bools:
+    """Return where the brightest `percent` % of the voxels `inside` are, at least one, and all that tie with them.
 
     Raises
     ------
@@ -159,11 +160,10 @@ def brightest(image: npt.ArrayLike, inside: npt.ArrayLike, percent: float) -> Fl
     x, B = np.asarray(image, dtype=np.float32), np.asarray(inside, dtype=bool)
     values = x[B]
     if values.size == 0:
-        return np.zeros(x.shape, dtype=np.float32)
+        return np.zeros(x.shape, dtype=np.bool_)
     k = brightest_number(values.size, percent)
     threshold = np.partition(values, values.size - k)[values.size - k]
-    found: Floats = (B & (x >= threshold)).astype(np.float32)
-    return found
+    return np.asarray(B & (x >= threshold), dtype=np.bool_)
 
 
 def brightest_number(voxels: int, percent: float) -> int:

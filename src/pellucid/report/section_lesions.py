@@ -36,7 +36,7 @@ MEANING = {
     "edge": "its gradient's magnitude",
     "random": "white noise",
     "mean-lesion": "the training subjects' mean lesion map",
-    "brightest-percent": "the brightest part of the seen brain, as large as serves the training subjects best",
+    "brightest-percent": "the scan in its brightest part, as large as serves the training subjects best, 0 elsewhere",
     "intensity-power-4": "the scan to the power of 4: the order of the scan, sharpened",
     "intensity-x-prior": "the scan times the smoothed mean lesion map",
     "logistic": "a voxel's probability of lesion from brightness, local contrast and mean lesion map, by a regression "
