@@ -10,6 +10,7 @@ import pytest
 
 from pellucid.files import read_tsv, write_json
 from pellucid.study import estimate as module
+from pellucid.study.deleting import deletion_images
 from pellucid.study.estimate import Estimate, estimate, free_bytes
 from pellucid.study.folder import RunFolder
 from pellucid.study.reading import parse_spec, read_spec
@@ -236,3 +237,14 @@ def test_training_takes_about_the_seconds_that_were_foretold(undisturbed: Path) 
 
 def total(paths: Any) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def test_deletion_costs_the_images_of_the_patients_held_out() -> None:
+    asked = paper('arms = ["scratch"]', 'arms = ["scratch"]\ndeletion = ["scratch"]\ndeletion_voxels = [50, 500]')
+    row = of(estimate(asked, SCANS, complete=nothing, measure=given), "deletion")
+    each = deletion_images((50, 500)) * (0.5 + 0.015)  # seconds a person: the network's, and those of filling
+    assert row["tasks"] == 1
+    assert row["seconds"] == pytest.approx(23 * each / 2)  # about half of those held out are patients
+    assert row["seconds_at_most"] == pytest.approx(23 * each)
+    plain = estimate(paper(), SCANS, complete=nothing, measure=given)
+    assert "deletion" not in set(plain.rows["work"])

@@ -41,7 +41,10 @@ def tiny(*changes: tuple[str, str], added: str = "") -> Spec:
 TITLE = ('name = "tiny"', 'name = "tiny"\ntitle = "More"')
 PRETRAINING = ("[training.pretraining]", "[training.pretraining]\ntrials = 2")
 SCRATCH = ("[training.scratch]", "[training.scratch]\ntrials = 2")
-EXPLAIN = ('arms = ["finetuned"]', 'arms = ["scratch"]\ntrials = "all"')
+EXPLAIN = (
+    'arms = ["finetuned"]\ndeletion = ["finetuned"]',
+    'arms = ["scratch"]\ndeletion = ["scratch"]\ntrials = "all"',
+)
 ANALYSIS = ("bootstrap = 100", "bootstrap = 150")
 
 
@@ -80,7 +83,7 @@ def test_other_tables_cost_no_training(tmp_path: Path, undisturbed: Path, counte
     watcher = counter()
     run_study(tiny(ANALYSIS), out, watcher=watcher, command=["test"], extend=True)
     assert watcher.begun
-    assert {name.split("/")[0] for name in watcher.begun} == {"select", "explain", "table"}
+    assert {name.split("/")[0] for name in watcher.begun} == {"select", "explain", "deletion", "table"}
     assert read_spec(out / "study.toml") == tiny(ANALYSIS)
 
 

@@ -12,6 +12,7 @@ from pellucid.report.render import embedded, render
 from pellucid.report.run import Run, open_run
 from pellucid.report.section_calibration import calibration
 from pellucid.report.section_comparisons import comparisons
+from pellucid.report.section_deletion import deletion
 from pellucid.report.section_figures import paper_figures
 from pellucid.report.section_learning import learning
 from pellucid.report.section_ledger import ledger
@@ -45,6 +46,7 @@ SECTIONS: tuple[tuple[str, str, Draw], ...] = (
     ("brightness", "Brightness alone", brightness),
     ("heatmaps", "Individual heatmaps", heatmaps),
     ("averages", "Group averages", averages),
+    ("deletion", "Does the network listen to what its map shows?", deletion),
     ("regions", "Relevance by region", regions),
     ("lesions", "Relevance inside lesions", lesions),
     ("truth", "What the simulation planted", lambda run, _: truth(run)),

@@ -19,6 +19,7 @@ from pellucid.files import read_json
 from pellucid.image.grid import Grid
 from pellucid.network.files import DESCRIPTION
 from pellucid.study.cohorts import GRIDS
+from pellucid.study.deleting import deletion_images
 from pellucid.study.folder import RunFolder
 from pellucid.study.nulls import learned_folders
 from pellucid.study.run import study_tasks
@@ -30,6 +31,7 @@ from pellucid.study.throughput import KINDS, Throughput, cohort_of, kind_of, mea
 _TABLE_SECONDS = {"lesions": 0.7, "regions": 0.1, "truth": 0.4}  # a map
 _NULL_SECONDS = 0.3  # a training scan that nulls learn from
 _BASELINE_SECONDS = {"svm-image": 0.2, "bright-voxels": 0.02}  # a scan: of the first 16 to 26 s for 124 of them
+_FILL_SECONDS = 0.015  # an image of a deletion, beside the network's own work
 _SMALL_SECONDS = 1.0  # any other table, the splits, a selection, or work that is not known here
 _NPY_HEADER = 128
 _TRIAL_BYTES, _REPORT_BYTES = 50_000, 10_000_000  # history, predictions, description; page and figures
@@ -213,6 +215,14 @@ def _cost(task: str, spec: Spec, sizes: dict[str, Sizes], speed: Throughput, pas
         each = _NULL_SECONDS * min(sizes[spec.training[name].cohort].train, SCANS)
         seconds = before if before is not None else max(_SMALL_SECONDS, times * each)
         return _Cost(seconds, seconds)
+    if kind == "deletion":
+        assert spec.explain is not None  # the task exists only then
+        maps, models = _explained(name, spec, sizes)
+        forwards = deletion_images(spec.explain.deletion_voxels)
+        each = models * forwards * speed.arms[name].scan + _FILL_SECONDS * forwards
+        # Of the positive group alone, about half of all; at most all.
+        seconds, most = (before, before) if before is not None else (maps * each / 2, maps * each)
+        return _Cost(seconds, most, maps * _TRIAL_BYTES)
     all_maps = sum(_explained(arm, spec, sizes)[0] for arm in spec.explain.arms) if spec.explain else 0
     seconds = before if before is not None else max(_SMALL_SECONDS, all_maps * _TABLE_SECONDS.get(name, 0.0))
     return _Cost(seconds, seconds)

@@ -63,7 +63,7 @@ def stale_paths(spec: Spec, begun: Spec, folder: RunFolder) -> list[Path]:
         if _starts_anew(name, spec, begun)
         for number in range(begun.trial_count(name))
     ]
-    return [*selections, *trials, folder.all_maps, folder.tables, folder.figures]
+    return [*selections, *trials, folder.all_maps, folder.all_deletions, folder.tables, folder.figures]
 
 
 def _cut_to(begun: Spec, spec: Spec) -> Spec:

@@ -57,6 +57,15 @@ class RunFolder:
         return self.all_maps / arm / method
 
     @property
+    def all_deletions(self) -> Path:
+        """The folder of what deletion did to the logits of every arm."""
+        return self.root / "deletion"
+
+    def deletions(self, arm: str, method: str) -> Path:
+        """Return the folder of the deletions by an arm's maps."""
+        return self.all_deletions / arm / method
+
+    @property
     def tables(self) -> Path:
         """The folder of all tables."""
         return self.root / "tables"

@@ -19,7 +19,7 @@ ALWAYS_READ = 1_000_000
 CHECKSUM = "checksum"
 """The key of record.json that holds the digest of the rest of it."""
 
-OWNED = ("cohorts", "stores", "models", "baselines", "maps", "tables")
+OWNED = ("cohorts", "stores", "models", "baselines", "maps", "deletion", "tables")
 """Folders of a run in which nothing belongs to anybody else."""
 
 ADDED = ("_summary", "_paired")

@@ -21,6 +21,7 @@ from pellucid.lock import locked
 from pellucid.study.baselines import baseline_tasks
 from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool, threads_of
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
+from pellucid.study.deleting import deletion_tasks
 from pellucid.study.dispatch import execute_on
 from pellucid.study.explaining import explain_tasks
 from pellucid.study.extension import beyond_extension, extend_run, stale_paths
@@ -48,6 +49,7 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
             *baseline_tasks(spec, folder),
             *null_tasks(spec, folder),
             *explain_tasks(spec, folder),
+            *deletion_tasks(spec, folder),
             *table_tasks(spec, folder),
             *map_table_tasks(spec, folder),
         ]

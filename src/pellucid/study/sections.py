@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from pellucid.analysis.crossed import correction
+from pellucid.analysis.deletion import VOXELS
 from pellucid.cohort.splits import STRATA
 from pellucid.errors import InputError
 from pellucid.image.prepare import Resampling
@@ -167,6 +169,10 @@ class Explain:
         holdout, the first of several, as the paper's code did; its figures are then no longer those of unseen subjects.
     averages
         Whose maps the group averages are made of: `all` held-out scans, or the `correct` ones, as in the paper.
+    deletion
+        Of these, the arms whose maps are tested by deletion (`analysis.deletion`).
+    deletion_voxels
+        How many voxels are filled: the numbers k.
     """
 
     # deviates: the paper's code explained the trial that was best on the holdout.
@@ -177,8 +183,17 @@ class Explain:
     trials: Literal["selected", "all"] = "selected"
     choose: Literal["validation-loss", "holdout"] = "validation-loss"
     averages: Literal["all", "correct"] = "all"
+    deletion: tuple[str, ...] = ()
+    deletion_voxels: tuple[int, ...] = VOXELS
 
     def __post_init__(self) -> None:
+        unknown = [arm for arm in self.deletion if arm not in self.arms]
+        if unknown or len(set(self.deletion)) < len(self.deletion):
+            raise InputError("deletion", f"is {list(self.deletion)}", "Name some of `explain.arms`, each once")
+        rising = all(one < two for one, two in pairwise(self.deletion_voxels))
+        if not self.deletion_voxels or self.deletion_voxels[0] < 1 or not rising:
+            what = f"is {list(self.deletion_voxels)}"
+            raise InputError("deletion_voxels", what, "Give whole numbers above 0, the smallest first")
         if not self.arms or len(set(self.arms)) < len(self.arms):
             raise InputError("arms", f"is {list(self.arms)}", "Name at least one arm, and each once")
         if self.trials == "all" and self.choose == "holdout":

@@ -36,7 +36,7 @@ from pellucid.study.spec import Spec
 from pellucid.study.stores import Prepared
 from pellucid.training.fit import Scans, fit, logits, scans_at_once
 
-KINDS = ("simulate", "store", "train", "baseline", "explain", "tables")
+KINDS = ("simulate", "store", "train", "baseline", "explain", "deletion", "tables")
 """The kinds of work; every task that is none of the others counts among the tables."""
 
 _STEPS, _CALLS = 4, 3  # repeats after one warm-up
@@ -81,7 +81,7 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
     """
     grid = GRIDS[spec.preparation.grid]
     explained = names_in(tasks, "explain")
-    wanted = {*names_in(tasks, "train"), *explained}
+    wanted = {*names_in(tasks, "train"), *explained, *names_in(tasks, "deletion")}
     known: dict[Any, ArmSpeed] = {}
     arms = {}
     for name in spec.training:
