@@ -242,3 +242,21 @@ def test_alarms_are_drawn_in_red_above_the_panels_and_notes_below(tmp_path: Path
     assert ALARM not in plain
     heights = [float(re.search(r'height="([\d.]+)pt"', one)[1]) for one in (plain, text)]  # type: ignore[index]
     assert heights[1] > heights[0]  # no panel gives way
+
+
+def test_no_text_leaves_the_picture(tmp_path: Path) -> None:
+    """Long alarms, every note and lesions at once."""
+    seen = np.indices(COARSE.shape)[0] < 23
+    image = _brain(COARSE)
+    scene = _Scene(image, COARSE, seen, np.zeros(3), relevance=image, lesions=image > 0, limit=1.0)
+    alarms = ["the biases absorbed -0.154, more than the logit of -0.00149"] * 3
+    figure = scene.figure("sub-01", "relevance", note="Gross relevance 13892 times |logit|.", alarms=alarms)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    width, height = canvas.get_width_height()
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in figure.texts]
+    for box in boxes:
+        assert 0 <= box.x0 < box.x1 <= width
+        assert 0 <= box.y0 < box.y1 <= height
+    panels = [axes.get_tightbbox(canvas.get_renderer()) for axes in figure.axes]
+    assert all(panel is not None and not box.overlaps(panel) for box in boxes for panel in panels)

@@ -39,7 +39,8 @@ _LESION, _FRAME = "#ffd84d", "#e8eef5"
 # Inches around the panels: room for tick labels, title, notes and the colour bar.
 _LEFT, _GAP, _BAR_GAP, _BAR, _RIGHT, _TOP, _BOTTOM = 0.55, 0.56, 0.20, 0.13, 1.00, 0.62, 0.72
 _WIDTH = 8.8
-_WARNING_TOP, _WARNING_LINE, _WARNING_LETTERS = 0.31, 0.15, 125
+_WARNING_TOP, _LINE = 0.31, 0.15
+_WARNING_LETTERS, _NOTE_LETTERS = 125, 145  # to a line
 
 
 def symmetric_limit(maps: Sequence[npt.ArrayLike]) -> float:
@@ -184,16 +185,18 @@ class _Scene:
     def figure(self, title: str, unit: str, *, note: str = "", alarms: Sequence[str] = ()) -> Figure:
         """Lay out three black panels of one scale and one height, with a colour bar if there is a map."""
         warning = textwrap.wrap(f"ALARM: {'; '.join(alarms)}.", _WARNING_LETTERS) if alarms else []
+        notes = textwrap.wrap("  ".join([self._notes(), *([note] if note else [])]), _NOTE_LETTERS)
+        bottom = _BOTTOM + (len(notes) - 1) * _LINE
         low, high = self._box()
         spans = [high[plane.across] - low[plane.across] for plane in self.planes]
         tall = max(high[plane.up] - low[plane.up] for plane in self.planes)
         bar = _BAR_GAP + _BAR + _RIGHT if self.relevance is not None else 0.2
         scale = (_WIDTH - _LEFT - 2 * _GAP - bar) / sum(spans)  # inches a millimetre
-        height = _TOP + len(warning) * _WARNING_LINE + tall * scale + _BOTTOM
+        height = _TOP + len(warning) * _LINE + tall * scale + bottom
         figure = Figure(figsize=(_WIDTH, height))
         left = _LEFT
         for plane, span in zip(self.planes, spans, strict=True):
-            place = (left / _WIDTH, _BOTTOM / height, span * scale / _WIDTH, tall * scale / height)
+            place = (left / _WIDTH, bottom / height, span * scale / _WIDTH, tall * scale / height)
             axes = figure.add_axes(place)
             middle = (low[plane.up] + high[plane.up]) / 2
             self._panel(axes, plane)
@@ -201,15 +204,15 @@ class _Scene:
             axes.set_ylim(middle - tall / 2, middle + tall / 2)
             left += span * scale + _GAP
         if self.relevance is not None:
-            place = ((left - _GAP + _BAR_GAP) / _WIDTH, _BOTTOM / height, _BAR / _WIDTH, tall * scale / height)
+            place = ((left - _GAP + _BAR_GAP) / _WIDTH, bottom / height, _BAR / _WIDTH, tall * scale / height)
             clipped = bool(np.abs(self.relevance).max() > self.limit)
             _colour_bar(figure.add_axes(place), self.limit, unit, clipped=clipped)
         figure.text(_LEFT / _WIDTH, 1 - 0.10 / height, printable(title), fontsize=11, fontweight="bold", va="top")
         for n, line in enumerate(warning):
-            across, up = _LEFT / _WIDTH, 1 - (_WARNING_TOP + n * _WARNING_LINE) / height
+            across, up = _LEFT / _WIDTH, 1 - (_WARNING_TOP + n * _LINE) / height
             figure.text(across, up, line, fontsize=8, fontweight="bold", color=ALARM, va="top")
-        notes = "  ".join([self._notes(), *([note] if note else [])])
-        figure.text(_LEFT / _WIDTH, 0.10 / height, notes, fontsize=7.5, color=MUTED, va="bottom")
+        for n, line in enumerate(reversed(notes)):
+            figure.text(_LEFT / _WIDTH, (0.10 + n * _LINE) / height, line, fontsize=7.5, color=MUTED, va="bottom")
         return figure
 
     def _panel(self, axes: Axes, plane: Plane) -> None:

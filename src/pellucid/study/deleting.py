@@ -167,8 +167,8 @@ def delete_scan(one: HeldOut, likely: Bools, *, voxels: Sequence[int], seed: int
 def deletion_images(voxels: Sequence[int]) -> int:
     """Return how many images a network is given at most to test one map.
 
-    A set of voxels for each k and fill: of the map, its size, input times gradient and four null maps once, of
-    `brightest-percent` and random voxels, which are all equal, `DRAWS` times; the lesions; and the scan as it is.
+    A set of voxels for each k and fill: of the map, its size, input times gradient and four null maps once; of random
+    voxels, and of `brightest-percent`, which has many equal ones, `DRAWS` times; the lesions; and the scan as it is.
     """
     sets = 3 + len(RIVALS) - 1 + 2 * DRAWS
     return len(FILLS) * (sets * len(voxels) + 1) + 1
