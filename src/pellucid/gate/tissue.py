@@ -98,7 +98,7 @@ def judge_tissues(tissues: Tissues, modality: str) -> list[Finding]:
     if tissues.share < bounds.ANATOMY:
         seen = (
             f"it shows no anatomy: the tissues of the template explain {tissues.share:.3f} of its brightness, where "
-            "they explain 0.22 and more of scans"
+            "they explain 0.17 and more of scans"
         )
         return [Finding("anatomy", seen, True, PREPROCESS)]
     low, high = bounds.GREY_RANGE
