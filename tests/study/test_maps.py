@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pellucid.errors import InputError
+from pellucid.files import read_json
 from pellucid.image.grid import MNI_2MM, PAPER_GRID, resized
 from pellucid.image.nifti import read_volume, write_volume
 from pellucid.network.files import save_model
@@ -93,6 +95,10 @@ def test_a_map_and_its_ledger_survive_the_disk(model: Path, tmp_path: Path) -> N
     write_map(tmp_path / "map.nii.gz", [explainer], explained, source=source, source_grid=MNI_2MM)
     np.testing.assert_array_equal(read_volume(tmp_path / "map.nii.gz").data, explained.relevance)
     assert read_ledger(tmp_path / "map.nii.gz") == explained.ledger
+    assert read_json(tmp_path / "map.json")["SeedNeuron"] == "logit"
+    unseen = replace(explained, head="unknown")
+    write_map(tmp_path / "map.nii.gz", [explainer], unseen, source=source, source_grid=MNI_2MM)
+    assert "may be a probability" in read_json(tmp_path / "map.json")["SeedNeuron"]
 
 
 def test_a_mean_counts_the_networks_whose_own_map_has_an_alarm(tmp_path: Path) -> None:

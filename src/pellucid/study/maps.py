@@ -16,9 +16,9 @@ import torch
 
 import pellucid
 from pellucid.analysis.alarms import MapSums, map_sums
-from pellucid.errors import PellucidError
 from pellucid.explain.api import Method, explain, find_method
 from pellucid.explain.checks import fill_in
+from pellucid.explain.heads import Head
 from pellucid.files import read_json, sha256
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import sidecar_path, write_volume
@@ -69,7 +69,7 @@ class Explainer:
 class Explained:
     """A relevance map (X, Y, Z), the logit, and the ledger as rows of `LEDGER_COLUMNS`.
 
-    Of a mean of several `networks` also how many of their own maps have an alarm.
+    Of a mean of several `networks` also how many of their own maps have an alarm. `head` is as in `Explanation`.
     """
 
     relevance: Floats
@@ -77,6 +77,7 @@ class Explained:
     ledger: list[dict[str, Any]]
     networks: int = 1
     alarmed_networks: int = 0
+    head: Head = "none"
 
     @property
     def sums(self) -> MapSums:
@@ -119,13 +120,11 @@ def explain_image(explainer: Explainer, image: Floats) -> Explained:
     x = torch.tensor(image)[None, None]  # a copy: arrays of a store are read-only
     result = explain(explainer.model, x, method=explainer.method.name, epsilon=explainer.parameters.get("epsilon"))
     relevance = result.relevance[0, 0].numpy()
-    if not np.isfinite(relevance).all():
-        raise PellucidError(f"{explainer.folder}: the relevance of an image is not finite. Train the model again.")
     ledger = [
         {"layer": entry.layer} | {name: float(getattr(entry, name)[0]) for name in LEDGER_COLUMNS[1:]}
         for entry in result.ledger
     ]
-    return Explained(relevance=relevance, logit=float(result.logit[0]), ledger=ledger)
+    return Explained(relevance=relevance, logit=float(result.logit[0]), ledger=ledger, head=result.head)
 
 
 def mean_explained(found: Sequence[Explained]) -> Explained:
@@ -146,6 +145,7 @@ def mean_explained(found: Sequence[Explained]) -> Explained:
         ledger=ledger,
         networks=len(found),
         alarmed_networks=sum(bool(one.sums.alarms) for one in found),
+        head=found[0].head,
     )
 
 
@@ -227,7 +227,9 @@ def write_native_map(
 
 def describe_source(explained: Explained, folder: Path, *, source: Path, source_grid: Grid) -> dict[str, Any]:
     """Say which scan a map in `folder` explains, and the model's output for it."""
+    unseen = "the output; the end of the model cannot be seen, so it may be a probability"
     return {
+        **({"SeedNeuron": unseen} if explained.head == "unknown" else {}),
         "Sources": [relative(source, folder)],
         "SourceSha256": sha256(source),
         "SourceGrid": source_grid.to_json(),
