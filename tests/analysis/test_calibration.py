@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
-from scipy.stats import binomtest
 from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from pellucid.analysis.calibration import Calibration, brier, calibrate, expected_calibration_error, reliability
+from pellucid.analysis.proportions import share_interval
 from pellucid.errors import InputError
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=1, max_size=40)
@@ -72,22 +72,20 @@ def test_every_subject_stands_in_one_bin(sample: list[tuple[int, int]]) -> None:
     np.testing.assert_allclose(full["observed"], observed)
     np.testing.assert_allclose(full["mean_probability"], predicted)
     for row in full.itertuples():
-        wilson = binomtest(round(row.n * row.observed), row.n).proportion_ci(method="wilson")
-        assert (row.observed_low, row.observed_high) == pytest.approx((wilson.low, wilson.high))
+        assert (row.observed_low, row.observed_high) == pytest.approx(share_interval(row.observed, row.n))
 
 
 def test_an_interval_counts_each_person_once_however_many_trials() -> None:
     label, probability, who = np.tile([1, 1, 0], 10), np.full(30, 0.65), np.tile(["a", "b", "c"], 10)
     (row,) = reliability(label, probability, who).query("n > 0").itertuples()
     assert (row.n, row.participants) == (30, 3)
-    wilson = binomtest(2, 3).proportion_ci(method="wilson")
-    assert (row.observed_low, row.observed_high) == pytest.approx((wilson.low, wilson.high))
+    assert (row.observed_low, row.observed_high) == pytest.approx(share_interval(2 / 3, 3))
 
 
 def test_a_wilson_interval_that_a_hand_can_check() -> None:
-    """Two of two: the lower end is n / (n + z^2), the upper 1."""
-    row = reliability([1, 1], [0.95, 0.99]).iloc[-1]
-    assert row["observed_low"] == pytest.approx(2 / (2 + 1.959964**2))
+    """Five of five: the lower end is n / (n + z^2), the upper 1."""
+    row = reliability([1] * 5, [0.95, 0.96, 0.97, 0.98, 0.99]).iloc[-1]
+    assert row["observed_low"] == pytest.approx(5 / (5 + 1.959964**2))
     assert row["observed_high"] == pytest.approx(1.0)
 
 

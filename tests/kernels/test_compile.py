@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,7 +63,12 @@ print(out.tolist(), sum(kernel.stats.cache_hits.values()))
 """
     for hits in (0, 1):
         ran = subprocess.run(
-            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         )
         assert ran.stdout.strip() == f"[2.0, 2.0, 2.0] {hits}"
         # Shown where nobody has set logging up.

@@ -294,10 +294,11 @@ def _write_tables(
     lesion_rows, region_rows, ledger_rows = [], [], []
     for n, row in people[people["role"] == "holdout"].iterrows():
         who = {"arm": "finetuned", "participant_id": row["participant_id"], "group": row["group"]}
+        who["networks"] = "finetuned/trial-00"
         known = {"brain": brain, "seen": seen, "learned": Learned(mean_lesion=population, missing="no regression")}
         mask = lesions[n] if n != 1 else None  # type: ignore[call-overload]
         evidence = lesion_evidence(maps[n], mask, name=METHOD, image=images[n], grid=grid, **known)  # type: ignore[call-overload]
-        lesion_rows.append(evidence.assign(**who, networks="finetuned/trial-00"))
+        lesion_rows.append(evidence.assign(**who))
         table = regional_relevance(maps[n], atlas.labels, atlas.regions, seen)
         region_rows.append(table.assign(**who, correct=True, atlas="neuromorphometrics"))
         level = float(maps[n].sum())

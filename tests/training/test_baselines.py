@@ -227,7 +227,8 @@ def test_files(store: Store, tmp_path: Path) -> None:
     described = read_json(result.folder / "model.json")
     assert described["settings"] == BaselineSettings(kind="svm-image", components=(3,)).to_json()
     assert described["scans"] == {"train": 48, "validation": 10, "holdout": 14}
-    assert described["probability"] == "sigmoid of the decision value; not calibrated"
+    words = "sigmoid of the decision value, not calibrated; missing where that is a margin, no log-odds"
+    assert described["probability"] == words
     assert "sub-" not in (result.folder / "model.json").read_text()
 
 

@@ -44,8 +44,11 @@ class Tiny(nn.Sequential):
             for parameter in self.parameters():
                 parameter.copy_(torch.rand(parameter.shape, generator=generator) - 0.5)
 
+    def stops(self) -> tuple[int, ...]:
+        return field_of_view(nn.Sequential(*self), SHAPE).stops
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        stops = field_of_view(self, SHAPE).stops
+        stops = self.stops()
         return super().forward(x[:, :, : stops[0], : stops[1], : stops[2]]).squeeze(1)
 
 
@@ -147,7 +150,7 @@ def test_one_epoch_in_single_precision_equals_the_textbook() -> None:
 
 def test_reading_the_corner_only_changes_nothing() -> None:
     """Flips and shifts act on the whole image: the corner of a flipped image is not the flipped corner."""
-    stops = field_of_view(Tiny(), SHAPE).stops
+    stops = Tiny().stops()
     assert all(stop < n for stop, n in zip(stops, SHAPE, strict=True))
     whole, corner = Tiny(), Tiny()
     first = run(whole, scans(), settings())

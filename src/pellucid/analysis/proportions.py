@@ -60,7 +60,7 @@ def few_interval(share: float, n: float) -> Ends:
     Beta(x + c, n - x + 1 - c); c = 1 is Clopper and Pearson's interval, c = 1/2 Jeffreys'.
 
     >>> [round(end, 3) for end in few_interval(1.0, 1)]
-    [0.034, 1.0]
+    [0.067, 1.0]
     """
     x, c = n * share, _BETWEEN
     low = float(beta.ppf(0.025, x + 1.0 - c, n - x + c)) if share > 0.0 else 0.0

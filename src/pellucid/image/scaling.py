@@ -12,6 +12,9 @@ from pellucid.errors import InputError
 Scaling = Literal["robust", "percentile", "minmax", "max"]
 SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
 
+UNSCALED = "none"
+"""What networks of masks say of the scaling of their images."""
+
 ROBUST_RANGE = (-1.0, 5.0)
 """Where `robust` cuts off, in spreads from the median.
 

@@ -17,7 +17,7 @@ from pellucid.errors import InputError, brief
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import RESAMPLINGS
-from pellucid.image.scaling import SCALINGS
+from pellucid.image.scaling import SCALINGS, UNSCALED
 from pellucid.memory import demand_memory
 from pellucid.network.architectures import NETWORKS, Network, architecture_of
 from pellucid.network.foreign import ForeignNetwork, Maker, name_of, unfit
@@ -195,7 +195,7 @@ def _read_description(file: Path, content: dict[str, Any]) -> _Description:
         raise InputError(
             file, f"the architecture {brief(repr(architecture))} is not known", f"Known are {', '.join(_KINDS)}"
         )
-    for key, known in (("resampling", RESAMPLINGS), ("scaling", tuple(SCALINGS))):
+    for key, known in (("resampling", RESAMPLINGS), ("scaling", (*SCALINGS, UNSCALED))):
         if content[key] not in known:
             what = f"the {key} {brief(repr(content[key]))} is not known"
             raise InputError(file, what, f"Known are {', '.join(known)}")

@@ -15,6 +15,7 @@ from pellucid.analysis.classification import one_a_person
 from pellucid.cohort.splits import draw_some, rows_of
 from pellucid.cohort.store import Store, open_store
 from pellucid.files import read_json, read_tsv, write_json
+from pellucid.image.scaling import UNSCALED
 from pellucid.network.files import load_model
 from pellucid.study.arms import Arm
 from pellucid.study.folder import RunFolder
@@ -57,7 +58,7 @@ def cohort_rows(
     store, images = open_store(folder.store(store_of(user, spec).name)), user.images
     if images in ("lesion-mask", "brain-mask"):
         masks: Any = store.masks if images == "lesion-mask" else store.brain  # read as 0 and 1
-        store = dataclasses.replace(store, images=masks, modality=images, scaling="none")
+        store = dataclasses.replace(store, images=masks, modality=images, scaling=UNSCALED)
     splits = read_tsv(folder.splits)
     rows = rows_of(store.table, splits[(splits["cohort"] == user.cohort) & (splits["fold"] == fold)])
     if images == "lesion-mask":
