@@ -142,3 +142,9 @@ def test_what_cannot_be_measured_is_missing_and_what_is_wrong_refused() -> None:
     ):
         with pytest.raises(InputError, match=words):
             clustered_interval(values, networks)  # type: ignore[arg-type]
+
+
+def test_a_scan_of_nobody_does_not_vanish() -> None:
+    table = pd.DataFrame({"participant_id": ["sub-01", None], "lift": [1.0, 2.0]})
+    with pytest.raises(InputError, match="missing in a row"):
+        by_person(table, ["lift"])

@@ -41,6 +41,15 @@ def test_a_scan_without_lesions_says_why_and_has_no_number(capsys: pytest.Captur
     assert capsys.readouterr().out.strip() == "scan: n/a, no lesion in the seen brain"
 
 
+def test_a_file_whose_name_tells_no_participant_is_judged_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    values = {"lrp": 0.25, "|lrp|": 0.125, "intensity": 0.5}
+    unnamed = [rows(values, None, image=name, lift_ceiling=9.0) for name in ("patient07_FLAIR.nii.gz", "b.nii.gz")]  # type: ignore[arg-type]
+    show_scan("scan", unnamed[0])
+    assert "intensity" in capsys.readouterr().out
+    show_people(pd.concat(unnamed))
+    assert "0 of 2" in capsys.readouterr().out
+
+
 def test_people_are_shown_as_they_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     generator = np.random.default_rng(0)
     names = ("lrp", "intensity", "brightest-percent")

@@ -104,7 +104,14 @@ def by_person(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         One row a scan: participant_id, the columns, and `networks`, their names separated by spaces, if it has them.
     columns
         Numbers; missing ones are left out of a person's mean, which is missing if all are.
+
+    Raises
+    ------
+    InputError
+        If a row has no participant: it would vanish.
     """
+    if table["participant_id"].isna().any():
+        raise InputError("participant_id", "is missing in a row", "Name the participant of each scan")
     people = table.groupby("participant_id", sort=False)
     result = people[list(columns)].mean()
     if "networks" in table:

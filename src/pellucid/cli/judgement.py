@@ -16,7 +16,7 @@ def show_scan(title: str, table: pd.DataFrame) -> None:
     """Print the lesion table of one scan: a row a measure, the map and its absolute value beside the best null."""
     from pellucid.analysis.lesion_summary import MEASURE_NAMES, compare_with_nulls
 
-    compared = compare_with_nulls(table)
+    compared = compare_with_nulls(_named(table))
     console.say("")
     if compared["people"].max() == 0:
         maps = table[table["map"].isin(compared["map"])]
@@ -44,7 +44,7 @@ def show_people(table: pd.DataFrame) -> None:
     """Print what lesion tables of many scans say over people: each map less the best null, paired."""
     from pellucid.analysis.lesion_summary import MEASURE_NAMES, compare_with_nulls, in_words
 
-    compared = compare_with_nulls(table).to_dict("records")
+    compared = compare_with_nulls(_named(table)).to_dict("records")
     console.say("")
     console.show_table(
         ("medians over people", "map", "its value", "best null", "its value", "paired", "more in", "in words"),
@@ -81,6 +81,14 @@ def show_missing(table: pd.DataFrame) -> None:
     if measured:
         for reason, rows in absent.groupby("reason", sort=False):
             console.say(f"n/a: {', '.join(dict.fromkeys(rows['map']))}: {reason}")
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """Let a file whose name tells no participant stand for a participant of its own."""
+    if table["participant_id"].notna().all():
+        return table
+    file = next(column for column in ("image", "file") if column in table)
+    return table.assign(participant_id=table["participant_id"].fillna(table[file]))
 
 
 def _value(measure: str, value: float) -> str:
