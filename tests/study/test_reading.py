@@ -32,6 +32,9 @@ def test_the_shipped_demo_is_whole() -> None:
     assert (spec.explain.method, spec.explain.epsilon) == ("lrp-epsilon", 0.001)
 
 
+ARMS = 'arms = ["finetuned"]\ndeletion = ["finetuned"]'
+
+
 @pytest.mark.parametrize("name", ["demo", "eitel2019", "revised"])
 def test_what_ships_is_read_and_reads_back_equal(name: str) -> None:
     spec = read_spec(find_spec(name))
@@ -190,8 +193,9 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
         ),
         ('start_from = "pretraining"', 'start_from = "pre"', ["`training.finetuned.start_from` names 'pre'"]),
         ('start_from = "pretraining"', 'start_from = "finetuned"', ["leads in a circle (finetuned > finetuned)"]),
-        ('["finetuned"]', '["fine"]', ["`explain.arms` names 'fine'", "pretraining, finetuned, scratch"]),
-        ('["finetuned"]', "[]", ["`explain.arms` is []", "Name at least one arm"]),
+        (ARMS, 'arms = ["fine"]', ["`explain.arms` names 'fine'", "pretraining, finetuned, scratch"]),
+        (ARMS, "arms = []", ["`explain.arms` is []", "Name at least one arm"]),
+        ('deletion = ["finetuned"]', 'deletion = ["fine"]', ["`explain.deletion` is ['fine']", "`explain.arms`"]),
         ('["finetuned"]', '["finetuned"]\ntrials = "all"\nchoose = "holdout"', ["`explain.choose`", "all trials"]),
         ('["finetuned"]', '["finetuned"]\nepsilon = 0', ["`explain.epsilon` is 0.0", "0.001"]),
         ("bootstrap = 100", "bootstrap = 10", ["`analysis.bootstrap` is 10", "at least 100"]),

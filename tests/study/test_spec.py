@@ -29,9 +29,12 @@ def test_a_part_of_a_study_has_fewer_trials_and_nothing_else_is_changed() -> Non
     assert whole.at_most(2) == whole
 
 
+EXPLAIN = '[explain]\narms = ["finetuned"]\ndeletion = ["finetuned"]\ndeletion_voxels = [50, 500]\n'
+
+
 def test_differences_are_named_with_both_values() -> None:
     first = parse(TINY)
-    second = parse(TINY.replace("trials = 2", "trials = 3").replace('[explain]\narms = ["finetuned"]\n', ""))
+    second = parse(TINY.replace("trials = 2", "trials = 3").replace(EXPLAIN, ""))
     assert first.differences(first) == []
     assert second.differences(first) == [
         "training.finetuned.trials: 3 here, 2 there",
@@ -40,4 +43,6 @@ def test_differences_are_named_with_both_values() -> None:
         "explain.trials: 'absent' here, 'selected' there",
         "explain.choose: 'absent' here, 'validation-loss' there",
         "explain.averages: 'absent' here, 'all' there",
+        "explain.deletion: 'absent' here, ['finetuned'] there",
+        "explain.deletion_voxels: 'absent' here, [50, 500] there",
     ]

@@ -144,11 +144,11 @@ def _paired(own: pd.DataFrame, null: pd.DataFrame, measure: str) -> dict[str, fl
 def agresti_min(differences: npt.ArrayLike) -> Ends:
     """Return the interval of the mean difference of paired shares, not empty either where all differences are one.
 
-    Two people are added, of whom one half has a difference of 1 and one half a difference of -1; then
+    Two people are added: half a person with a difference of 1, half a one with -1, and one with 0; then
     mean -+ z sqrt(sum of (d - mean)^2) / (n + 2), z = 1.96.
 
     >>> [round(end, 2) for end in agresti_min([1.0] * 10)]
-    [0.56, 1.0]
+    [0.57, 1.0]
 
     Source: Agresti and Min 2005 (Statistics in Medicine 24:729), for shares that may lie between 0 and 1 too.
     """
