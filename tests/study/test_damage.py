@@ -134,7 +134,7 @@ VICTIMS = {
     "stores/ms/images.npy": "store/ms",
     "splits.tsv": "splits",
     "models/scratch/trial-00/model.json": "train/scratch/trial-00",
-    "models/finetuned/population_lesions.nii.gz": "select/finetuned",
+    "models/finetuned/population_lesions.nii.gz": "nulls/finetuned",
     "maps/finetuned/lrp-epsilon/ledger.tsv": "explain/finetuned",
 }
 

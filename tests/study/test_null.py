@@ -34,6 +34,7 @@ ARMS = {
     "svm-flair",
     "svm-flair-pca",
     "confounds",
+    "bright-voxels",
 }
 
 TWICE = """
