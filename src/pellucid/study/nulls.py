@@ -55,7 +55,7 @@ def _null_task(name: str, spec: Spec, folder: RunFolder) -> Task:
     return Task(
         name=f"nulls/{name}",
         outputs=tuple(out / LEARNED for out in places.values()),  # each after its mean lesion map
-        needs=(f"select/{name}",),
+        needs=tuple(f"train/{name}/{folder.trial(name, number).name}" for number in places),
         run=run,
         leaves=leaves,
     )
