@@ -153,8 +153,18 @@ def test_only_networks_of_pellucid_to_the_letter_are_taken_at_their_word() -> No
 
 
 def test_a_ledger_that_does_not_add_up_is_refused() -> None:
-    """A hook on the way back makes a layer's gradient another than that of what it computes."""
+    """A layer's gradient is another than that of what it computes."""
+
+    class Tripled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: object, *gradients: torch.Tensor) -> torch.Tensor:
+            return 3 * gradients[0]
+
     model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 1)).double()
-    model[0].register_full_backward_hook(lambda _, given, __: tuple(3 * g for g in given))
+    model[0].register_forward_hook(lambda _, __, given: Tripled.apply(given))
     with pytest.raises(PellucidError, match=r"^0: relevance does not add up: of \S+ in all"):
         explain(model, torch.randn(2, 4, dtype=torch.float64))

@@ -48,6 +48,9 @@ def x() -> torch.Tensor:
         (lambda z: z.sigmoid_(), "sigmoid"),
         (lambda z: z.softmax(1).unsqueeze(1).transpose(1, 2), "softmax"),
         (lambda z: z.softmax(1)[:, [0, 2, 1]][:, [0, 2, 1]], "softmax"),
+        (lambda z: z.log_softmax(1).softmax(1), "softmax of log-softmax"),
+        (nn.Sequential(nn.Sigmoid(), nn.Identity(), nn.Softmax(1), nn.Dropout()), "softmax of sigmoid"),
+        (lambda z: torch.log(F.softmax(z.sigmoid()[:, [1, 2, 0]], 1))[:, [2, 0, 1]], "log of softmax of sigmoid"),
         (lambda z: z, "none"),
     ],
 )
@@ -66,6 +69,13 @@ def test_one_unit_of_a_softmax_may_be_all_that_is_left(x: torch.Tensor, method: 
     model = Ending(lambda z: z.softmax(1)[:, 1])
     expected = explain(model.body, x, method=method, target=1)
     torch.testing.assert_close(explain(model, x, method=method).relevance, expected.relevance)
+
+
+def test_a_logarithm_of_no_probability_is_the_output(x: torch.Tensor) -> None:
+    model = Ending(lambda z: (z * z + 9).log_())
+    result = explain(model, x, method="gradient", target=0)
+    assert result.head == "none"
+    assert torch.equal(result.logit, model(x)[:, 0].detach())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -107,8 +117,7 @@ def test_gradients_need_no_graph(x: torch.Tensor, method: str) -> None:
             self.fc = nn.Linear(8, 2)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            assert x.ndim == 3
-            h = x.reshape(len(x), -1)
+            h = x.flatten(1)
             for layer in self.layers:
                 h = layer(h) if h.sum() > -1e9 else h
             return self.fc(h).softmax(1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import operator
 import weakref
 from collections.abc import Callable
@@ -168,3 +169,62 @@ def test_what_is_added_in_place_is_recorded_as_that() -> None:
     graph = trace(Adding()).graph
     targets = [node.target for node in graph.nodes if node.op == "call_function"]
     assert targets == [operator.iadd, operator.isub, operator.setitem]
+
+
+def _in_a_loop(h: torch.Tensor) -> torch.Tensor:
+    return torch.cat([h[:, i : i + 1] for i in range(h.size(1))], 1).flatten(1)
+
+
+def _unpacked(h: torch.Tensor) -> torch.Tensor:
+    b, c, *rest = h.shape
+    return h.reshape(b, c * math.prod(rest))
+
+
+def _branching(h: torch.Tensor) -> torch.Tensor:
+    assert h.ndim == 3
+    return h.flatten(1) if h.shape[-1] % 2 == 0 else h.flatten(2)
+
+
+@pytest.mark.parametrize(
+    "flatten",
+    [
+        _in_a_loop,
+        _unpacked,
+        _branching,
+        lambda h: h.view(len(h), -1),
+        lambda h: h.view(-1, h.numel() // int(h.size(0))),
+        lambda h: h.reshape(*h.shape[:1], -1),
+        lambda h: torch.cat([h.flatten(1), torch.zeros(h.shape[0], 1, dtype=h.dtype, device=h.device)], 1)[:, :8],
+        lambda h: torch.cat([row.unsqueeze(1) for row in h.permute(1, 0, 2)], 1).flatten(1),
+    ],
+)
+def test_numbers_that_python_takes_of_shapes_are_followed(flatten: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    class Sized(nn.Module):
+        def __init__(self, flatten: Callable[[torch.Tensor], torch.Tensor]) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.flatten, self.conv, self.fc = flatten, nn.Conv1d(1, 2, 3), nn.Linear(8, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.flatten(torch.relu(self.conv(x))))
+
+    model, plain = Sized(flatten), Sized(lambda h: h.flatten(1))
+    for items in (3, 2, 1):  # each shape has a graph of its own
+        x = torch.randn(items, 1, 6)
+        torch.testing.assert_close(explain(model, x).relevance, explain(plain, x).relevance)
+
+
+def test_a_ledger_by_item_needs_the_items_first() -> None:
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(6, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = x.permute(1, 0, 2) + 0.5
+            return self.fc(h.permute(1, 0, 2).flatten(1))
+
+    with pytest.raises(PellucidError, match=r"^add: a tensor of shape \(2, 3, 3\) does not begin with the 3 items"):
+        explain(Turned(), torch.randn(3, 2, 3))
+    with pytest.raises(PellucidError, match="does not add up in each item"):
+        explain(Turned(), torch.randn(2, 2, 3))

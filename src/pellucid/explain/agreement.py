@@ -90,7 +90,7 @@ class _Outputs(LogitRun):
         self.paths: list[str] = []
 
     def run_node(self, n: Node) -> Any:
-        if n.op == "call_module" and n is not self.head:
+        if n.op == "call_module" and n not in self.heads:
             self.paths.append(path_of(n))
         return super().run_node(n)
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from pellucid.errors import PellucidError
 from pellucid.explain.agreement import is_own
+from pellucid.explain.backward_hooks import gradients_unchanged
 from pellucid.explain.checks import Target, check_input, check_model, choose, fill_in, units_of
 from pellucid.explain.methods import METHODS
 from pellucid.explain.result import Explanation, LedgerEntry, Method
@@ -82,8 +83,8 @@ def explain(
         If an option is not known or x cannot be used.
     PellucidError
         If the model cannot be followed or an operation has no rule; if torch.fx sees another function than the model
-        computes; if relevance does not add up in a layer, to 1e-3 of all that the layer received and handed on (1e-8 in
-        float64); if the map is not finite.
+        computes; if a backward hook changes a gradient; if relevance does not add up in a layer, to 1e-3 of all that
+        the layer received and handed on (1e-8 in float64), or in an item; if the map is not finite.
 
     Notes
     -----
@@ -96,7 +97,7 @@ def explain(
     x = check_input(model, x)
     parameters = fill_in(chosen, {"epsilon": epsilon}, x.dtype)
     units = units_of(target, len(x))
-    with undisturbed(model, x.device), ExitStack() as stack:
+    with undisturbed(model, x.device), gradients_unchanged(model), ExitStack() as stack:
         if not is_own(model):
             stack.enter_context(attributes_kept(model))
         # clone: a tensor made in inference mode cannot be recorded

@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.overrides import TorchFunctionMode
 
 from pellucid.errors import InputError, PellucidError
-from pellucid.explain.heads import CALLED, Head
+from pellucid.explain.heads import CALLED, LOG, Head, word_for
 from pellucid.explain.trace import shortened
 from pellucid.network.volume_network import is_out_of_memory, too_large
 
@@ -45,28 +45,30 @@ class Forward:
     ----------
     output
         What the model gives, recorded by autograd.
-    before, behind
-        The input and the output of the final sigmoid or softmax, if there is one.
+    ends
+        Input and output of each sigmoid or softmax that ends the model, from the last one on.
     head
-        What it is.
+        What they are.
     """
 
     output: torch.Tensor
-    before: torch.Tensor | None
-    behind: torch.Tensor | None
+    ends: list[tuple[torch.Tensor, torch.Tensor]]
     head: Head
 
     def select(self, units: torch.Tensor) -> torch.Tensor:
         """Return the logit (B,) of the output units (B,), recorded by autograd: what is before a final sigmoid."""
         rows = self.output.reshape(len(units), -1)
-        if self.before is None or self.behind is None:
+        if not self.ends:
             return rows.gather(1, units[:, None])[:, 0]
         # Each item's unit is marked in the output by a number of its own, which is followed back to the logits.
         marks = torch.arange(1, len(units) + 1, dtype=rows.dtype, device=rows.device)
         marked = torch.zeros_like(rows).scatter(1, units[:, None], marks[:, None]).reshape(self.output.shape)
-        (found,) = torch.autograd.grad(self.output, self.behind, marked, retain_graph=True)
-        places = [(found == mark).flatten().nonzero()[0, 0] for mark in marks]
-        return self.before.reshape(-1)[torch.stack(places)]
+        after = self.output
+        for before, behind in self.ends:
+            (marked,) = torch.autograd.grad(after, behind, marked, retain_graph=True)
+            after = before
+        places = [(marked == mark).flatten().nonzero()[0, 0] for mark in marks]
+        return after.reshape(-1)[torch.stack(places)]
 
 
 def run_forward(model: nn.Module, x: torch.Tensor) -> Forward:
@@ -105,20 +107,38 @@ def run_forward(model: nn.Module, x: torch.Tensor) -> Forward:
 
 
 def _ended(output: torch.Tensor, watch: _Watch) -> Forward:
-    """Go back from the output through whatever only reshapes to a sigmoid or softmax that was seen, if one is there."""
+    """Go back from the output through whatever only reshapes to every sigmoid or softmax that was seen."""
+    heads: list[Head] = []
+    ends: list[tuple[torch.Tensor, torch.Tensor]] = []
     node = output.grad_fn
     while node is not None:
-        for head, before, behind, made in watch.heads:
-            if made is node:
-                return Forward(output, before, behind, head)
-        kind = node.name().split("Backward")[0].split("::")[-1]
-        if isinstance(node, BackwardCFunction) or kind.startswith(_OPAQUE):
-            return Forward(output, None, None, "unknown")
-        if kind not in _RESHAPING:
-            is_probability = kind not in _SUMS and bool(((output >= 0) & (output <= 1)).all())
-            return Forward(output, None, None, "unknown" if is_probability else "none")
+        seen = next((seen for seen in watch.heads if seen[-1] is node), None)
+        if seen is not None:
+            head, before, behind, _ = seen
+            heads.append(head)
+            ends.append((before, behind))
+            node = before.grad_fn
+            continue
+        if _kind(node) not in _RESHAPING:
+            break
         node = node.next_functions[0][0]
-    return Forward(output, None, None, "none")
+    while heads and heads[-1] == LOG:
+        heads.pop()
+        node = ends.pop()[1].grad_fn
+    if node is not None and (_kind(node).startswith(_OPAQUE) or (not heads and _may_be_probability(node, output))):
+        return Forward(output, [], "unknown")
+    return Forward(output, ends, word_for(heads))
+
+
+def _kind(node: Node) -> str:
+    """Return the name of an operation that autograd recorded: `Softmax` of `SoftmaxBackward0`."""
+    return node.name().split("Backward")[0].split("::")[-1]
+
+
+def _may_be_probability(node: Node, output: torch.Tensor) -> bool:
+    if isinstance(node, BackwardCFunction):
+        return True
+    return _kind(node) not in _SUMS and bool(((output >= 0) & (output <= 1)).all())
 
 
 class _Watch(TorchFunctionMode):

@@ -13,6 +13,7 @@ from pellucid.explain.rules import absorbed_by_bias, absorbed_by_epsilon, epsilo
 
 IMBALANCE = {torch.float32: 1e-3, torch.float64: 1e-8}
 """How far a layer's relevance may be from adding up, as a share of the sizes of all that it received and handed on."""
+_BATCH_FIRST = "Keep the batch axis first in the model, or explain it with method='input-x-gradient'"
 
 
 def lrp_epsilon(
@@ -49,8 +50,10 @@ def lrp_epsilon(
             passed, lost = passed[: len(tensors)], passed[len(tensors) :]
             _check_route(step, arrived, passed, lost)
             if lost:
+                _assert_batch_first(step, tensors, len(seed))
                 ledger.append(_entry_of_route(step, arrived, passed))
         else:
+            _assert_batch_first(step, tensors, len(seed))
             passed, quotient = epsilon_rule(tensors, step.output, arrived, epsilon)
             entry = _entry(step, recording.module, arrived, passed, quotient, epsilon)
             _check(step, entry, arrived, passed)
@@ -59,6 +62,7 @@ def lrp_epsilon(
             relevance[version] = relevance[version] + part if version in relevance else part
     if recording.input_node not in relevance:
         raise PellucidError("The model's output does not depend on its input. There is nothing to explain.")
+    _check_items(seed, relevance[recording.input_node], ledger)
     return relevance[recording.input_node], tuple(reversed(ledger))
 
 
@@ -111,6 +115,24 @@ def _entry_of_route(step: Step, arrived: torch.Tensor, passed: tuple[torch.Tenso
     """Sum up what came of relevance that was only sent on: what reached constants is absorbed as by a bias."""
     out, below = total(arrived).cpu(), torch.stack([total(part) for part in passed]).sum(dim=0).cpu()
     return LedgerEntry(path_of(step.node), out, below, out - below, torch.zeros_like(out))
+
+
+def _check_items(seed: torch.Tensor, relevance: torch.Tensor, ledger: list[LedgerEntry]) -> None:
+    """Refuse a ledger whose rows are not the items of the batch: each must add up to its logit by itself."""
+    parts = [total(relevance).cpu(), *(e.absorbed_bias for e in ledger), *(e.absorbed_epsilon for e in ledger)]
+    size = total(relevance.abs()).cpu() + torch.stack([e.relevance_out for e in ledger] + parts).abs().sum(dim=0)
+    if bool(((total(seed).cpu() - torch.stack(parts).sum(dim=0)).abs() > IMBALANCE[seed.dtype] * size).any()):
+        raise PellucidError(f"Relevance does not add up in each item of the batch. {_BATCH_FIRST}.")
+
+
+def _assert_batch_first(step: Step, tensors: tuple[torch.Tensor, ...], items: int) -> None:
+    """Refuse to sum up by item what has none."""
+    shape = next((tuple(t.shape) for t in (*tensors, step.output) if t.shape[:1] != (items,)), None)
+    if shape is not None:
+        raise PellucidError(
+            f"{step.node.meta[PLACE]}: a tensor of shape {shape} does not begin with the {items} items of the batch. "
+            f"{_BATCH_FIRST}."
+        )
 
 
 def _check(step: Step, entry: LedgerEntry, arrived: torch.Tensor, passed: tuple[torch.Tensor, ...]) -> None:

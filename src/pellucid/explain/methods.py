@@ -13,7 +13,7 @@ from pellucid.explain.agreement import agree, is_own, refuse_meeting_items, refu
 from pellucid.explain.checks import select
 from pellucid.explain.forward import run_forward
 from pellucid.explain.gradient import OverwrittenError, gradient, input_x_gradient, sensitivity
-from pellucid.explain.heads import Head, head_of
+from pellucid.explain.heads import NO_HEAD, Head
 from pellucid.explain.lrp import lrp_epsilon, size_of_terms
 from pellucid.explain.recording import Recording
 from pellucid.explain.result import Explanation, Method
@@ -29,19 +29,22 @@ def _run_lrp(
     model: nn.Module, x: torch.Tensor, units: torch.Tensor | None, parameters: Mapping[str, float]
 ) -> Explanation:
     """Record what torch.fx sees of the model, make sure that this is the model, and walk back."""
-    expected = None if is_own(model) else _logit(model, x, units)[0].detach()
-    traced = trace(model)
+    expected, head = None, NO_HEAD
+    if not is_own(model):
+        recorded, head = _logit(model, x, units)
+        expected = recorded.detach()
+        del recorded  # and what autograd keeps
+    traced = trace(model, x)
     try:
         recording, logit, at_unit = _record(model, traced, x, units, expected)
     except PellucidError:
         if traced.fresh:
             raise
-        traced = trace(model, anew=True)  # the graph may depend on what nobody can compare
+        traced = trace(model, x, anew=True)  # the graph may depend on what nobody can compare
         recording, logit, at_unit = _record(model, traced, x, units, expected)
     seed = torch.zeros_like(at_unit).masked_scatter_(at_unit == 1, logit)
     relevance, ledger = lrp_epsilon(recording, seed, parameters["epsilon"])
-    head = None if traced.head is None else head_of(traced.head, traced.model)
-    return Explanation(relevance, logit, ledger, recording.paths, head or "none")
+    return Explanation(relevance, logit, ledger, recording.paths, head)
 
 
 def _record(

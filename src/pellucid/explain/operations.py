@@ -36,6 +36,8 @@ class Way(Enum):
 _DENSE = (nn.Linear, *CONVOLUTION, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _ADAPTIVE_AVERAGE_POOL = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
 _MAX_POOLS = (*MAX_POOL, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
+_DROPOUTS = (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout)
+_IDLE = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _MAX_POOL_FUNCTIONS = (F.max_pool1d, F.max_pool2d, F.max_pool3d)
 
 _MODULES: dict[type[nn.Module], Way] = {
@@ -55,8 +57,8 @@ _FUNCTIONS: dict[Callable[..., Any], Way] = {
     **dict.fromkeys(
         (
             F.elu, F.relu, F.relu6, F.leaky_relu, F.selu, F.celu, F.gelu, F.silu, F.mish, F.softplus, F.softsign,
-            F.tanh, F.sigmoid, F.logsigmoid, F.hardtanh, F.hardsigmoid, F.hardswish, F.dropout, F.dropout1d,
-            F.dropout2d, F.dropout3d, torch.relu, torch.tanh, torch.sigmoid, F.relu_, F.elu_, F.selu_, F.celu_,
+            F.tanh, F.sigmoid, F.logsigmoid, F.hardtanh, F.hardsigmoid, F.hardswish, *_DROPOUTS, torch.relu,
+            torch.tanh, torch.sigmoid, F.relu_, F.elu_, F.selu_, F.celu_,
             F.leaky_relu_, F.hardtanh_, torch.relu_, torch.tanh_, torch.sigmoid_,
         ),
         Way.ELEMENTWISE,
@@ -89,7 +91,7 @@ _IN_PLACE = (
 )  # fmt: skip
 _ZERO_KEEPING = (
     F.elu, F.relu, F.relu6, F.leaky_relu, F.selu, F.celu, F.gelu, F.silu, F.mish, F.softsign, F.tanh, F.hardswish,
-    F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, torch.relu, torch.tanh, F.relu_, F.elu_, F.selu_, F.celu_,
+    *_DROPOUTS, torch.relu, torch.tanh, F.relu_, F.elu_, F.selu_, F.celu_,
     F.leaky_relu_, torch.relu_, torch.tanh_, "relu", "relu_", "tanh", "tanh_",
 )  # fmt: skip
 
@@ -122,6 +124,13 @@ def reads_values(node: Node) -> bool:
 def leads_on(node: Node, model: nn.Module) -> bool:
     """Tell whether `node` only moves values about."""
     return look_up(node, model)[0] is Way.ROUTE
+
+
+def is_idle(node: Node, model: nn.Module) -> bool:
+    """Tell whether `node` gives what it is given, in evaluation mode."""
+    if node.op == "call_module":
+        return type(model.get_submodule(str(node.target))) in _IDLE
+    return node.target in _DROPOUTS
 
 
 def look_up(node: Node, model: nn.Module) -> tuple[Way | None, str]:

@@ -90,7 +90,7 @@ class Recording(LogitRun):
         if n.op in ("placeholder", "get_attr", "output"):
             return self._note_memory(n, super().run_node(n), list(self.env))
         inputs = self._inputs(n)
-        if n is self.head or n in self._pooled:
+        if n in self.heads or n in self._pooled:
             self._memories[n] = object()
             return self._record(n, Way.ELEMENTWISE, inputs, self.env[n.all_input_nodes[0]])
         if (fused := self._run_fused(n, inputs)) is not None:

@@ -60,8 +60,9 @@ class Explanation:
         `layer by layer: ` and why. The map is the same, but where values that an activation of ELU's kind has left
         equal to the last bit compete in a window: then another of them may win.
     head
-        The sigmoid or softmax at the model's end that was passed over; `none`; or `unknown` where that cannot be seen,
-        as in compiled code: then the output itself is explained, which may be a probability.
+        The sigmoid or softmax at the model's end that was passed over, or several in turn (`softmax of sigmoid`);
+        `none`; or `unknown` where that cannot be seen, as in compiled code: then the output itself is explained, which
+        may be a probability.
     """
 
     relevance: torch.Tensor

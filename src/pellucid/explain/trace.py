@@ -6,29 +6,39 @@ import operator
 import threading
 import traceback
 import weakref
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.fx import Graph, Interpreter, Node, Proxy, Tracer
+from torch.fx.proxy import Attribute, TraceError
+from torch.utils.hooks import RemovableHandle
 
 from pellucid.errors import PellucidError
-from pellucid.explain.heads import head_of
-from pellucid.explain.operations import PATH, PLACE, leads_on
+from pellucid.explain.backward_hooks import without_backward_hooks
+from pellucid.explain.heads import LOG, head_of
+from pellucid.explain.operations import PATH, PLACE, is_idle, leads_on
+from pellucid.explain.sizes import Sizes
 from pellucid.explain.undisturbed import OWN, attributes_kept
 
 _tracing = threading.RLock()
 _IN_PLACE = (
     "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "iand", "ior", "ixor", "ilshift", "irshift",
 )  # fmt: skip
+_OF_SHAPE = (
+    "shape", "ndim", "size", "dim", "ndimension", "numel", "nelement", "device", "dtype", "layout", "is_cuda",
+)  # fmt: skip
+_GRADIENT_ONLY = ("register_hook", "retain_grad")
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A model, the graph of its forward pass, and the sigmoid or softmax at its end, if there is one.
+    """A model, the graph of its forward pass, and each sigmoid or softmax that ends it.
 
     Parameters
     ----------
@@ -36,8 +46,8 @@ class Trace:
         The module whose graph it is; one layer alone, or a model that hooks watch, is wrapped in an `nn.Sequential`.
     graph
         Its operations.
-    head
-        The node of the final sigmoid or softmax.
+    heads
+        The nodes of those.
     constants
         Tensors that the forward pass made itself, by the names that the graph has for them.
     fresh
@@ -46,7 +56,7 @@ class Trace:
 
     model: nn.Module
     graph: Graph
-    head: Node | None
+    heads: frozenset[Node]
     constants: dict[str, torch.Tensor] = field(default_factory=dict)
     fresh: bool = True
 
@@ -58,15 +68,18 @@ class _Kept:
     state: tuple[Any, ...]
     graph: Graph
     constants: dict[str, torch.Tensor]
+    kind: tuple[Any, ...] | None
+    """The shape, type and device of x, if the graph depends on them."""
 
 
 _kept: weakref.WeakKeyDictionary[nn.Module, _Kept] = weakref.WeakKeyDictionary()
 
 
-def trace(model: nn.Module, *, anew: bool = False) -> Trace:
+def trace(model: nn.Module, x: torch.Tensor | None = None, *, anew: bool = False) -> Trace:
     """Follow the forward pass of `model` with torch.fx, or return what was found when it was last followed.
 
     What is kept is thrown away if a module, its class, a hook or an attribute of the model has changed, or if `anew`.
+    Where the model makes numbers, loops or branches of the shape of a tensor, the graph is for the shape of `x`.
 
     Raises
     ------
@@ -81,30 +94,32 @@ def trace(model: nn.Module, *, anew: bool = False) -> Trace:
     with _tracing:  # torch.fx patches nn.Module while it traces
         state = _state(model)
         kept = None if anew else _kept.get(model)
-        fresh = kept is None or kept.state != state
+        kind = None if x is None else (x.shape, x.dtype, x.device)
+        fresh = kept is None or kept.state != state or kept.kind not in (None, kind)
         # A lone layer would be opened and shown as the functions inside it, and hooks on the root be passed over.
         wrapped = Tracer().is_leaf_module(model, "") or is_altered(model)
         root = nn.Sequential(model) if wrapped else model
-        if kept is None or kept.state != state:
-            graph, constants = _follow(model, root)
-            kept = _kept[model] = _Kept(state, graph, constants)
-    return Trace(root, kept.graph, _final_head(kept.graph, root), kept.constants, fresh)
+        if kept is None or fresh:
+            tracer = _Tracer(x)
+            graph = _follow(model, root, tracer)
+            kept = _kept[model] = _Kept(state, graph, tracer.constants, kind if tracer.sizes else None)
+    return Trace(root, kept.graph, _final_heads(kept.graph, root), kept.constants, fresh)
 
 
 class LogitRun(Interpreter):
-    """Run a traced model, but pass over the sigmoid or softmax at its end."""
+    """Run a traced model, but pass over each sigmoid or softmax that ends it."""
 
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace.model, graph=trace.graph)
         self.extra_traceback = False  # an error of a layer reaches the user as it is
-        self.head = trace.head
+        self.heads = trace.heads
         self.constants = trace.constants
         self.input_node: Node = next(n for n in trace.graph.nodes if n.op == "placeholder")
         self.output_node: Node = next(n for n in trace.graph.nodes if n.op == "output").all_input_nodes[0]
 
     def run_node(self, n: Node) -> Any:
         """Run one operation."""
-        return self.env[n.all_input_nodes[0]] if n is self.head else super().run_node(n)
+        return self.env[n.all_input_nodes[0]] if n in self.heads else super().run_node(n)
 
     def get_attr(self, target: Any, args: Any, kwargs: Any) -> Any:
         """Return a tensor of the model, or one that its forward pass made."""
@@ -114,22 +129,52 @@ class LogitRun(Interpreter):
 class _Tracer(Tracer):
     """A tracer that leaves the model and other threads alone, and sees what works in place."""
 
-    def __init__(self) -> None:
+    def __init__(self, x: torch.Tensor | None) -> None:
         super().__init__()
         self.constants: dict[str, torch.Tensor] = {}
+        self.sizes: Sizes | None = None  # made when first asked
+        self._x = x
+        self._measures = False
         self._thread = threading.get_ident()
+
+    def measure(self, proxy: Proxy) -> Any:
+        """Return the value of a proxy that depends on nothing but the shape, type and device of x.
+
+        Raises
+        ------
+        TraceError
+            If it depends on more.
+        """
+        if self._x is None:
+            raise TraceError("the shape of x is not known")
+        self.sizes = self.sizes or Sizes(self._x, self.root, self.constants)
+        self._measures = True
+        try:
+            return self.sizes.of(proxy.node)
+        except Exception as error:  # of any of the model's operations
+            raise TraceError(f"its value is not known beforehand ({shortened(error)})") from error
+        finally:
+            self._measures = False
+
+    def to_bool(self, obj: Proxy) -> bool:
+        value = self.measure(obj)
+        return super().to_bool(obj) if isinstance(value, torch.Tensor) else bool(value)
+
+    def iter(self, obj: Proxy) -> Iterator[Any]:
+        return (cast(Any, obj)[i] for i in range(len(obj)))
 
     def proxy(self, node: Node) -> Proxy:
         return _Proxy(node, self)
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         # nn.Module is patched for all threads, and theirs have nothing to do with this model.
-        if threading.get_ident() != self._thread:
+        if self._measures or threading.get_ident() != self._thread:
             return forward(*args, **kwargs)
-        return super().call_module(m, forward, args, kwargs)
+        with without_backward_hooks(m):
+            return super().call_module(m, forward, args, kwargs)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Proxy]) -> Any:
-        if threading.get_ident() != self._thread:
+        if self._measures or threading.get_ident() != self._thread:
             return attr_val
         return super().getattr(attr, attr_val, parameter_proxy_cache)
 
@@ -146,10 +191,35 @@ class _Tracer(Tracer):
 
 
 class _Proxy(Proxy):
-    """A value in the graph; `+=` and its like, and `h[...] = y`, are recorded as what they are."""
+    """A value in the graph; `+=` and its like, and `h[...] = y`, are recorded as what they are.
+
+    Where Python wants a number, a truth value or a length, it gets that for the shape of x.
+    """
+
+    tracer: _Tracer
+
+    def __getattr__(self, k: str) -> Any:
+        if k == "requires_grad":  # as what depends on x does while it is explained
+            return True
+        if k in _GRADIENT_ONLY:  # changes no value
+            return lambda *_: RemovableHandle(OrderedDict())
+        if k in _OF_SHAPE:
+            with suppress(TraceError):
+                return getattr(self.tracer.measure(self), k)
+        return _Attribute(self, k)
+
+    def __len__(self) -> int:
+        return len(self.tracer.measure(self))
+
+    def __index__(self) -> int:
+        return operator.index(self.tracer.measure(self))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.tracer.create_proxy("call_function", operator.setitem, (self, index, value), {})
+
+
+class _Attribute(Attribute, _Proxy):
+    """An attribute or method of a value in the graph."""
 
 
 def _record_in_place(name: str) -> Callable[[Proxy, Any], Proxy]:
@@ -163,9 +233,9 @@ for _operator in _IN_PLACE:
     setattr(_Proxy, f"__{_operator}__", _record_in_place(_operator))
 
 
-def _follow(model: nn.Module, root: nn.Module) -> tuple[Graph, dict[str, torch.Tensor]]:
+def _follow(model: nn.Module, root: nn.Module, tracer: _Tracer) -> Graph:
     """Trace `root`, which is the model or holds it; the model's attributes are left as they were."""
-    name, tracer = type(model).__name__, _Tracer()
+    name = type(model).__name__
     try:
         with attributes_kept(model):
             graph = tracer.trace(root)
@@ -180,7 +250,7 @@ def _follow(model: nn.Module, root: nn.Module) -> tuple[Graph, dict[str, torch.T
         raise PellucidError(f"{name} must take one tensor and give one. Wrap it in a module that does.")
     for node in graph.nodes:
         _name(node, root, wrapped=root is not model)
-    return graph, tracer.constants
+    return graph
 
 
 def _name(node: Node, root: nn.Module, *, wrapped: bool) -> None:
@@ -203,14 +273,18 @@ def _name(node: Node, root: nn.Module, *, wrapped: bool) -> None:
         node.meta[PLACE] = f"{within(paths[-1])} ({kind}), {node.name}"
 
 
-def _final_head(graph: Graph, model: nn.Module) -> Node | None:
-    """Return the sigmoid or softmax that ends the model, if one does: only reshaping may follow it."""
+def _final_heads(graph: Graph, model: nn.Module) -> frozenset[Node]:
+    """Return each sigmoid or softmax that ends the model: only reshaping and what does nothing may follow them."""
+    heads: list[Node] = []
     node: Node = next(node for node in graph.nodes if node.op == "output").all_input_nodes[0]
-    while head_of(node, model) is None:
-        if len(node.all_input_nodes) != 1 or not leads_on(node, model):
-            return None
+    while (head := head_of(node, model)) or (
+        len(node.all_input_nodes) == 1 and (leads_on(node, model) or is_idle(node, model))
+    ):
+        heads += [node] if head else []
         node = node.all_input_nodes[0]
-    return node
+    while heads and head_of(heads[-1], model) == LOG:
+        heads.pop()
+    return frozenset(heads)
 
 
 def is_altered(module: nn.Module) -> bool:
