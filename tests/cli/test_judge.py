@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.files import read_tsv, write_json
+from pellucid.files import read_json, read_tsv, write_json
 from pellucid.image.grid import PAPER_GRID
-from pellucid.image.nifti import write_volume
+from pellucid.image.nifti import read_mask, write_volume
 
 
 def test_maps_without_a_sidecar_are_judged_within_the_template(scans: Path, tmp_path: Path, pellucid) -> None:
@@ -81,3 +81,33 @@ def test_an_odd_sidecar_costs_its_own_map(scans: Path, tmp_path: Path, pellucid)
     for n in range(3, 3 + len(texts)):
         assert f"{maps / f'sub-{n:02d}_map.json'}: " in shown.err
     assert set(read_tsv(tmp_path / "out" / "lesions.tsv")["participant_id"]) == {"sub-02"}
+
+
+def test_what_is_odd_about_a_mask_is_shown_in_terminal_tables_and_sidecar(
+    arm: Path, scans: Path, tmp_path: Path, pellucid
+) -> None:
+    masks, out = tmp_path / "masks", tmp_path / "out"
+    masks.mkdir()
+    mask = read_mask(scans / "masks" / "sub-02_lesions.nii.gz")
+    write_volume(masks / "sub-02_lesions.nii", mask.data, mask.grid, np.uint8)
+    with (masks / "sub-02_lesions.nii").open("ab") as file:
+        file.write(bytes(512))  # padded
+    write_volume(masks / "sub-01_lesions.nii", np.zeros_like(mask.data), mask.grid, np.uint8)
+    said = {
+        "sub-01": "lesion mask: it is empty, no voxel is a lesion",
+        "sub-02": "lesion mask: 512 bytes of 0 follow its voxels and were passed over",
+    }
+    shown = pellucid("explain", arm, scans / "images", "--lesions", masks, "--out", out)
+    assert shown.code == 0, shown.err
+    judged = pellucid("judge", out, "--lesions", masks, "--out", tmp_path / "judged")
+    assert judged.code == 0, judged.err
+    predictions = read_tsv(out / "predictions.tsv").set_index("participant_id")["problems"]
+    for who, words in said.items():
+        sidecar = read_json(next(out.glob(f"{who}_*_relevance.json")))["LesionMask"]
+        assert sidecar == {"File": str(masks / f"{who}_lesions.nii"), "Remark": words}
+        assert words in predictions[who]
+        for folder in (out, tmp_path / "judged"):
+            table = read_tsv(folder / "lesions.tsv")
+            assert table.loc[table["participant_id"] == who, "problems"].str.contains(words, regex=False).all()
+        for text in (shown.out, judged.out):
+            assert words in " ".join(text.split())

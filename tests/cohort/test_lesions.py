@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pellucid.cohort.lesions import lesions_on
+from pellucid.cohort.lesions import lesion_remarks, lesions_on
 from pellucid.image.grid import MNI_1MM, PAPER_GRID
 from pellucid.image.nifti import Mask, read_mask
 
@@ -26,3 +27,21 @@ def test_a_lesion_stays_where_it_is() -> None:
     before = MNI_1MM.world(np.argwhere(data).mean(axis=0))
     after = PAPER_GRID.world(np.argwhere(found).mean(axis=0))
     assert np.linalg.norm(after - before) < 0.7
+
+
+def test_a_mask_that_a_coarse_grid_swallows_or_whose_file_is_odd_is_remarked_on() -> None:
+    data = np.zeros(MNI_1MM.shape, dtype=bool)
+    data[60:66, 80:88, 90:95] = True
+    block = Mask(data, MNI_1MM)
+    assert lesion_remarks(block, lesions_on(block, PAPER_GRID), PAPER_GRID) == []
+    odd = replace(block, remarks=("its qform is damaged",))
+    swallowed = np.zeros(PAPER_GRID.shape, dtype=bool)
+    assert lesion_remarks(odd, swallowed, PAPER_GRID) == [
+        "lesion mask: its qform is damaged",
+        "lesion mask: of its 0.24 ml of lesions nothing is left on the network's grid",
+    ]
+    swallowed[0, 0, :10] = True
+    ml = 10 * PAPER_GRID.voxel_volume_ml
+    assert lesion_remarks(block, swallowed, PAPER_GRID) == [
+        f"lesion mask: of its 0.24 ml of lesions {ml:.3g} ml is left on the network's grid"
+    ]

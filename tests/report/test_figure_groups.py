@@ -26,7 +26,7 @@ def test_scans_are_averaged(root: Path) -> None:
 def test_data_name_groups_and_how_many_maps_stand_behind_them() -> None:
     grid = Grid.of((4, 4, 4), np.eye(4))
     data = group_data({"MS": 12, "HC": 9}, np.array([1.0, 2.0, 3.0]), grid, 0.02)
-    assert data["title"].unique().tolist() == ["MS: mean of 12 maps", "HC: mean of 9 maps"]
+    assert data["title"].unique().tolist() == ["MS: mean of 12 participants", "HC: mean of 9 participants"]
     assert data[["i", "j", "k"]].drop_duplicates().to_numpy().tolist() == [[1, 2, 3]]
     assert data["mm"].tolist() == [3.0, 2.0, 1.0] * 2
 
@@ -34,8 +34,8 @@ def test_data_name_groups_and_how_many_maps_stand_behind_them() -> None:
 def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
     found = material(root)
     paper, revised = figure3(found, "paper"), figure3(found, "revised")
-    assert paper.data.groupby("group")["maps"].first().to_dict() == {"MS": 6, "HC": 6}
-    assert revised.data.groupby("group")["maps"].first().to_dict() == {"MS": 7, "HC": 7}
+    assert paper.data.groupby("group")["participants"].first().to_dict() == {"MS": 6, "HC": 6}
+    assert revised.data.groupby("group")["participants"].first().to_dict() == {"MS": 7, "HC": 7}
     assert (paper.data["limit"] == 0.02).all()
     opened = found.relevance("finetuned")
     means = [opened.mean(group, correct=False)[0] for group in ("MS", "HC")]

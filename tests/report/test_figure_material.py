@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -103,11 +104,39 @@ def test_means_leave_wrong_verdicts_out_where_asked(root: Path) -> None:
     mean, number = found.mean("MS", correct=False)
     np.testing.assert_allclose(mean, every, atol=1e-7)
     assert number == 7
+    assert found.one_scale == ""
     mean, number = found.mean("MS", correct=True)
     np.testing.assert_allclose(mean, right, atol=1e-7)
     assert number == 6
     with pytest.raises(MissingError, match="no map of a held-out scan of group XY"):
         found.mean("XY", correct=False)
+
+
+def test_means_bring_networks_to_one_scale_and_visits_are_no_people(copy: Path) -> None:
+    folder = copy / "maps" / "finetuned" / "lrp-epsilon"
+    for path in folder.glob("sub-*_relevance.json"):
+        number = int(path.name[4:8])
+        models = ["models/finetuned/trial-00", f"models/finetuned/trial-0{1 + number % 2}"]
+        write_text(path, path.read_text(encoding="utf-8").replace("{", f'{{"Model": {json.dumps(models)},', 1))
+    found = material(copy).relevance("finetuned")
+    table = found.table
+    table.loc[table["name"] == "sub-0003", "participant_id"] = "sub-0001"  # a second visit
+    maps = {row["name"]: read_volume(row["path"]).data.astype(float) for _, row in table.iterrows()}
+    weight = {name: 0.5 if name in ("sub-0001", "sub-0003") else 1.0 for name in maps}
+    odd = {name: int(name[-4:]) % 2 == 1 for name in maps}
+    gross = [
+        np.average(
+            [np.abs(maps[name]).sum() for name in maps if odd[name] == which],
+            weights=[weight[name] for name in maps if odd[name] == which],
+        )
+        for which in (False, True)
+    ]
+    patients = table.loc[table["group"] == "MS", "name"]
+    scaled = [weight[name] * np.mean(gross) / gross[odd[name]] * maps[name] for name in patients]
+    mean, number = found.mean("MS", correct=False)
+    np.testing.assert_allclose(mean, np.sum(scaled, axis=0) / 6, atol=1e-6)
+    assert number == 6
+    assert "finetuned come from several networks, brought to one scale: each map divided by" in found.one_scale
 
 
 def test_a_group_that_is_always_wrong_has_no_mean_of_right_verdicts(copy: Path) -> None:

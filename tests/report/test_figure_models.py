@@ -37,12 +37,12 @@ def test_revised_rows_state_their_limit() -> None:
     limits = {"untrained": 0.004, "scratch": 0.02}
     data = model_data(arms, numbers, limits, centre, grid, "revised")
     assert data["title"].unique().tolist() == [
-        "Untrained (arm nothing): mean of 13 maps, ± 0.00400",
-        "Trained from scratch (arm s): mean of 13 maps, ± 0.0200",
+        "Untrained (arm nothing): mean of 13 patients, ± 0.00400",
+        "Trained from scratch (arm s): mean of 13 patients, ± 0.0200",
     ]
     assert data["limit"].tolist() == [0.004] * 3 + [0.02] * 3
     paper = model_data(arms, numbers, limits, centre, grid, "paper")
-    assert paper["title"].iloc[0] == "Untrained (arm nothing): mean of 13 maps"
+    assert paper["title"].iloc[0] == "Untrained (arm nothing): mean of 13 patients"
 
 
 def test_four_models_are_drawn_in_the_papers_order(root: Path, tmp_path: Path) -> None:

@@ -91,11 +91,11 @@ def write_mask(path: Path, mask: np.ndarray, grid: Grid) -> Path:
 def test_a_mask_may_lie_on_the_scans_grid_or_on_the_models(tmp_path: Path) -> None:
     coarse = np.zeros(GRID.shape, dtype=bool)
     coarse[4:7, 4:7, 4:7] = True
-    found = read_lesions(write_mask(tmp_path / "a.nii.gz", coarse, GRID), native=OTHER, grid=GRID)
+    found = read_lesions(write_mask(tmp_path / "a.nii.gz", coarse, GRID), native=OTHER, grid=GRID).mask
     np.testing.assert_array_equal(found, coarse)
     fine = np.zeros(OTHER.shape, dtype=bool)
     fine[8:14, 8:14, 8:14] = True
-    brought = read_lesions(write_mask(tmp_path / "b.nii.gz", fine, OTHER), native=OTHER, grid=GRID)
+    brought = read_lesions(write_mask(tmp_path / "b.nii.gz", fine, OTHER), native=OTHER, grid=GRID).mask
     volumes = [mask.sum() * grid.voxel_volume_ml for mask, grid in ((fine, OTHER), (brought, GRID))]
     assert volumes[1] == pytest.approx(volumes[0], rel=0.6)
     assert brought[5, 5, 5]

@@ -1,14 +1,17 @@
-"""The plain mean of many maps, one map in memory at a time."""
+"""The mean of many maps, one map in memory at a time."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.errors import InputError
+from pellucid.image.nifti import read_volume
 
 
 class Average(NamedTuple):
@@ -25,6 +28,39 @@ class Part(NamedTuple):
     values: npt.ArrayLike
     share: float = 1.0
     scale: float = 1.0
+
+
+class PersonMap(NamedTuple):
+    """A map on disk: its group, whose it is, the networks it comes from, and its file."""
+
+    group: str
+    participant: str
+    networks: str
+    path: Path
+
+
+def average_people(maps: Sequence[PersonMap], *, one_scale: bool = True) -> dict[str, Average]:
+    """Return the mean map of each group over people: their visits share their weight (`group_means`).
+
+    Maps of several networks are brought to one scale before (`network_scales`), or taken as they are.
+    """
+    visits = Counter(one.participant for one in maps)
+    shares = [1.0 / visits[one.participant] for one in maps]
+    scales = [1.0] * len(maps)
+    if one_scale and is_of_several([one.networks for one in maps]):
+        gross = [float(np.abs(read_volume(one.path).data, dtype=np.float64).sum()) for one in maps]
+        scales = network_scales(gross, [one.networks for one in maps], shares)
+    weighted = zip(maps, shares, scales, strict=True)
+    return group_means(Part(one.group, read_volume(one.path).data, share, scale) for one, share, scale in weighted)
+
+
+def is_of_several(networks: Iterable[str]) -> bool:
+    """Tell whether maps come from several networks, or sets of networks, whose relevance may differ in scale."""
+    return len(set(networks)) > 1
+
+
+ONE_SCALE = "each map divided by the mean gross relevance of its networks' maps, times the mean of those"
+"""What `network_scales` does, for sidecars and captions."""
 
 
 def group_means(maps: Iterable[Part]) -> dict[str, Average]:

@@ -62,7 +62,7 @@ def explain(
     from pellucid.image.nifti import sidecar_path, stem
     from pellucid.report.overlay import draw_map
     from pellucid.study.apply import open_scan, scan_lesions, scan_regions, write_maps
-    from pellucid.study.evidence import find_learned
+    from pellucid.study.evidence import find_learned, read_lesions
     from pellucid.study.maps import explain_image, ledger_table, map_name, open_explainer
     from pellucid.words import printable, some
 
@@ -94,30 +94,31 @@ def explain(
                 file.unlink(missing_ok=True)
         scan = open_scan(path, explainer.model, force=force)
         explained = explain_image(explainer, scan.prepared.image)
-        written = write_maps(explainer, scan, explained, folder=out, name=names[path], native=native)
-        rows[path] = row(path, explainer.model, logit=explained.logit, problems=scan.remark)
+        mask, found, trouble = masks[path], None, None
+        try:
+            found = read_lesions(mask, native=scan.native, grid=explainer.grid) if mask is not None else None
+        except InputError as error:  # a bad mask costs the lesion table, not the picture
+            trouble = error
+        written = write_maps(explainer, scan, explained, folder=out, name=names[path], native=native, lesions=found)
+        odd = [*([scan.remark] if scan.remark else []), *(found.remarks if found else ())]
+        rows[path] = row(path, explainer.model, logit=explained.logit, problems="; ".join(odd) or None)
         keep("regions", path, scan_regions(explainer, explained, areas))
         keep("ledger", path, ledger_table(explained.ledger))
         keep("sums", path, pd.DataFrame([explained.sums.columns()]))
         said[path] = explained.sums
-        mask, trouble = None, None
-        if lesions:
-            try:
-                table, mask = scan_lesions(explainer, scan, explained, masks[path], learned=learned)
-                keep("lesions", path, table.assign(lesion_mask=None if masks[path] is None else str(masks[path])))
-            except InputError as error:  # a bad mask costs the lesion table, not the picture
-                trouble = error
+        if lesions and not trouble:
+            keep("lesions", path, scan_lesions(explainer, scan, explained, found, learned=learned))
         picture = written[0].with_name(f"{stem(written[0])}.png")
         draw_map(
             scan.prepared.image,
             explained.relevance,
             explainer.grid,
             explainer.view.mask(),
-            lesions=mask,
+            lesions=found.mask if found else None,
             title=f"{names[path]}: {method}, logit {explained.logit:+.2f} ({rows[path]['class']})",
             path=picture,
             note=f"{gross_words(explained.sums.gross_per_logit).capitalize()}.",
-            alarms=[*([scan.remark] if scan.remark else []), *explained.sums.sentences()],
+            alarms=[*odd, *explained.sums.sentences()],
         )
         pictures[path] = [*written, picture]
         if trouble:

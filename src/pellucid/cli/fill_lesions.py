@@ -82,7 +82,8 @@ def fill_lesions(
         forms_of=image,
     )
     said = [*volume.remarks] if not looked else [sidecar["Gate"]["Remark"]]
-    console.mark({image: "; ".join(remark for remark in said if remark)})
+    for path, remarks in ((image, said), (mask, lesions.remarks)):
+        console.mark({path: "; ".join(remark for remark in remarks if remark)})
     if empty:
         console.say(f"the mask {mask} is empty: the scan is written as it is")
     else:

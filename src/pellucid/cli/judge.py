@@ -57,7 +57,7 @@ def judge(
         table = judge_map(path, masks[path], image=scans[path], force=force)
         table.insert(0, "file", str(path.absolute()))
         table.insert(1, "participant_id", participant(path) or owner(path))
-        tables.append(table.assign(lesion_mask=None if masks[path] is None else str(masks[path])))
+        tables.append(table)
         judged.append(path)
 
     failed = batch.each(paths, work, label=f"judging {console.count(len(paths), 'map')}")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
 from pellucid.cohort.admission import admit
-from pellucid.cohort.lesions import lesions_on
+from pellucid.cohort.lesions import lesion_remarks, lesions_on
 from pellucid.errors import InputError, PellucidError, trouble
 from pellucid.files import atomic_path, read_json, sha256, write_json
 from pellucid.image.grid import Grid
@@ -154,10 +154,11 @@ def _prepare(job: Job) -> dict[str, Any]:
     filled = replace(admitted, volume=volume, brain=find_brain(volume.data)) if job.filling is not None else admitted
     prepared, admitted = filled.prepare(job.grid, scaling=job.scaling, resampling=job.resampling)
     values: dict[str, Any] = {"images": prepared.image, "brain": prepared.brain}
-    lesion_volume_ml = None
+    odd, lesion_volume_ml = [admitted.remark] if admitted.remark else [], None
     if mask is not None:
         lesion_volume_ml = float(np.count_nonzero(mask.data)) * mask.grid.voxel_volume_ml
         values["lesions"] = lesions_on(mask, job.grid)
+        odd += lesion_remarks(mask, values["lesions"], job.grid)
     for name, value in values.items():
         array = open_memmap(job.draft / f"{name}.npy", mode="r+")
         array[job.n] = value
@@ -167,7 +168,7 @@ def _prepare(job: Job) -> dict[str, Any]:
         for method in SCALINGS
     }
     measured = {"sha256": sha256(job.image), "lesion_volume_ml": lesion_volume_ml, "brightness": brightness}
-    return measured | {"remark": admitted.remark}
+    return measured | {"remark": "; ".join(odd) or None}
 
 
 def _filled(volume: Volume, mask: Mask | None, job: Job) -> Volume:

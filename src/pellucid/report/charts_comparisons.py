@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from pellucid.report.blocks import number, records
-from pellucid.report.charts_models import ACROSS, WIDTH
-from pellucid.report.style import INK, MUTED, RULE, SERIES, styled
+from pellucid.report.charts_models import ACROSS, LABEL_LETTERS, TITLE_LETTERS, WIDTH
+from pellucid.report.style import INK, MUTED, RULE, SERIES, drawn, row_height, styled
 
 KINDS = {"sigmoid": ("as it is", SERIES[0], "o", "-"), "calibrated": ("calibrated", SERIES[1], "s", "--")}
 """Kind of probability: what it is called, its colour, marker and line."""
@@ -34,7 +34,8 @@ def forest_figure(pairs: pd.DataFrame, metrics: Mapping[str, str]) -> Figure:
         What is drawn: name in column metric, and title.
     """
     others = list(dict.fromkeys(pairs["other"]))
-    figure = Figure(figsize=(WIDTH, 0.95 + 0.42 * len(others)), layout="constrained")
+    names = [drawn(other, LABEL_LETTERS) for other in others]
+    figure = Figure(figsize=(WIDTH, 0.95 + row_height(names, 0.42) * len(others)), layout="constrained")
     panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
     for axes, (metric, title) in zip(panels, metrics.items(), strict=True):
         axes.axvline(0, color=MUTED, linewidth=0.9, linestyle=_DASHED)
@@ -49,7 +50,7 @@ def forest_figure(pairs: pd.DataFrame, metrics: Mapping[str, str]) -> Figure:
         axes.xaxis.set_major_formatter(FuncFormatter(_difference if metric == "auc" else _percentage))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.margins(x=0.12)
-        _rows(axes, others)
+        _rows(axes, names)
     panels[len(panels) // 2].set_xlabel("difference, 95 % interval")
     return figure
 
@@ -88,7 +89,7 @@ def reliability_figure(table: pd.DataFrame) -> Figure:
                 middle, width = (one["low"] + one["high"]) / 2, one["high"] - one["low"]
                 lower.bar(middle, one["n"], width=0.9 * width, fill=False, edgecolor=colour, linestyle=line)
         upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        upper.set_title(arms[place], fontsize=9)
+        upper.set_title(drawn(arms[place], TITLE_LETTERS), fontsize=9)
         upper.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         lower.set_ylim(0, 1.08 * most)
         lower.yaxis.set_major_locator(MaxNLocator(2, integer=True))
@@ -118,8 +119,8 @@ def subgroup_figure(groups: pd.DataFrame, metrics: Mapping[str, str], overall: M
     overall
         The score of all subjects, by metric: a dashed line.
     """
-    labels = list(groups["label"])
-    figure = Figure(figsize=(WIDTH, 0.95 + 0.3 * len(labels)), layout="constrained")
+    labels = [drawn(str(label), LABEL_LETTERS) for label in groups["label"]]
+    figure = Figure(figsize=(WIDTH, 0.95 + row_height(labels, 0.3) * len(labels)), layout="constrained")
     panels = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
     factor = groups["factor"].to_numpy()
     borders = [n - 0.5 for n in range(1, len(factor)) if factor[n] != factor[n - 1]]

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from pellucid.report.charts_models import WIDTH
-from pellucid.report.style import INK, MUTED, PATIENT, SERIES, STYLES, styled
+from pellucid.report.charts_models import LABEL_LETTERS, WIDTH
+from pellucid.report.style import INK, MUTED, PATIENT, SERIES, STYLES, drawn, styled
 
 
 @styled
@@ -31,7 +31,8 @@ def deletion_figure(table: pd.DataFrame, method: str) -> Figure:
             place = others.index(name) if name != method else 0
             look = {"color": PATIENT, "linewidth": 2.4, "zorder": 4} if name == method else _other(place)
             k, fall = one["k"].to_numpy(), one["fall"].to_numpy()
-            axes.plot(k, fall, marker="o", markersize=3, label=f"{name} (map)" if name == method else name, **look)
+            words = drawn(f"{name} (map)" if name == method else name, LABEL_LETTERS)
+            axes.plot(k, fall, marker="o", markersize=3, label=words, **look)
             low, high = one["low"].to_numpy(), one["high"].to_numpy()
             axes.fill_between(k, low, high, color=look["color"], alpha=0.18 if name == method else 0.06, linewidth=0)
         axes.axhline(0, color=INK, linewidth=0.8)

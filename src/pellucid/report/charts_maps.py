@@ -12,8 +12,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from pellucid.analysis.nulls import NULLS
 from pellucid.report.blocks import seen_share
-from pellucid.report.charts_models import WIDTH
-from pellucid.report.style import INK, MUTED, PATIENT, styled
+from pellucid.report.charts_models import LABEL_LETTERS, WIDTH
+from pellucid.report.style import INK, MUTED, PATIENT, drawn, row_height, styled
 
 MEASURE_AXES = {
     "average_precision": "average precision of lesion voxels (no preference: their share of the seen brain)",
@@ -42,7 +42,8 @@ def lesion_figure(table: pd.DataFrame, method: str, measure: str = "lift") -> Fi
     """
     rows = [(str(name), one[measure].dropna().to_numpy()) for name, one in table.groupby("map", sort=False)]
     every = np.concatenate([values for _, values in rows] or [np.ones(1)])
-    figure = Figure(figsize=(WIDTH, 0.7 + 0.42 * len(rows)), layout="constrained")
+    names = [drawn(f"{name}{_kind(name, method)}", LABEL_LETTERS) for name, _ in rows]
+    figure = Figure(figsize=(WIDTH, 0.7 + row_height(names, 0.42) * len(rows)), layout="constrained")
     axes = figure.subplots()
     low, high = 0.0, max(float(every.max(initial=0.0)) * 1.04, 0.1)
     if measure == "lift":
@@ -72,7 +73,7 @@ def lesion_figure(table: pd.DataFrame, method: str, measure: str = "lift") -> Fi
         axes.scatter(shown, spread, s=13, color=colour, alpha=0.75, linewidth=0, zorder=3)
         zero = values.size - shown.size
         axes.scatter([low] * zero, place + jitter.uniform(-0.19, 0.19, zero), s=16, color=colour, marker="<", zorder=3)
-    axes.set_yticks(range(len(rows)), [f"{name}{_kind(name, method)}" for name, _ in rows])
+    axes.set_yticks(range(len(rows)), names)
     axes.set(xlim=(low, high), ylim=(len(rows) - 0.5, -0.5))
     axes.set_xlabel(MEASURE_AXES[measure])
     if measure == "lift":
@@ -101,7 +102,8 @@ def region_figure(table: pd.DataFrame, areas: Sequence[str], colours: Mapping[st
     colours
         A colour for each group.
     """
-    figure = Figure(figsize=(WIDTH, 1.0 + 0.27 * len(areas)), layout="constrained")
+    names = [drawn(area, LABEL_LETTERS) for area in areas]
+    figure = Figure(figsize=(WIDTH, 1.0 + row_height(names, 0.27) * len(areas)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0, color=MUTED, linewidth=0.9)
     offset = {group: 0.17 * (1 if n else -1) for n, group in enumerate(colours)}
@@ -111,10 +113,10 @@ def region_figure(table: pd.DataFrame, areas: Sequence[str], colours: Mapping[st
             values = one.loc[[area]].to_numpy()
             row = np.full(values.size, place + offset[group])
             axes.scatter(values, row, s=9, color=colour, alpha=0.35, linewidth=0)
-            label = f"{group}: mean of {values.size}" if place == 0 else None
+            label = drawn(f"{group}: mean of {values.size}", LABEL_LETTERS) if place == 0 else None
             mean = float(np.nanmean(values))
             axes.scatter(mean, row[0], s=34, color=colour, marker="D", edgecolor="white", zorder=3, label=label)
-    axes.set_yticks(range(len(areas)), [_wrap(area) for area in areas], fontsize=8)
+    axes.set_yticks(range(len(areas)), names, fontsize=8)
     axes.set_ylim(len(areas) - 0.4, -0.6)
     linear = _round_down(float(table.loc[table["area"].isin(areas), "sum"].abs().median()))
     axes.set_xscale("symlog", linthresh=linear, linscale=0.8)
@@ -160,7 +162,7 @@ def ledger_figure(ledger: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7.5)
         axes.grid(visible=False, axis="x")
-        axes.set_title(group)
+        axes.set_title(drawn(group, 2 * LABEL_LETTERS // len(ledger)))
         axes.use_sticky_edges = False
         axes.margins(x=0.02, y=0.06)
     panels[0].set_ylabel("relevance, mean of subjects (logit units)")
@@ -176,7 +178,3 @@ def _bare(axes: Axes) -> None:
 def _round_down(value: float) -> float:
     """Return the power of ten at or below a positive number; 1 for 0."""
     return float(10.0 ** np.floor(np.log10(value))) if value > 0 else 1.0
-
-
-def _wrap(area: str, width: int = 34) -> str:
-    return area if len(area) <= width else area[: width - 1].rstrip() + "…"

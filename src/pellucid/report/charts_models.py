@@ -11,10 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from pellucid.analysis.roc import mean_roc
-from pellucid.report.style import INK, MUTED, SERIES, styled
+from pellucid.report.style import INK, MUTED, SERIES, drawn, styled
 
 WIDTH = 7.4
 ACROSS = 3  # panels side by side
+TITLE_LETTERS = 26
+"""Of a line of the title of one of these panels."""
+LABEL_LETTERS = 34
+"""Of a line of a row's label."""
 
 
 @styled
@@ -52,7 +56,7 @@ def roc_figure(curves: pd.DataFrame, auc: Mapping[str, str]) -> Figure:
             _legend(axes)
         before = trials
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel="1 − specificity")
-        axes.set_title(f"{arm}\n{auc.get(arm, '')}".rstrip(), fontsize=9)
+        axes.set_title(f"{drawn(arm, TITLE_LETTERS)}\n{auc.get(arm, '')}".rstrip(), fontsize=9)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     for row in grid:
@@ -92,7 +96,7 @@ def training_figure(histories: Sequence[tuple[str, str, pd.DataFrame]]) -> Figur
             kept = history[history["best"].astype(bool)]
             for axes, values in ((top, kept["val_loss"]), (bottom, kept["val_accuracy"])):
                 axes.scatter(kept["epoch"], values, color=colour, edgecolor="white", s=34, zorder=3, label="kept")
-        top.set_title(arm)
+        top.set_title(drawn(arm, TITLE_LETTERS), fontsize=9)
         bottom.set_xlabel("epoch")
         bottom.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         bottom.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))

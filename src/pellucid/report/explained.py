@@ -16,7 +16,7 @@ from pellucid.study.sidecars import read_sidecar
 
 COLUMNS = (
     *("name", "participant_id", "session_id", "group", "label"),
-    *("logit", "correct", "row", "path", "alarms", "gross", "remark"),
+    *("logit", "correct", "row", "path", "alarms", "gross", "remark", "networks"),
 )
 
 
@@ -27,7 +27,8 @@ def explained(maps: Maps, store: Store) -> pd.DataFrame:
     -------
     One row a map: name, participant_id, session_id, group, label, logit (of the explained model, of several their
     mean), correct (the logit has the label's sign), row (of the store), path, alarms (sentences; None where its ledger
-    was not checked), gross (relevance over |logit|, in words), remark (what is odd about the scan).
+    was not checked), gross (relevance over |logit|, in words), remark (what is odd about the scan), networks (that the
+    map is of, with spaces between; empty if its sidecar does not say).
     """
     found = []
     for n, row in enumerate(records(store.table)):
@@ -41,6 +42,7 @@ def explained(maps: Maps, store: Store) -> pd.DataFrame:
             found.append(
                 {"name": name, **who, "logit": logit, "correct": correct, "row": n, "path": path}
                 | {"alarms": side.get("Alarms"), "gross": _gross(side), "remark": side.get("Gate", {}).get("Remark")}
+                | {"networks": " ".join([model] if isinstance(model := side.get("Model", ""), str) else model)}
             )
     return pd.DataFrame(found, columns=list(COLUMNS)).astype({"logit": float, "correct": bool})
 

@@ -17,9 +17,11 @@ from matplotlib.figure import Figure
 
 from pellucid.report.blocks import seen_share
 from pellucid.report.figure_material import Version
-from pellucid.report.style import MUTED
+from pellucid.report.style import MUTED, SANS, drawn
 
-SERIF = "DejaVu Serif"  # the serif type that matplotlib brings, so that figures are the same everywhere
+SERIF = ["DejaVu Serif", SANS]  # what matplotlib brings, so that figures are the same everywhere
+AREA_LETTERS, LEGEND_LETTERS = 44, 60
+"""Of a line of the label of an area, and of a legend."""
 PAPER_COLOURS = ((0.12, 0.47, 0.71), (1.00, 0.50, 0.05))
 """Patients and controls in Figure 4."""
 
@@ -163,7 +165,7 @@ def power_below(value: float) -> float:
 
 def note_lines(text: str, width: float) -> list[str]:
     """Break a note into lines for a figure `width` inches wide."""
-    return textwrap.wrap(text, int((width - 2 * _EDGE) / _CHARACTER))
+    return textwrap.wrap(drawn(text), int((width - 2 * _EDGE) / _CHARACTER))
 
 
 def note_height(text: str, width: float) -> float:
@@ -179,7 +181,7 @@ def write_note(figure: Figure, text: str) -> None:
         _EDGE / height,
         "\n".join(note_lines(text, width)),
         fontsize=_NOTE_SIZE,
-        family="DejaVu Sans",
+        family=SANS,
         color=MUTED,
         va="bottom",
         linespacing=1.25,

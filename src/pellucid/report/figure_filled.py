@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pellucid.report.figure_charts import add_note, look, paper_ticks, write_shares
+from pellucid.report.figure_charts import AREA_LETTERS, add_note, look, paper_ticks, write_shares
 from pellucid.report.figure_intervals import (
     by_participant,
     mean_intervals,
@@ -13,7 +13,7 @@ from pellucid.report.figure_intervals import (
     widened_words,
 )
 from pellucid.report.figure_material import WHITE, Drawing, Material, MissingError, Version, arms_by_part
-from pellucid.report.style import INK, SERIES, styled
+from pellucid.report.style import INK, SERIES, drawn, row_height, styled
 
 SHOWN = 10
 NAMES = ("With lesions", "Without lesions (NABM)")
@@ -132,7 +132,8 @@ def filled_data(
 def draw_paper_filled(data: pd.DataFrame, note: str) -> Figure:
     """Draw bars to the left and to the right of the areas' names, on axes that begin at 0."""
     with look("paper"):
-        figure = Figure(figsize=(11.0, 1.6 + 0.42 * len(data)), layout="constrained")
+        names = [drawn(area, AREA_LETTERS) for area in data["area"]]
+        figure = Figure(figsize=(11.0, 1.6 + row_height(names, 0.42) * len(data)), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         end = _REACH * float(data["without_lesions"].max())
         columns = ("with_lesions", "without_lesions")
@@ -146,7 +147,7 @@ def draw_paper_filled(data: pd.DataFrame, note: str) -> Figure:
         left.set_xlim(end, 0.0)
         right.set_xlim(0.0, end)
         left.set_ylim(len(data) - 0.4, -0.6)
-        left.set_yticks(data["place"], data["area"])
+        left.set_yticks(data["place"], names)
         right.tick_params(axis="y", length=0)
         add_note(figure, note)
     return figure
@@ -156,7 +157,8 @@ def draw_paper_filled(data: pd.DataFrame, note: str) -> Figure:
 def draw_filled(data: pd.DataFrame, note: str) -> Figure:
     """Draw signed bars with intervals, one panel a model, on one scale."""
     first = data.drop_duplicates("place")
-    figure = Figure(figsize=(10.2, 1.2 + 0.27 * len(first)), layout="constrained")
+    names = [drawn(area, AREA_LETTERS) for area in first["area"]]
+    figure = Figure(figsize=(10.2, 1.2 + row_height(names, 0.27) * len(first)), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, name, colour in zip(panels, NAMES, (SERIES[0], SERIES[1]), strict=True):
         one = data[data["images"] == name]
@@ -168,7 +170,7 @@ def draw_filled(data: pd.DataFrame, note: str) -> Figure:
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
     panels[0].set_ylim(len(first) - 0.4, -0.6)
-    panels[0].set_yticks(first["place"], first["area"])
+    panels[0].set_yticks(first["place"], names)
     write_shares(panels[1], first)
     add_note(figure, note)
     return figure

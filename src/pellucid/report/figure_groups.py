@@ -51,13 +51,14 @@ def figure3(material: Material, version: Version) -> Drawing:
         beneath += spanned_words(store.scaling)
         greys = dict.fromkeys(means, spanned(mean_scan(store, some), store.scaling))
     data = group_data({group: number_of for group, (_, number_of) in means.items()}, centre, store.grid, limit)
-    note = _note(version, store.modality, limit, beneath) + found.alarms
+    below = found.one_scale + found.alarms
+    note = _note(version, store.modality, limit, beneath) + below
     blocks = [
         Block(title, scene(store.grid, greys[group], values, seen), [centre], relevance_bar(version, limit).paint)
         for title, (group, (values, _)) in zip(data["title"].unique(), means.items(), strict=True)
     ]
     folder = found.maps.folder.relative_to(material.run.folder).as_posix()
-    figure = draw_groups(blocks, box, version=version, limit=limit, note=FOOT + found.alarms if revised else note)
+    figure = draw_groups(blocks, box, version=version, limit=limit, note=FOOT + below if revised else note)
     return Drawing(figure, data, note, (folder,))
 
 
@@ -70,9 +71,12 @@ def mean_scan(store: Store, rows: list[int]) -> Floats:
 
 
 def group_data(numbers: dict[str, int], centre: Floats, grid: Grid, limit: float) -> pd.DataFrame:
-    """Return one row a tile: title, group, maps (how many are averaged), limit, plane, axis, mm, i, j, k."""
+    """Return one row a tile: title, group, participants (whose maps are averaged), limit, plane, axis, mm, i, j, k."""
     rows: list[tuple[dict[str, Any], Any]] = [
-        ({"title": f"{group}: mean of {count} maps", "group": group, "maps": count, "limit": limit}, centre)
+        (
+            {"title": f"{group}: mean of {count} participants", "group": group, "participants": count, "limit": limit},
+            centre,
+        )
         for group, count in numbers.items()
     ]
     return tile_data(grid, rows)
@@ -87,7 +91,8 @@ def _note(version: Version, modality: str, limit: float, beneath: str) -> str:
     if version == "revised":
         return (
             f"Mean LRP relevance of all held-out scans of each group, right or wrong, over the mean {modality} of the "
-            "same scans; no map is scaled. Both groups are cut through the strongest voxel of the patients' mean, and "
+            "same scans; visits of one participant share its weight, and no participant is scaled. Both groups are cut "
+            "through the strongest voxel of the patients' mean, and "
             f"share one colour scale that ends at ± {number(limit)}, the 99.9th percentile of |relevance| of both. "
             "Hatched: outside the network's field of view. For research only."
         )

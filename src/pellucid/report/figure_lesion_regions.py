@@ -6,6 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.report.figure_charts import (
+    AREA_LETTERS,
+    LEGEND_LETTERS,
     PAPER_COLOURS,
     SignedLog,
     add_note,
@@ -17,7 +19,7 @@ from pellucid.report.figure_charts import (
     violins,
 )
 from pellucid.report.figure_material import WHITE, Drawing, Material, MissingError, Version, one_atlas
-from pellucid.report.style import group_colours, styled
+from pellucid.report.style import drawn, group_colours, row_height, styled
 
 _FOOT = "For research only. Diamonds: means; violins: scans with a lesion mask."
 _COLUMNS = ("participant_id", "group", "atlas", "area", "voxels", "lesion_voxels")
@@ -106,13 +108,14 @@ def _scans(rows: pd.DataFrame, group: str) -> pd.DataFrame:
 @styled
 def draw_paper_lesions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figure:
     """Draw both groups' violins upon each other, areas from left to right."""
-    areas = data.drop_duplicates("place")["area"].tolist()
+    areas = [drawn(area, AREA_LETTERS) for area in data.drop_duplicates("place")["area"]]
     with look("paper"):
-        figure = Figure(figsize=(max(8.0, 0.45 * len(areas) + 1.6), 7.0), layout="constrained")
+        across = row_height(areas, 0.45) * len(areas)
+        figure = Figure(figsize=(max(8.0, across + 1.6), 7.0), layout="constrained")
         axes = figure.subplots()
         for group, colour in zip(groups, PAPER_COLOURS, strict=True):
             one = data[data["group"] == group]
-            violins(axes, by_place(one, "lesion_voxels"), colour, label=group)
+            violins(axes, by_place(one, "lesion_voxels"), colour, label=drawn(group, LEGEND_LETTERS))
         axes.set_xticks(range(len(areas)), areas, rotation=90)
         axes.set_xlim(-0.8, len(areas) - 0.2)
         axes.set_ylabel("Lesion voxels")
@@ -125,8 +128,8 @@ def draw_paper_lesions(data: pd.DataFrame, groups: tuple[str, str], note: str) -
 @styled
 def draw_lesions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figure:
     """Draw the groups' violins side by side on a scale that is logarithmic beyond the smallest shares."""
-    areas = data.drop_duplicates("place")["area"].tolist()
-    figure = Figure(figsize=(8.6, 1.3 + 0.32 * len(areas)), layout="constrained")
+    areas = [drawn(area, AREA_LETTERS) for area in data.drop_duplicates("place")["area"]]
+    figure = Figure(figsize=(8.6, 1.3 + row_height(areas, 0.32) * len(areas)), layout="constrained")
     axes = figure.subplots()
     some = data.loc[data["share"] > 0, "share"]
     scale = SignedLog(power_below(float(some.min()) if some.size else 0.01))
@@ -135,9 +138,8 @@ def draw_lesions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figu
         one, colour = data[data["group"] == group], colours[group]
         shares = by_place(one.assign(scaled=scale(one["share"])), "scaled", offset)
         scans = one[["participant_id", "session_id"]].drop_duplicates().shape[0]
-        violins(
-            axes, shares, colour, orientation="horizontal", width=0.36, means=False, label=f"{group}: {scans} scans"
-        )
+        label = drawn(f"{group}: {scans} scans", LEGEND_LETTERS)
+        violins(axes, shares, colour, orientation="horizontal", width=0.36, means=False, label=label)
         means = one.drop_duplicates("place")
         axes.scatter(
             scale(means["mean"]), means["place"] + offset, s=22, marker="D", color=colour, edgecolor="white", zorder=3

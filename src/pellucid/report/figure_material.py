@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pellucid.analysis.averages import ONE_SCALE, Average, PersonMap, average_people, is_of_several
 from pellucid.analysis.bootstrap import RESAMPLES
 from pellucid.cohort.store import Store
-from pellucid.image.nifti import read_volume
 from pellucid.report.blocks import records
 from pellucid.report.explained import explained
 from pellucid.report.run import Maps, Run, seen_on
@@ -59,6 +59,7 @@ class Relevance:
     maps: Maps
     store: Store
     table: pd.DataFrame
+    _means: dict[bool, dict[str, Average]] = field(default_factory=dict)
 
     @property
     def seen(self) -> Bools:
@@ -71,32 +72,30 @@ class Relevance:
         number_of = sum(bool(some) for some in self.table["alarms"])
         return f" {number_of} of {len(self.table)} maps of arm {self.maps.arm} do not add up." if number_of else ""
 
-    def mean(self, group: str, *, correct: bool) -> tuple[Floats, int]:
-        """Return the mean map of a group and the number of maps behind it; `correct` leaves the wrong verdicts out.
+    @property
+    def one_scale(self) -> str:
+        """How means treat maps of several networks, as a sentence to add to a note; empty if all are of one."""
+        if not is_of_several(self.table["networks"]):
+            return ""
+        return f" The maps of arm {self.maps.arm} come from several networks, brought to one scale: {ONE_SCALE}."
+
+    def mean(self, group: str, *, correct: bool) -> Average:
+        """Return the mean map of a group over people (`average_people`); `correct` leaves the wrong verdicts out.
 
         Raises
         ------
         MissingError
             If there is no such map.
         """
-        cells = [self._sums[key] for key in ((group, True), (group, False)) if key in self._sums]
-        cells = [self._sums[group, True]] if correct and (group, True) in self._sums else [] if correct else cells
-        if not cells:
+        if correct not in self._means:
+            rows = records(self.table[self.table["correct"]] if correct else self.table)
+            self._means[correct] = average_people(
+                [PersonMap(str(row["group"]), str(row["participant_id"]), row["networks"], row["path"]) for row in rows]
+            )
+        if group not in self._means[correct]:
             which = "correctly classified held-out scan" if correct else "map of a held-out scan"
             raise MissingError(f"arm {self.maps.arm} has no {which} of group {group}")
-        number = sum(count for _, count in cells)
-        total: Floats = np.sum([some for some, _ in cells], axis=0)
-        return total / number, number
-
-    @cached_property
-    def _sums(self) -> dict[tuple[str, bool], tuple[Floats, int]]:
-        """Sum the maps by group and by whether the verdict was right, so that each is read once for all figures."""
-        sums: dict[tuple[str, bool], tuple[Floats, int]] = {}
-        for row in records(self.table):
-            key = (str(row["group"]), bool(row["correct"]))
-            total, count = sums.get(key, (np.zeros(self.store.grid.shape), 0))
-            sums[key] = (total + read_volume(row["path"]).data, count + 1)
-        return sums
+        return self._means[correct][group]
 
 
 @dataclass(frozen=True, eq=False)

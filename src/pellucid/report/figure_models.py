@@ -52,7 +52,7 @@ def figure5(material: Material, version: Version) -> Drawing:
             absent.append(f"{WORDS[part].lower()} ({reason})")
     if len(means) < 2:
         raise MissingError(f"fewer than two of its models have maps; missing: {'; '.join(absent)}")
-    values = {part: mean for part, (mean, _) in means.items()}
+    values = {part: mean.astype(np.float64) for part, (mean, _) in means.items()}
     limits = row_limits(values, version)
     best = material.relevance(arms[list(means)[-1]])
     store, revised = best.store, version == "revised"
@@ -66,8 +66,9 @@ def figure5(material: Material, version: Version) -> Drawing:
         grey, box = spanned(mean_scan(store, some), store.scaling), PAPER_BOX
     numbers = {part: count for part, (_, count) in means.items()}
     data = model_data(arms, numbers, limits, centre, store.grid, version)
-    alarms = "".join(material.relevance(arms[part]).alarms for part in means)
-    note = _note(version, store.modality, beneath, limits, absent) + alarms
+    opened = [material.relevance(arms[part]) for part in means]
+    below = "".join(one.one_scale for one in opened) + "".join(one.alarms for one in opened)
+    note = _note(version, store.modality, beneath, limits, absent) + below
     blocks = [
         Block(
             title,
@@ -78,7 +79,7 @@ def figure5(material: Material, version: Version) -> Drawing:
         for title, part in zip(data["title"].unique(), means, strict=True)
     ]
     sources = tuple(f"maps/{arms[part]}" for part in means)
-    figure = draw_models(blocks, box, version=version, limits=limits, note=FOOT + alarms if revised else note)
+    figure = draw_models(blocks, box, version=version, limits=limits, note=FOOT + below if revised else note)
     return Drawing(figure, data, note, sources)
 
 
@@ -111,10 +112,10 @@ def model_data(
     grid: Grid,
     version: Version,
 ) -> pd.DataFrame:
-    """Return one row a tile: title, part, arm, patients (scans averaged), limit, plane, axis, mm, i, j, k."""
+    """Return one row a tile: title, part, arm, patients (whose maps are averaged), limit, plane, axis, mm, i, j, k."""
     rows: list[tuple[dict[str, Any], Any]] = []
     for part, count in numbers.items():
-        title = f"{WORDS[part]} (arm {arms[part]}): mean of {count} maps"
+        title = f"{WORDS[part]} (arm {arms[part]}): mean of {count} patients"
         if version == "revised":
             title += f", ± {number(limits[part])}"
         known = {"title": title, "part": part, "arm": arms[part], "patients": count, "limit": limits[part]}

@@ -6,6 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.report.figure_charts import (
+    AREA_LETTERS,
+    LEGEND_LETTERS,
     PAPER_COLOURS,
     SignedLog,
     add_note,
@@ -24,7 +26,7 @@ from pellucid.report.figure_intervals import (
     widened_words,
 )
 from pellucid.report.figure_material import GREY, WHITE, Drawing, Material, MissingError, Version
-from pellucid.report.style import INK, group_colours, styled
+from pellucid.report.style import INK, drawn, group_colours, row_height, styled
 
 SHOWN = 30
 """Areas of the grey-matter atlas; of white matter all are shown."""
@@ -170,15 +172,18 @@ def _ordered(table: pd.DataFrame, order: pd.Series[float], groups: tuple[str, st
 @styled
 def draw_paper_regions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figure:
     """Draw the groups' means as dots above, each subject's values as violins below, areas from left to right."""
-    areas = data.drop_duplicates("place")["area"].tolist()
+    areas = [drawn(area, AREA_LETTERS) for area in data.drop_duplicates("place")["area"]]
     with look("paper"):
-        figure = Figure(figsize=(max(8.0, 0.38 * len(areas) + 1.6), 10.5), layout="constrained")
+        across = row_height(areas, 0.38) * len(areas)
+        figure = Figure(figsize=(max(8.0, across + 1.6), 10.5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         for group, colour in zip(groups, PAPER_COLOURS, strict=True):
             one = data[data["group"] == group]
             means = one.drop_duplicates("place")
-            above.scatter(means["place"], means["mean"], color=colour, s=42, label=group, zorder=3)
-            violins(below, by_place(one, "value"), colour, label=group)
+            above.scatter(
+                means["place"], means["mean"], color=colour, s=42, label=drawn(group, LEGEND_LETTERS), zorder=3
+            )
+            violins(below, by_place(one, "value"), colour, label=drawn(group, LEGEND_LETTERS))
         for axes in (above, below):
             axes.set_ylabel("Relevance")
             axes.legend(loc="upper left")
@@ -196,7 +201,10 @@ def draw_paper_regions(data: pd.DataFrame, groups: tuple[str, str], note: str) -
 def draw_regions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figure:
     """Draw means with intervals on the left, subjects as violins on the right, areas from bottom to top."""
     first = data.drop_duplicates("place")
-    figure = Figure(figsize=(10.2, 1.3 + 0.3 * len(first)), layout="constrained")
+    names = [
+        drawn(_starred(str(area), float(q)), AREA_LETTERS) for area, q in zip(first["area"], first["q"], strict=True)
+    ]
+    figure = Figure(figsize=(10.2, 1.3 + row_height(names, 0.3) * len(first)), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     scale = SignedLog(power_below(float(data["value"].abs().median())))
     colours = group_colours(list(groups), groups[0])
@@ -206,7 +214,7 @@ def draw_regions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figu
         y = means["place"] + offset
         left.hlines(y, scale(means["low"]), scale(means["high"]), color=colour, linewidth=1.5)
         label = f"{group}: mean of {one['participant_id'].nunique()}, 95 % interval over subjects"
-        left.scatter(scale(means["mean"]), y, color=colour, s=20, zorder=3, label=label)
+        left.scatter(scale(means["mean"]), y, color=colour, s=20, zorder=3, label=drawn(label, LEGEND_LETTERS))
         sizes = by_place(one.assign(size=scale(one["value"])), "size", offset)
         violins(right, sizes, colour, orientation="horizontal", width=0.36, means=False)
     left.set_title("Mean of each group")
@@ -220,9 +228,7 @@ def draw_regions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figu
         axes.set_ylim(-0.7, len(first) - 0.3)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-    left.set_yticks(
-        first["place"], [_starred(str(area), float(q)) for area, q in zip(first["area"], first["q"], strict=True)]
-    )
+    left.set_yticks(first["place"], names)
     write_shares(right, first)
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     add_note(figure, note)

@@ -18,7 +18,7 @@ from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.image.planes import Plane, planes, to_ras
 from pellucid.report.figure_charts import look, note_height, write_note
 from pellucid.report.figure_material import Version
-from pellucid.report.style import styled
+from pellucid.report.style import drawn, row_height, styled
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -35,6 +35,7 @@ _MARGIN_MM = 5.0
 _FAR_MM = 200.0  # beyond any tile
 # Inches: around the blocks, between them, between tiles, the title above, the colour bar and a line of its labels.
 _EDGE, _BETWEEN, _GAP, _TITLE, _BAR, _BAR_LINE = 0.12, 0.22, 0.03, 0.27, 0.14, 0.16
+_TITLE_LINE, _TITLE_LETTER = 0.155, 0.093  # inches: of a block's title
 _BAR_WIDTH = 5.0
 
 FOOT = (
@@ -184,19 +185,25 @@ def draw_blocks(
     free = width - 2 * _EDGE - (across - 1) * _BETWEEN - across * (len(names) - 1) * _GAP
     scale = free / (across * sum(spans))  # inches a millimetre
     below = note_height(note, width)
-    heights = [_TITLE + max(len(block.centres) for block in row) * (tall * scale + _GAP) for row in rows]
+    block_width = sum(spans) * scale + (len(names) - 1) * _GAP
+    titles = {block.title: drawn(block.title, int(block_width / _TITLE_LETTER)) for block in blocks}
+    tops = [_TITLE - _TITLE_LINE + max(row_height([titles[block.title]], _TITLE_LINE) for block in row) for row in rows]
+    heights = [
+        above + max(len(block.centres) for block in row) * (tall * scale + _GAP)
+        for row, above in zip(rows, tops, strict=True)
+    ]
     lines = max(word.count("\n") for _, word in bar.words) + 1
     room = 2 * _EDGE + _BAR + lines * _BAR_LINE
     height = _EDGE + sum(heights) + (len(rows) - 1) * _EDGE + room + below
     with look(version):
         figure = Figure(figsize=(width, height))
         top = height - _EDGE
-        block_width = sum(spans) * scale + (len(names) - 1) * _GAP
-        for row, used in zip(rows, heights, strict=True):
+        for row, used, above in zip(rows, heights, tops, strict=True):
             for column, block in enumerate(row):
                 left = _EDGE + column * (block_width + _BETWEEN)
-                figure.text(left / width, (top - 0.04) / height, block.title, fontsize=10.5, weight="bold", va="top")
-                _block(figure, block, left, top - _TITLE, scale, box, names, hatched=version == "revised")
+                x, y = left / width, (top - 0.04) / height
+                figure.text(x, y, titles[block.title], fontsize=10.5, weight="bold", va="top", linespacing=1.0)
+                _block(figure, block, left, top - above, scale, box, names, hatched=version == "revised")
             top -= used + _EDGE
         reach = min(_BAR_WIDTH, 0.72 * width)
         place = ((width - reach) / 2 / width, (below + room - _EDGE - _BAR) / height, reach / width, _BAR / height)

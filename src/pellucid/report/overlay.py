@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +17,7 @@ from pellucid.errors import InputError
 from pellucid.files import atomic_path
 from pellucid.image.grid import Grid
 from pellucid.image.planes import Plane, planes, to_ras
-from pellucid.report.style import ALARM, DPI, MUTED, styled
-from pellucid.words import printable
+from pellucid.report.style import ALARM, DPI, MUTED, drawn, styled
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -40,6 +38,7 @@ _LESION, _FRAME = "#ffd84d", "#e8eef5"
 _LEFT, _GAP, _BAR_GAP, _BAR, _RIGHT, _TOP, _BOTTOM = 0.55, 0.56, 0.20, 0.13, 1.00, 0.62, 0.72
 _WIDTH = 8.8
 _WARNING_TOP, _LINE = 0.31, 0.15
+_TITLE_LETTERS, _TITLE_LINE = 78, 0.18
 _WARNING_LETTERS, _NOTE_LETTERS = 125, 145  # to a line
 
 
@@ -184,15 +183,17 @@ class _Scene:
 
     def figure(self, title: str, unit: str, *, note: str = "", alarms: Sequence[str] = ()) -> Figure:
         """Lay out three black panels of one scale and one height, with a colour bar if there is a map."""
-        warning = textwrap.wrap(f"ALARM: {'; '.join(alarms)}.", _WARNING_LETTERS) if alarms else []
-        notes = textwrap.wrap("  ".join([self._notes(), *([note] if note else [])]), _NOTE_LETTERS)
+        heading = drawn(title, _TITLE_LETTERS)
+        down = (len(heading.split("\n")) - 1) * _TITLE_LINE
+        warning = drawn(f"ALARM: {'; '.join(alarms)}.", _WARNING_LETTERS).split("\n") if alarms else []
+        notes = drawn("  ".join([self._notes(), *([note] if note else [])]), _NOTE_LETTERS).split("\n")
         bottom = _BOTTOM + (len(notes) - 1) * _LINE
         low, high = self._box()
         spans = [high[plane.across] - low[plane.across] for plane in self.planes]
         tall = max(high[plane.up] - low[plane.up] for plane in self.planes)
         bar = _BAR_GAP + _BAR + _RIGHT if self.relevance is not None else 0.2
         scale = (_WIDTH - _LEFT - 2 * _GAP - bar) / sum(spans)  # inches a millimetre
-        height = _TOP + len(warning) * _LINE + tall * scale + bottom
+        height = _TOP + down + len(warning) * _LINE + tall * scale + bottom
         figure = Figure(figsize=(_WIDTH, height))
         left = _LEFT
         for plane, span in zip(self.planes, spans, strict=True):
@@ -207,9 +208,9 @@ class _Scene:
             place = ((left - _GAP + _BAR_GAP) / _WIDTH, bottom / height, _BAR / _WIDTH, tall * scale / height)
             clipped = bool(np.abs(self.relevance).max() > self.limit)
             _colour_bar(figure.add_axes(place), self.limit, unit, clipped=clipped)
-        figure.text(_LEFT / _WIDTH, 1 - 0.10 / height, printable(title), fontsize=11, fontweight="bold", va="top")
+        figure.text(_LEFT / _WIDTH, 1 - 0.10 / height, heading, fontsize=11, fontweight="bold", va="top")
         for n, line in enumerate(warning):
-            across, up = _LEFT / _WIDTH, 1 - (_WARNING_TOP + n * _LINE) / height
+            across, up = _LEFT / _WIDTH, 1 - (_WARNING_TOP + down + n * _LINE) / height
             figure.text(across, up, line, fontsize=8, fontweight="bold", color=ALARM, va="top")
         for n, line in enumerate(reversed(notes)):
             figure.text(_LEFT / _WIDTH, (0.10 + n * _LINE) / height, line, fontsize=7.5, color=MUTED, va="bottom")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from pellucid.preprocess.outliers import FAR
 from pellucid.preprocess.quality import MEASURES, Measure
-from pellucid.report.style import INK, MUTED, RULE, styled
+from pellucid.report.style import INK, MUTED, RULE, drawn, styled
 
 COLOURS = {"pass": "#1b6a6f", "check": "#d9a514", "fail": "#c2502e"}
 _COLUMNS = 2
@@ -76,7 +76,7 @@ def _strip(axes: Axes, measure: Measure, values: pd.Series, deviations: pd.Serie
         x, y = float(values[name]), float(heights[order.index(name)])
         right = x > middle
         axes.annotate(
-            str(name),
+            drawn(str(name)),
             (x, y),
             (-5 if right else 5, 0),
             textcoords="offset points",

@@ -14,7 +14,7 @@ from pellucid.files import write_tsv
 from pellucid.report.blocks import Picture, Section, Table, number, records, score, score_interval, twofold, whole
 from pellucid.report.charts_models import WIDTH
 from pellucid.report.run import Run
-from pellucid.report.style import MUTED, SERIES, STYLES, save, styled
+from pellucid.report.style import MUTED, SERIES, STYLES, drawn, save, styled
 
 SUMMARY = "tables/learning_summary.tsv"
 
@@ -116,7 +116,7 @@ def learning_figure(curves: pd.DataFrame) -> Figure:
         one = curves[curves["family"] == family]
         colour, style = SERIES[place % len(SERIES)], STYLES[place % len(STYLES)]
         x = one["subjects"] + (place - (len(families) - 1) / 2) * 0.008 * most  # so that bars stand side by side
-        axes.plot(x, one["auc"], color=colour, linestyle=style, marker="o", markersize=4.5, label=family)
+        axes.plot(x, one["auc"], color=colour, linestyle=style, marker="o", markersize=4.5, label=drawn(family, 60))
         axes.vlines(x, one["low"], one["high"], color=colour, linewidth=1.2)
     axes.set(xlim=(0, most * 1.06), xlabel="training subjects", ylabel="AUC, mean over trials")
     axes.set_ylim(min(0.4, curves["low"].min() - 0.02), 1.01)

@@ -142,7 +142,8 @@ def averages(run: Run, figures: Path) -> Section:
                 alt=f"Mean {store.modality} of group {group} in three planes with the group's mean relevance in "
                 "colour.",
                 caption=f"Mean relevance of the {len(rows)} {which} of group {group}, over the mean of the same "
-                "scans. No subject is scaled; all groups are cut through the strongest voxel of the first; their "
+                f"scans. No participant is scaled; networks: {found[group].networks}. All groups are cut through the "
+                "strongest voxel of the first; their "
                 f"colours end at ± {number(limit)}.{found[group].alarm_note()}",
                 sources=[str(found[group].path.relative_to(run.folder))],
             )
@@ -186,12 +187,13 @@ def _whose(maps: Maps) -> str:
 
 
 class _Average(NamedTuple):
-    """The mean map of a group: its name, as it is and in file names, how many scans are averaged, how many alarmed."""
+    """The mean map of a group: its name, as it is and in file names, its scans, alarms and scale."""
 
     group: str
     label: str
     scans: int | None
     alarmed: int
+    networks: str
     path: Path
 
     def alarm_note(self) -> str:
@@ -202,7 +204,14 @@ class _Average(NamedTuple):
 def _average(path: Path) -> _Average:
     label = path.name.split("_")[0].removeprefix("group-")
     said = read_sidecar(path)
-    return _Average(str(said.get("Group", label)), label, said.get("Scans"), int(said.get("AlarmedMaps", 0)), path)
+    return _Average(
+        group=str(said.get("Group", label)),
+        label=label,
+        scans=said.get("Scans"),
+        alarmed=int(said.get("AlarmedMaps", 0)),
+        networks=said.get("NetworkScale", "their scale is not stated"),
+        path=path,
+    )
 
 
 def _lesion_note(mask: npt.NDArray[np.bool_] | None) -> str:

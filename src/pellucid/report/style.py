@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from pellucid.files import atomic_path
 
@@ -23,8 +27,13 @@ STYLES = ("-", "--", "-.", ":", (0, (1, 1)))
 
 DPI = 180
 
+SANS = "DejaVu Sans"
+_LINE = 0.155  # inches: a line of a label
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, marks that turn a line around, and line ends
+_UNDERSCORE = "\u200b_"  # matplotlib leaves what begins with a bare underscore out of legends
+
 _RC: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": SANS,
     "font.size": 9.0,
     "text.parse_math": False,  # names of groups and files are no formulas
     "axes.titlesize": 10.0,
@@ -64,6 +73,38 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     """Draw with Pellucid's settings, leaving matplotlib's own as they were."""
     wrapped: Callable[P, T] = mpl.rc_context(_RC)(draw)
     return wrapped
+
+
+def drawn(name: str, letters: int | None = None) -> str:
+    r"""Return a name from a table or file as charts show it: all of it, in lines of at most `letters`.
+
+    What cannot be seen, and what the charts' type has no letter for, is written as Python escapes it, for an empty box
+    would make all such names one.
+
+    >>> drawn("a\nb 中"), drawn("posterior cingulate", 12)
+    ('a\\nb \\u4e2d', 'posterior\ncingulate')
+    """
+    composed = unicodedata.normalize("NFC", name)
+    text = "".join(c if _is_drawn(c) else c.encode("unicode_escape").decode("ascii") for c in composed)
+    lines = textwrap.wrap(text, letters, break_on_hyphens=False) if letters else [text]
+    shown = "\n".join(lines)
+    return shown.replace("_", _UNDERSCORE, 1) if shown.startswith("_") else shown
+
+
+def _is_drawn(letter: str) -> bool:
+    return ord(letter) in _letters() and unicodedata.category(letter) not in _UNSEEN
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """Return what the charts' type can draw, thin and bold."""
+    types = (get_font(findfont(FontProperties(family=SANS, weight=weight))) for weight in ("normal", "bold"))
+    return frozenset.intersection(*(frozenset(one.get_charmap()) for one in types))
+
+
+def row_height(labels: Iterable[str], least: float) -> float:
+    """Return the height of a row in inches, at least `least`, in which the label of the most lines has room."""
+    return max([least, *(_LINE * (label.count("\n") + 1) for label in labels)])
 
 
 def group_colours(groups: list[str], positive: str | None) -> dict[str, str]:

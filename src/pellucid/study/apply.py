@@ -26,7 +26,7 @@ from pellucid.image.prepare import Prepared
 from pellucid.network.architectures import Network
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import WEIGHTS
-from pellucid.study.evidence import Bools, find_learned, lesion_evidence, read_lesions
+from pellucid.study.evidence import Lesions, find_learned, lesion_evidence, read_lesions
 from pellucid.study.maps import (
     Explained,
     Explainer,
@@ -123,11 +123,21 @@ def describe_predictions(folder: Path, model: Network, rows: Sequence[dict[str, 
 
 
 def write_maps(
-    explainer: Explainer, scan: Scan, explained: Explained, *, folder: Path, name: str, native: bool
+    explainer: Explainer,
+    scan: Scan,
+    explained: Explained,
+    *,
+    folder: Path,
+    name: str,
+    native: bool,
+    lesions: Lesions | None = None,
 ) -> list[Path]:
-    """Write a scan's map on the model's grid and, if asked, on the scan's own; return the paths."""
+    """Write a scan's map on the model's grid and, if asked, on the scan's own; return the paths.
+
+    Sidecars say what the gate found of the scan, and which lesion mask the map is measured against.
+    """
     paths = [folder / map_name(name, explainer.method.name)]
-    said = scan.admitted.sidecar
+    said = scan.admitted.sidecar | (lesions.sidecar if lesions is not None else {})
     write_map(paths[0], [explainer], explained, source=scan.path, source_grid=scan.native, said=said)
     if native:
         paths.append(folder / map_name(name, explainer.method.name, res="native"))
@@ -141,21 +151,12 @@ def scan_regions(explainer: Explainer, explained: Explained, atlas: Atlas) -> pd
 
 
 def scan_lesions(
-    explainer: Explainer, scan: Scan, explained: Explained, mask: Path | None, *, learned: Learned
-) -> tuple[pd.DataFrame, Bools | None]:
-    """Return the lesion table of one scan, its map and the nulls, and the mask on the model's grid.
-
-    A missing mask gives missing values.
-
-    Raises
-    ------
-    InputError
-        If the mask is not binary, or lies on neither the scan's grid nor the model's.
-    """
-    lesions = None if mask is None else read_lesions(mask, native=scan.native, grid=explainer.grid)
+    explainer: Explainer, scan: Scan, explained: Explained, lesions: Lesions | None, *, learned: Learned
+) -> pd.DataFrame:
+    """Return the lesion table of one scan, its map and the nulls; a missing mask gives missing values."""
     table = lesion_evidence(
         explained.relevance,
-        lesions,
+        None if lesions is None else lesions.mask,
         name=explainer.method.name,
         image=scan.prepared.image,
         brain=scan.prepared.brain,
@@ -163,7 +164,7 @@ def scan_lesions(
         learned=learned,
         grid=explainer.grid,
     )
-    return table, lesions
+    return _of_mask(table, lesions, [scan.remark] if scan.remark else [])
 
 
 def judge_map(path: Path, mask: Path | None, *, image: Path | None = None, force: bool = False) -> pd.DataFrame:
@@ -204,10 +205,11 @@ def judge_map(path: Path, mask: Path | None, *, image: Path | None = None, force
             resampling=sidecar.get("Resampling", "antialias"),
         )
         remarks += [admitted.remark] if admitted.remark else []
+    lesions = None if mask is None else read_lesions(mask, native=native, grid=grid)
     kind = str(sidecar.get("Images", "prepared"))  # what the network was given; masks and fillings are not made again
     table = lesion_evidence(
         volume.data,
-        None if mask is None else read_lesions(mask, native=native, grid=grid),
+        None if lesions is None else lesions.mask,
         name=str(sidecar.get("Method", "map")),
         image=prepared.image if image is not None and kind == "prepared" else None,
         no_image=NO_IMAGE if kind == "prepared" else f"the network was given {kind} images, which are not at hand",
@@ -216,11 +218,16 @@ def judge_map(path: Path, mask: Path | None, *, image: Path | None = None, force
         learned=_recorded_learned(sidecar, path.parent, grid),
         grid=grid,
     )
+    table = _of_mask(table, lesions, remarks)
     return table.assign(
-        brain_from="image" if image is not None else "MNI template",
-        networks=_recorded_networks(sidecar),
-        problems="; ".join(remarks) or None,
+        brain_from="image" if image is not None else "MNI template", networks=_recorded_networks(sidecar)
     )
+
+
+def _of_mask(table: pd.DataFrame, lesions: Lesions | None, remarks: list[str]) -> pd.DataFrame:
+    """Say in a lesion table which mask it is of, and what is odd about that and about the scan and its map."""
+    odd = [*remarks, *(lesions.remarks if lesions is not None else ())]
+    return table.assign(lesion_mask=None if lesions is None else str(lesions.path), problems="; ".join(odd) or None)
 
 
 def _recorded_networks(sidecar: dict[str, Any]) -> str:

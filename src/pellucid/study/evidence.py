@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pandas as pd
 from pellucid.analysis.lesions import lesion_table
 from pellucid.analysis.nulls import FEATURES, NO_IMAGE, NULLS, Learned, Logistic, null_maps
 from pellucid.bids import entities
-from pellucid.cohort.lesions import lesions_on
+from pellucid.cohort.lesions import lesion_remarks, lesions_on
 from pellucid.errors import InputError
 from pellucid.files import read_json
 from pellucid.image.grid import Grid
@@ -136,7 +137,20 @@ def read_learned(path: Path) -> Learned:
     return Learned(percent=percent, logistic=logistic, missing=content["Missing"])
 
 
-def read_lesions(path: Path, *, native: Grid, grid: Grid) -> Bools:
+class Lesions(NamedTuple):
+    """A lesion mask (X, Y, Z) on the model's grid, where it came from, and what is odd about it."""
+
+    mask: Bools
+    path: Path
+    remarks: tuple[str, ...]
+
+    @property
+    def sidecar(self) -> dict[str, Any]:
+        """Say for a map's sidecar which mask it was measured against."""
+        return {"LesionMask": {"File": str(self.path), "Remark": "; ".join(self.remarks) or None}}
+
+
+def read_lesions(path: Path, *, native: Grid, grid: Grid) -> Lesions:
     """Read a lesion mask that lies on its image's own grid, or on the model's, and bring it to the model's.
 
     Raises
@@ -146,5 +160,9 @@ def read_lesions(path: Path, *, native: Grid, grid: Grid) -> Bools:
     """
     mask = read_mask(path)
     if mask.grid.matches(grid):
-        return mask.data
-    return lesions_on(read_mask(path, native), grid)
+        values = mask.data
+    else:
+        mask = read_mask(path, native)
+        values = lesions_on(mask, grid)
+    empty = [] if mask.data.any() else ["lesion mask: it is empty, no voxel is a lesion"]
+    return Lesions(values, path, (*lesion_remarks(mask, values, grid), *empty))

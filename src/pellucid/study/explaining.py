@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pellucid.analysis.averages import Part, group_means, network_scales
+from pellucid.analysis.averages import ONE_SCALE, PersonMap, average_people, is_of_several
 from pellucid.analysis.classification import THRESHOLD, scores
 from pellucid.cohort.store import Store
 from pellucid.files import read_json, read_tsv, write_tsv
@@ -211,18 +211,11 @@ def _write_means(scans: list[HeldOut], asked: Explain) -> None:
     every = {model.folder: model for one in scans for model in one.explainers}
     which = "held-out people" if asked.averages == "all" else "people by their correctly classified held-out scans"
     alarmed = Counter(one.group for one in counted if one.alarmed)
-    number = Counter(one.participant for one in counted)
-    shares = [1.0 / number[one.participant] for one in counted]
-    gross = [float(np.abs(one.relevance, dtype=np.float64).sum()) for one in counted]
-    scales = network_scales(gross, [one.networks for one in counted], shares)
-    several = len({one.networks for one in counted}) > 1
+    several = is_of_several(one.networks for one in counted)
+    maps = [PersonMap(one.group, one.participant, one.networks, one.path) for one in counted]
     for unscaled in (False, True) if several else (False,):
-        parts = (
-            Part(one.group, one.relevance, share, 1.0 if unscaled else scale)
-            for one, share, scale in zip(counted, shares, scales, strict=True)
-        )
         labels: dict[str, str] = {}
-        for group, average in group_means(parts).items():
+        for group, average in average_people(maps, one_scale=not unscaled).items():
             labels[group] = _label(group, set(labels.values()))
             name = map_name(f"group-{labels[group]}", asked.method, statistic="mean")
             write_volume(
@@ -245,7 +238,7 @@ def _write_means(scans: list[HeldOut], asked: Explain) -> None:
 
 _SCALES = {
     (False, False): "as they are: all maps come from one network, or from one set of networks",
-    (True, False): "each map divided by the mean gross relevance of its networks' maps, times the mean of those",
+    (True, False): ONE_SCALE,
     (True, True): "as they are: networks of larger relevance weigh more",
 }
 

@@ -29,6 +29,7 @@ _SHAPE = {
     "Group?": str,
     "Scans?": int,
     "AlarmedMaps?": int,
+    "NetworkScale?": str,
     "FieldOfView?": {"Stops": [int], "SeenShare?": float, "Grid?": dict},
 }
 _FIX = "Mend the sidecar, or take it away: the map can be judged without it"
