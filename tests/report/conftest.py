@@ -230,7 +230,7 @@ def _write_models(folder: Path, people: pd.DataFrame, grid: Grid, generator: np.
             gap = 3.0 if arm == "finetuned" else 1.2
             logit = gap * (people["label"] - 0.5) + generator.normal(0, 1, len(people))
             table = people[["participant_id", "group", "label", "role"]].assign(
-                session_id=pd.NA, logit=logit, probability=1 / (1 + np.exp(-logit))
+                session_id=pd.NA, logit=logit, probability_not_calibrated=1 / (1 + np.exp(-logit))
             )
             write_tsv(home / "predictions.tsv", table)
             every.append(table.assign(arm=arm, trial=trial))

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from tests.report.figure_run import words
 
 from pellucid.report.figure_charts import (
-    SERIF,
     SignedLog,
     add_note,
     by_place,
@@ -25,7 +24,7 @@ from pellucid.report.figure_charts import (
     violins,
     write_shares,
 )
-from pellucid.report.style import styled
+from pellucid.report.style import SERIF, styled
 
 
 def test_areas_are_sorted_by_place_then_group() -> None:

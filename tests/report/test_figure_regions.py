@@ -14,9 +14,10 @@ from matplotlib.colors import to_rgb
 from tests.report.figure_run import SPEC, WRONG, material, pixels, shared_run, words
 
 from pellucid.files import write_text
-from pellucid.report.figure_charts import PAPER_COLOURS, SERIF
+from pellucid.report.figure_charts import PAPER_COLOURS
 from pellucid.report.figure_material import MissingError
 from pellucid.report.figure_regions import figure4a, figure4b, paper_region_data, region_data
+from pellucid.report.style import SERIF
 
 GROUPS = ("MS", "HC")
 

@@ -129,9 +129,11 @@ def test_probabilities_are_judged_as_they_are_and_calibrated(run: Path) -> None:
     assert table[table["kind"] == "none"]["reason"].str.contains("is a margin, no log-odds").all()
     margins = read_tsv(run / "baselines" / "load" / "trial-00" / "predictions.tsv")
     assert margins["logit"].notna().all()
-    assert margins["probability"].isna().all()
+    assert margins["probability_not_calibrated"].isna().all()
     confounds = read_tsv(run / "baselines" / "confounds" / "trial-00" / "predictions.tsv")
-    assert confounds["probability"].to_numpy() == pytest.approx(1 / (1 + np.exp(-confounds["logit"].to_numpy())))
+    assert confounds["probability_not_calibrated"].to_numpy() == pytest.approx(
+        1 / (1 + np.exp(-confounds["logit"].to_numpy()))
+    )
     assert table.groupby(["arm", "kind"])["n"].sum().loc["scratch"].tolist() == [16, 16]
     assert table["brier"].dropna().between(0, 1).all()
 

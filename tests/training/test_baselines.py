@@ -219,16 +219,16 @@ def test_files(store: Store, tmp_path: Path) -> None:
     assert (result.history["C"].diff().dropna() >= 0).all()
     table = result.predictions
     assert table.columns.tolist() == [
-        *("participant_id", "session_id", "group", "label", "role", "logit", "probability"),
+        *("participant_id", "session_id", "group", "label", "role", "logit", "probability_not_calibrated"),
     ]
     assert table["role"].tolist() == ["train"] * 48 + ["validation"] * 10 + ["holdout"] * 14
     assert table["participant_id"].tolist() == store.table["participant_id"].tolist()
-    assert table["probability"].isna().all()  # a margin is no log-odds
+    assert table["probability_not_calibrated"].isna().all()  # a margin is no log-odds
     described = read_json(result.folder / "model.json")
     assert described["settings"] == BaselineSettings(kind="svm-image", components=(3,)).to_json()
     assert described["scans"] == {"train": 48, "validation": 10, "holdout": 14}
-    words = "sigmoid of the decision value, not calibrated; missing where that is a margin, no log-odds"
-    assert described["probability"] == words
+    words = "sigmoid of the decision value; missing where that is a margin, no log-odds"
+    assert described["probability_not_calibrated"] == words
     assert "sub-" not in (result.folder / "model.json").read_text()
 
 

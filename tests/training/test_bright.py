@@ -117,7 +117,7 @@ def test_the_files_say_what_was_chosen_and_predict_by_it(tmp_path: Path) -> None
     assert [name for name, weight in weights.items() if weight] == [f"log_share_above_{chosen['threshold']:g}"]
     slope = weights[f"log_share_above_{chosen['threshold']:g}"]
     np.testing.assert_allclose(held["logit"], slope * x + result.described["intercept"], rtol=1e-9)
-    np.testing.assert_allclose(held["probability"], expit(held["logit"]))
+    np.testing.assert_allclose(held["probability_not_calibrated"], expit(held["logit"]))
 
 
 def test_patients_with_fewer_bright_voxels_are_found_too() -> None:

@@ -60,7 +60,7 @@ def test_files(finished: TrialResult, store: Store) -> None:
 def test_predictions_are_the_kept_model_s_on_whole_images(finished: TrialResult, store: Store, rows: Rows) -> None:
     table = finished.predictions
     assert table.columns.tolist() == [
-        *("participant_id", "session_id", "group", "label", "role", "logit", "probability"),
+        *("participant_id", "session_id", "group", "label", "role", "logit", "probability_not_calibrated"),
     ]
     assert table["participant_id"].tolist() == store.table["participant_id"].tolist()
     assert table["role"].tolist() == ["train"] * 10 + ["validation"] * 4 + ["holdout"] * 4
@@ -68,11 +68,13 @@ def test_predictions_are_the_kept_model_s_on_whole_images(finished: TrialResult,
     with torch.no_grad():
         z = model(torch.from_numpy(store.images)[:, None]).double().numpy()
     np.testing.assert_allclose(table["logit"], z, atol=1e-5)
-    np.testing.assert_allclose(table["probability"], 1 / (1 + np.exp(-table["logit"])))
+    np.testing.assert_allclose(table["probability_not_calibrated"], 1 / (1 + np.exp(-table["logit"])))
     held = table[table["role"] == "validation"]
-    accuracy = ((held["probability"] > 0.5) == (held["label"] == 1)).mean()
+    accuracy = ((held["probability_not_calibrated"] > 0.5) == (held["label"] == 1)).mean()
     assert accuracy == finished.trained["val_accuracy"]
-    cross_entropy = -np.log(np.where(held["label"] == 1, held["probability"], 1 - held["probability"])).mean()
+    cross_entropy = -np.log(
+        np.where(held["label"] == 1, held["probability_not_calibrated"], 1 - held["probability_not_calibrated"])
+    ).mean()
     l2 = 0.01 * sum(layer.weight.detach().square().sum().item() for layer in (model.conv3, model.conv4))
     assert finished.validation_loss == pytest.approx(cross_entropy + l2, rel=1e-6)
 

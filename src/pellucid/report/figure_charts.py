@@ -17,9 +17,8 @@ from matplotlib.figure import Figure
 
 from pellucid.report.blocks import seen_share
 from pellucid.report.figure_material import Version
-from pellucid.report.style import MUTED, SANS, drawn
+from pellucid.report.style import MUTED, SANS, SERIF, drawn
 
-SERIF = ["DejaVu Serif", SANS]  # what matplotlib brings, so that figures are the same everywhere
 AREA_LETTERS, LEGEND_LETTERS = 44, 60
 """Of a line of the label of an area, and of a legend."""
 PAPER_COLOURS = ((0.12, 0.47, 0.71), (1.00, 0.50, 0.05))

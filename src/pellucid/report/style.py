@@ -27,7 +27,7 @@ STYLES = ("-", "--", "-.", ":", (0, (1, 1)))
 
 DPI = 180
 
-SANS = "DejaVu Sans"
+SANS, SERIF = "DejaVu Sans", "DejaVu Serif"  # what matplotlib brings, so that figures are the same everywhere
 _LINE = 0.155  # inches: a line of a label
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, marks that turn a line around, and line ends
 _UNDERSCORE = "\u200b_"  # matplotlib leaves what begins with a bare underscore out of legends
@@ -97,9 +97,9 @@ def _is_drawn(letter: str) -> bool:
 
 @cache
 def _letters() -> frozenset[int]:
-    """Return what the charts' type can draw, thin and bold."""
-    types = (get_font(findfont(FontProperties(family=SANS, weight=weight))) for weight in ("normal", "bold"))
-    return frozenset.intersection(*(frozenset(one.get_charmap()) for one in types))
+    """Return what each of the charts' types can draw."""
+    types = [FontProperties(family=SANS), FontProperties(family=SANS, weight="bold"), FontProperties(family=SERIF)]
+    return frozenset.intersection(*(frozenset(get_font(findfont(one)).get_charmap()) for one in types))
 
 
 def row_height(labels: Iterable[str], least: float) -> float:

@@ -69,7 +69,7 @@ def write_baseline(
         "features": features.names,
         "weights": _weights(fit, features),
         "intercept": fit.intercept,
-        "probability": "sigmoid of the decision value, not calibrated; missing where that is a margin, no log-odds",
+        "probability_not_calibrated": "sigmoid of the decision value; missing where that is a margin, no log-odds",
         "scikit_learn": sklearn.__version__,
     }
     write_json(folder / "model.json", described | said | fit.details)

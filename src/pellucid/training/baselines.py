@@ -181,9 +181,8 @@ def _predictions(
         if role in roles:
             table = store.table[["participant_id", "session_id", "group", "label"]].iloc[roles[role]]
             z = logit[roles[role]]
-            parts.append(
-                table.assign(role=role, logit=z, probability=expit(z) if settings.has_probabilities else np.nan)
-            )
+            likely = expit(z) if settings.has_probabilities else np.nan
+            parts.append(table.assign(role=role, logit=z, probability_not_calibrated=likely))
     return pd.concat(parts, ignore_index=True)
 
 

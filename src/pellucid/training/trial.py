@@ -41,8 +41,8 @@ class TrialResult:
     history
         One row an epoch, as `pellucid.training.fit.fit` gives it.
     predictions
-        One row a scan of every role: participant_id, session_id, group, label, role, logit, probability. The diagnosis
-        is positive where the probability exceeds 0.5.
+        One row a scan of every role: participant_id, session_id, group, label, role, logit, and
+        probability_not_calibrated, its sigmoid. The diagnosis is positive where that exceeds 0.5.
     trained
         What model.json says of the training: settings, epoch, val_loss and so on, of the epoch whose weights were kept.
     """
@@ -220,7 +220,7 @@ def _predict(model: Network, store: Store, scans: Scans, rows: Mapping[str, Rows
         if role in rows:
             table = store.table[["participant_id", "session_id", "group", "label"]].iloc[rows[role]]
             z = logits(model, scans, rows[role], batch_size=batch_size)
-            parts.append(table.assign(role=role, logit=z, probability=expit(z)))
+            parts.append(table.assign(role=role, logit=z, probability_not_calibrated=expit(z)))
     return pd.concat(parts, ignore_index=True)
 
 
