@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from pellucid.atlas.template import mni_template
+from pellucid.atlas.template import mni_brain_mask
+from pellucid.atlas.tissue_priors import tissue_priors
 from pellucid.cli.main import run
 from pellucid.files import write_json
 from pellucid.image.grid import MNI_2MM, Grid, resized
@@ -64,7 +65,10 @@ def arm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two scans in MNI space at 4 mm, one with a bright spot at (30, -50, 20) mm, and its lesion mask."""
     folder = tmp_path_factory.mktemp("scans")
-    image = mni_template(COARSE)
+    fluid, grey, white = tissue_priors(COARSE)
+    noise = np.random.default_rng(0).normal(0.0, 4.0, COARSE.shape)
+    image = np.where(mni_brain_mask(COARSE), 40.0 * fluid + 115.0 * grey + 100.0 * white + noise, 0.0)
+    image = image.clip(0.0).astype(np.float32)
     mask = spot(COARSE)
     write_volume(folder / "images" / "sub-01_FLAIR.nii.gz", image, COARSE)
     write_volume(folder / "images" / "sub-02_FLAIR.nii.gz", np.where(mask, 2 * image.max(), image), COARSE)

@@ -27,14 +27,14 @@ def small() -> Grid:
 
 
 @cache
-def tissues() -> tuple[np.ndarray, np.ndarray]:
-    """The MNI brain, and what it looks like on FLAIR without noise."""
+def tissues(suffix: str) -> tuple[np.ndarray, np.ndarray]:
+    """The MNI brain, and what it looks like without noise."""
     fluid, grey, white = tissue_priors(NATIVE)
-    return mni_brain_mask(NATIVE), 40.0 * fluid + 115.0 * grey + 100.0 * white
+    return mni_brain_mask(NATIVE), 40.0 * fluid + (75.0 if suffix == "T1w" else 115.0) * grey + 100.0 * white
 
 
-def phantom(seed: int) -> np.ndarray:
-    brain, image = tissues()
+def phantom(seed: int, suffix: str) -> np.ndarray:
+    brain, image = tissues(suffix)
     noise = np.random.default_rng(seed).normal(0.0, 6.0, NATIVE.shape)
     return np.where(brain, image + noise, 0.0).astype(np.float32)
 
@@ -55,7 +55,7 @@ def write_scan() -> Callable[..., Path]:
         place = Path(subject, session, "anat") if session else Path(subject, "anat")
         stem = f"{subject}_{session}" if session else subject
         path = root / place / f"{stem}_{suffix}.nii.gz"
-        write_volume(path, phantom(seed), NATIVE, np.float32)
+        write_volume(path, phantom(seed, suffix), NATIVE, np.float32)
         if mask:
             drawn = root / "derivatives" / "lesions" / place / f"{stem}_space-MNI152NLin6Asym_label-lesion_mask.nii.gz"
             write_volume(drawn, lesion(seed), NATIVE, np.uint8)

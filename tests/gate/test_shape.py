@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.gate.shape import Face, edges, empty_slices, faces, judge_size, judge_voxels, profile
+from pellucid.gate.shape import Face, edges, empty_slices, faces, field_size, judge_size, judge_voxels, profile
 from pellucid.image.grid import Grid
 
 
@@ -50,11 +50,46 @@ def test_empty_slices() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "verdict"), [(0.1, "size!"), (0.43, "size"), (0.51, "size"), (0.59, ""), (1.6, ""), (1.86, "skull!")]
+    ("ratio", "field", "verdict"),
+    [
+        (0.1, None, "size!"),
+        (0.43, None, "size"),
+        (0.51, None, "size"),
+        (0.59, None, ""),
+        (1.6, None, ""),
+        (1.86, None, "skull!"),
+        (0.43, 0.9, ""),
+        (0.38, 1.0, "size"),
+        (0.51, 0.8, "size!"),
+        (0.80, 0.8, "size"),
+        (1.65, 1.4, "size!"),
+        (1.6, 1.1, ""),
+    ],
 )
-def test_sizes(ratio: float, verdict: str) -> None:
-    assert "".join(f.kind + "!" * f.refused for f in judge_size(ratio)) == verdict
-    assert all(f"{ratio:.2f} of the template's" in f.seen or "larger than any" in f.seen for f in judge_size(ratio))
+def test_sizes(ratio: float, field: float | None, verdict: str) -> None:
+    found = judge_size(ratio, field)
+    assert "".join(f.kind + "!" * f.refused for f in found) == verdict
+    assert all(f"{ratio:.2f} of the template's" in f.seen or "larger than any" in f.seen for f in found)
+
+
+@pytest.mark.parametrize(
+    ("shape", "voxel", "size"),
+    [
+        ((182, 218, 182), 1.0, 1.0),
+        ((91, 109, 91), 1.8, 0.9),
+        ((99, 117, 95), 1.6, 0.8),
+        ((193, 229, 193), 1.0, 1.0),
+        ((121, 145, 121), 2.1, 1.4),
+        ((160, 160, 160), 1.0, None),
+        ((1, 1, 1), 1.0, None),
+    ],
+)
+def test_a_template_s_grid_is_known_by_its_proportions(shape: Any, voxel: float, size: float | None) -> None:
+    for axes in ([0, 1, 2], [1, 2, 0]):  # however its voxels are stored
+        affine = np.eye(4)
+        affine[:3, :3] = voxel * np.eye(3)[:, axes]
+        found = field_size(Grid.of(tuple(shape[axis] for axis in axes), affine))
+        assert found == (size if size is None else pytest.approx(size, abs=0.004))
 
 
 def test_thick_slices_are_remarked_on() -> None:

@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from pellucid.gate.finding import ANYWAY, Finding, describe, refusal, refusals, words
 from pellucid.gate.look import look
+from pellucid.gate.tissue import OTHER
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume, read_volume
 from pellucid.image.prepare import Prepared, Resampling, find_brain, prepare
 from pellucid.preprocess.verdicts import said_of
 
 _OFF_GRID = 0.01  # a larger share of the brain outside the grid is worth a word
-_OTHER = {"FLAIR": "T1w", "T1w": "FLAIR"}
 LOOK = "Look at its page; to use it all the same, write `use` into the column override of quality.tsv"
 
 
@@ -74,7 +74,7 @@ def admit(path: Path, *, modality: str, force: bool = False, anyway: str = ANYWA
     findings = [Finding("file", remark) for remark in volume.remarks]
     if verdict := said_of(path):
         findings.append(Finding("quality", verdict.text, verdict.refused, LOOK))
-    other = _OTHER.get(modality, "")
+    other = OTHER.get(modality, "")
     if other and f"_{other.lower()}." in path.name.lower():
         findings.append(Finding("name", f"it is named {other}, the model was trained on {modality}"))
     brain = find_brain(volume.data, where=str(path))

@@ -15,11 +15,20 @@ from pellucid.errors import InputError
 from pellucid.gate import bounds
 from pellucid.gate.finding import PREPROCESS, Finding, refusals
 from pellucid.gate.pose import Fit, coarsen, fit_template, judge_pose
-from pellucid.gate.shape import TEMPLATE_ML, empty_slices, faces, judge_faces, judge_gaps, judge_size, judge_voxels
+from pellucid.gate.shape import (
+    TEMPLATE_ML,
+    empty_slices,
+    faces,
+    field_size,
+    judge_faces,
+    judge_gaps,
+    judge_size,
+    judge_voxels,
+)
 from pellucid.gate.tissue import Tissues, find_tissues, judge_tissues
 from pellucid.gate.values import judge_values
 from pellucid.image.grid import Grid
-from pellucid.image.prepare import check_mni, foreground
+from pellucid.image.prepare import check_mni, foreground, mni_offset
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -59,10 +68,10 @@ def look(data: Floats, brain: Bools, grid: Grid, *, modality: str, where: str = 
     Left and right cannot be checked, for brains are too symmetric.
     """
     gaps = judge_gaps(empty_slices(foreground(data), grid))
-    box = _box(brain)
+    box, field = _box(brain), field_size(grid)
     data, brain, grid = np.ascontiguousarray(data[box]), np.ascontiguousarray(brain[box]), _cropped(grid, box)
     ratio = float(np.count_nonzero(brain)) * grid.voxel_volume_ml / TEMPLATE_ML
-    findings = [*judge_values(data, brain), *gaps, *judge_size(ratio), *judge_voxels(grid)]
+    findings = [*judge_values(data, brain), *gaps, *judge_size(ratio, field), *judge_voxels(grid)]
     far = far_share(brain, grid)
     if refusals(findings):
         return Look(tuple(findings), ratio, far)
@@ -72,14 +81,14 @@ def look(data: Floats, brain: Bools, grid: Grid, *, modality: str, where: str = 
     coarse = coarsen(data, brain, grid)
     fit = fit_template(coarse)
     pose = judge_pose(fit)
-    turned = [finding for finding in pose if finding.kind == "pose"]
+    turned = [finding for finding in refusals(pose) if finding.kind == "pose"]
     place = _judge_place(brain, grid, where)
     # What is turned over reaches far, and what is far reaches farther: neither is a skull.
-    head = [] if turned or place else _judge_head(far, fit.score)
-    findings += [*place, *head, *([] if refusals(head) else pose)]
+    head = [] if turned or refusals(place) else _judge_head(far, fit.score)
+    findings += [*(refusals(place) if turned else place), *head, *([] if refusals(head) else pose)]
     if refusals(findings):
         return Look(tuple(findings), ratio, far, fit)
-    tissues = find_tissues(data, brain, grid, coarse, fit)
+    tissues = find_tissues(data, grid, coarse, fit)
     return Look((*findings, *judge_tissues(tissues, modality)), ratio, far, fit, tissues)
 
 
@@ -97,7 +106,7 @@ def far_share(brain: Bools, grid: Grid) -> float:
 
 def _judge_head(far: float, score: float) -> list[Finding]:
     """Judge how much of a foreground lies far outside the template's brain."""
-    if far <= bounds.FAR_REMARK or (score >= bounds.HEAD_FIT and far <= bounds.FAR_REFUSED):
+    if far <= bounds.FAR_REMARK or (score - far / 2.0 >= bounds.HEAD_FIT and far <= bounds.FAR_REFUSED):
         return []
     reaches = f"{100 * far:.0f} % of its foreground lie more than 10 mm outside the template's brain"
     if far <= bounds.FAR_HEAD:
@@ -111,6 +120,9 @@ def _judge_place(brain: Bools, grid: Grid, where: str) -> list[Finding]:
         check_mni(brain, grid, where=where)
     except InputError as error:
         return [Finding("place", error.what, True, PREPROCESS)]
+    off = float(np.linalg.norm(mni_offset(brain, grid)))
+    if off > bounds.OFF_MM:
+        return [Finding("place", f"its brain's centre lies {off:.0f} mm from the MNI brain's", False, PREPROCESS)]
     return []
 
 

@@ -154,14 +154,20 @@ def judge_pose(fit: Fit) -> list[Finding]:
             "explains 0.81 and more of brains"
         )
         return [Finding("coverage", seen, True, PREPROCESS)]
+    odd = []
+    if fit.score < bounds.ODD_FIT:
+        seen = (
+            f"it hardly has the shape of a brain: the template explains {fit.score:.2f} of it, where it explains 0.81"
+        )
+        odd = [Finding("coverage", f"{seen} and more of brains", False, PREPROCESS)]
     if fit.score < bounds.POSE_FIT:
-        return []
+        return odd
     if fit.other > fit.own and fit.degrees > _SHOWN_TURNED:
         return [Finding("pose", _named(fit.turn), True, RECONVERT)]
-    if fit.degrees > bounds.TURNED_DEGREES:
+    if fit.degrees > bounds.TILTED_DEGREES:
         seen = f"its brain is turned by {fit.degrees:.0f} degrees against the template's"
-        return [Finding("pose", seen, True, PREPROCESS)]
-    return []
+        return [Finding("pose", seen, fit.degrees > bounds.TURNED_DEGREES, PREPROCESS), *odd]
+    return odd
 
 
 def _named(turn: Matrix) -> str:

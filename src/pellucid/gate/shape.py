@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.gate import bounds
-from pellucid.gate.finding import PREPROCESS, Finding
+from pellucid.gate.finding import PREPROCESS, RECONVERT, Finding
 from pellucid.image.grid import Grid
 
 Bools = npt.NDArray[np.bool_]
 
 TEMPLATE_ML = 1834.6
 """Volume of the MNI152NLin6Asym brain, holes filled."""
+
+_FIELDS_MM = np.array([(180.5, 216.5, 180.5), (192.0, 228.0, 192.0), (196.0, 232.0, 188.0)])
+"""From the first voxel's centre to the last one's in MNI grids: FSL's and SPM's, TemplateFlow's, nilearn's."""
 
 _DIRECTIONS = (("left", "right"), ("back", "front"), ("bottom", "top"))
 
@@ -75,15 +78,42 @@ def empty_slices(foreground: Bools, grid: Grid) -> int:
     return most
 
 
-def judge_size(ratio: float) -> list[Finding]:
-    """Judge a foreground's volume over the template brain's."""
+def field_size(grid: Grid) -> float | None:
+    """Return a grid's edges over those of the MNI template's grid whose proportions it has; None if it has none's.
+
+    Scans in MNI space lie on grids of the template's field of view, whatever their voxels' size. A grid of the same
+    proportions in another size has wrong voxel sizes in its header.
+
+    >>> field_size(Grid.of((91, 109, 91), np.diag([1.6, 1.6, 1.6, 1.0])))
+    0.8
+    """
+    world = np.abs(grid.affine[:3, :3]).argmax(axis=0)
+    edges = np.zeros(3)
+    edges[world] = (np.array(grid.shape) - 1.0) * grid.voxel_sizes
+    if not (edges > 0.0).all():
+        return None
+    sizes = [edges / field for field in _FIELDS_MM]
+    alike = [float(np.mean(size)) for size in sizes if size.max() <= (1.0 + bounds.PROPORTION) * size.min()]
+    return min(alike, key=lambda size: abs(size - 1.0), default=None)
+
+
+def judge_size(ratio: float, field: float | None = None) -> list[Finding]:
+    """Judge a foreground's volume over the template brain's; `field` is its grid's size over a template's, if any.
+
+    A grid of a template's size vouches for the header's voxel sizes: a small brain on it is a small brain, for scans
+    that are aligned by rotation alone keep their own size.
+    """
     seen = f"its brain has {ratio:.2f} of the template's volume ({ratio * TEMPLATE_ML:.0f} ml)"
     if ratio < bounds.SMALLEST_RATIO:
         return [Finding("size", f"{seen}, less than any adult's", True, PREPROCESS)]
     if ratio > bounds.LARGEST_RATIO:
         larger = f"its foreground of {ratio * TEMPLATE_ML:.0f} ml is larger than any brain: the skull is on"
         return [Finding("skull", larger, True, PREPROCESS)]
-    if ratio < bounds.SMALL_RATIO:
+    if field is not None and abs(field - 1.0) > bounds.FIELD_OFF:
+        odd = not bounds.SMALL_RATIO <= ratio <= bounds.LARGE_RATIO
+        grid = f"its grid has the proportions of the template's, at {field:.2f} of its size"
+        return [Finding("size", f"{seen}, and {grid}: its header states wrong voxel sizes", odd, RECONVERT)]
+    if ratio < (bounds.SMALL_RATIO if field is None else bounds.VOUCHED_RATIO):
         return [Finding("size", f"{seen}: a very small head, or a header with wrong voxel sizes")]
     return []
 

@@ -44,7 +44,7 @@ class Tissues:
     share: float
 
 
-def find_tissues(data: Floats, brain: Bools, grid: Grid, coarse: Coarse, fit: Fit) -> Tissues:
+def find_tissues(data: Floats, grid: Grid, coarse: Coarse, fit: Fit) -> Tissues:
     """Estimate the brightness of three tissues in an image (X, Y, Z) on `grid` that the template was laid on.
 
     At the template's brain voxels, 3 mm apart, the image y is regressed on the tissue priors p_t:
@@ -53,12 +53,12 @@ def find_tissues(data: Floats, brain: Bools, grid: Grid, coarse: Coarse, fit: Fi
     How much the tissues explain (R², plain least squares) is asked of the coarse image, in which noise is small.
     Not to be taken for measurements of tissue: `pellucid.preprocess.tissue` makes those.
     """
-    values, priors = _sampled(coarse.values, coarse.covered, coarse.grid, fit, step=2)
+    values, priors = _sampled(coarse.values, coarse.grid, coarse, fit, step=2)
     if values.size <= priors.shape[1] or not values.std() > 0.0:
         return Tissues(np.nan, np.nan, 0.0)
     left = values - priors @ np.linalg.lstsq(priors.T @ priors, priors.T @ values, rcond=None)[0]
     share = float(1.0 - left.var() / values.var())
-    values, priors = _sampled(data, brain.astype(np.float32), grid, fit, step=1)
+    values, priors = _sampled(data, grid, coarse, fit, step=1)
     weights = np.ones_like(values)
     for _ in range(_ROUNDS):
         weighted = priors * weights[:, None]
@@ -75,19 +75,21 @@ def find_tissues(data: Floats, brain: Bools, grid: Grid, coarse: Coarse, fit: Fi
 def tissues_in_mni(data: Floats, brain: Bools, grid: Grid) -> Tissues:
     """Return the tissues of an image (X, Y, Z) on `grid` that was registered to the template by 12 parameters."""
     there = Fit(score=1.0, linear=np.eye(3), centre=np.array(MNI_BRAIN_CENTRE), own=1.0, other=0.0)
-    return find_tissues(data, brain, grid, coarsen(data, brain, grid), there)
+    return find_tissues(data, grid, coarsen(data, brain, grid), there)
 
 
-def _sampled(image: Floats, covered: Floats, grid: Grid, fit: Fit, *, step: int) -> tuple[Matrix, Matrix]:
+def _sampled(image: Floats, grid: Grid, coarse: Coarse, fit: Fit, *, step: int) -> tuple[Matrix, Matrix]:
     """Return an image at the template's brain voxels, `step` times 3 mm apart, and the tissue priors there.
 
-    Only where the image's own brain covers them whole; values beyond the 2nd and the 98th percentile become those.
+    Only where the coarse brain covers them whole: some 4 mm from its edge, where voxels of grey matter hold background,
+    the more the larger they are. Values beyond the 2nd and the 98th percentile become those.
     """
     points, priors = _template(step)
-    inverse = np.linalg.inv(grid.affine)
-    where = ((points @ fit.linear.T + fit.centre) @ inverse[:3, :3].T + inverse[:3, 3]).T
-    whole = ndimage.map_coordinates(covered, where, order=1, mode="grid-constant") > _WHOLE
-    values = ndimage.map_coordinates(image, where[:, whole], order=1, mode="grid-constant").astype(np.float64)
+    world = points @ fit.linear.T + fit.centre
+    covered = ndimage.map_coordinates(coarse.covered, coarse.grid.voxel(world).T, order=1, mode="grid-constant")
+    whole = covered > _WHOLE
+    values = ndimage.map_coordinates(image, grid.voxel(world[whole]).T, order=1, mode="grid-constant")
+    values = values.astype(np.float64)
     if values.size:
         values = values.clip(*np.percentile(values, (2.0, 98.0)))
     return values, priors[whole]
@@ -98,29 +100,49 @@ def judge_tissues(tissues: Tissues, modality: str) -> list[Finding]:
     if tissues.share < bounds.ANATOMY:
         seen = (
             f"it shows no anatomy: the tissues of the template explain {tissues.share:.3f} of its brightness, where "
-            "they explain 0.17 and more of scans"
+            "they explain 0.11 and more of scans"
         )
         return [Finding("anatomy", seen, True, PREPROCESS)]
     low, high = bounds.GREY_RANGE
     ratio = f"grey over white matter is {tissues.grey:.2f}"
+    faint = []
+    if tissues.share < bounds.FAINT:
+        seen = f"it shows little anatomy: the tissues of the template explain {tissues.share:.2f} of its brightness"
+        faint = [Finding("anatomy", f"{seen}, where they explain 0.11 and more of scans", False, PREPROCESS)]
     if not low <= tissues.grey <= high:
-        seen = f"it has the contrast of no scan: {ratio}, where scans have 0.56 to 1.42"
+        seen = f"it has the contrast of no scan: {ratio}, where scans have 0.56 to 1.51"
         return [Finding("contrast", seen, True, "Give the scan itself, not what was made of it")]
-    if modality not in ("T1w", "FLAIR"):
-        return []
-    if tissues.fluid > bounds.T2W_FLUID:
+    return faint + (_judge_contrast(tissues, modality) if modality in OTHER else [])
+
+
+OTHER = {"FLAIR": "T1w", "T1w": "FLAIR"}
+"""What is taken by mistake for a scan of a modality."""
+
+
+def _judge_contrast(tissues: Tissues, modality: str) -> list[Finding]:
+    """Judge whether a scan is the T1w or the FLAIR that it is to be: refuse what is clear, remark on what is near.
+
+    Fluid tells a T2w and a proton density from both, and grey over white matter tells the two apart, on a scale about
+    the middle between them.
+    """
+    ratio = f"its grey matter is {tissues.grey:.2f} times as bright as its white"
+    if tissues.fluid > bounds.BRIGHT_FLUID:
         seen = (
             f"it looks like a T2w, where a {modality} is expected: its fluid is {tissues.fluid:.2f} times as bright "
             "as its white matter"
         )
-        return [Finding("contrast", seen, True, f"Give the {modality}")]
-    if modality == "FLAIR" and tissues.grey < bounds.T1W_GREY:
-        seen = f"it looks like a T1w, where a FLAIR is expected: {ratio}, and a logit of it means nothing"
-        return [Finding("contrast", seen, False, "Give the FLAIR")]
-    if modality == "T1w" and tissues.grey > bounds.FLAIR_GREY:
-        seen = f"it looks like a FLAIR, where a T1w is expected: {ratio}, and a logit of it means nothing"
-        return [Finding("contrast", seen, False, "Give the T1w")]
-    return []
+        return [Finding("contrast", seen, tissues.fluid > bounds.T2W_FLUID, _give(modality))]
+    off = (bounds.GREY_MIDDLE - tissues.grey) * (1.0 if modality == "FLAIR" else -1.0)
+    if off <= 0.0:
+        return []
+    looks = "looks" if off > bounds.GREY_SURE else "may be"
+    like = f"it {looks} {'like ' if looks == 'looks' else ''}a {OTHER[modality]}, where a {modality} is expected"
+    return [Finding("contrast", f"{like}: {ratio}", off > bounds.GREY_SURE, _give(modality))]
+
+
+def _give(modality: str) -> str:
+    """Say how to cure a scan of another weighting."""
+    return f"Give the scan named {modality}, or a model that was trained on this weighting"
 
 
 @cache

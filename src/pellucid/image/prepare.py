@@ -128,12 +128,7 @@ def foreground(data: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
 
 def check_mni(brain: npt.NDArray[np.bool_], grid: Grid, *, where: str = "the image") -> None:
     """Raise InputError if the centre of mass of `brain` lies more than 30 mm from the MNI brain's."""
-    count = np.count_nonzero(brain)
-    centre = [
-        float(brain.sum(axis=tuple(b for b in range(3) if b != a), dtype=np.int64) @ np.arange(n)) / count
-        for a, n in enumerate(brain.shape)
-    ]
-    offset = grid.world(centre) - MNI_BRAIN_CENTRE
+    offset = mni_offset(brain, grid)
     distance = float(np.linalg.norm(offset))
     if distance > _FARTHEST_MM:
         words = [
@@ -149,6 +144,16 @@ def check_mni(brain: npt.NDArray[np.bool_], grid: Grid, *, where: str = "the ima
             f"{what} ({', '.join(words)})",
             "Run `pellucid preprocess` on it, or register it to the MNI152 template first",
         )
+
+
+def mni_offset(brain: npt.NDArray[np.bool_], grid: Grid) -> npt.NDArray[np.float64]:
+    """Return the centre of mass of `brain`: (X, Y, Z) on `grid`, from the MNI brain's, in mm (3,)."""
+    count = np.count_nonzero(brain)
+    centre = [
+        float(brain.sum(axis=tuple(b for b in range(3) if b != a), dtype=np.int64) @ np.arange(n)) / count
+        for a, n in enumerate(brain.shape)
+    ]
+    return np.asarray(grid.world(centre) - MNI_BRAIN_CENTRE)
 
 
 def to_native(values: npt.NDArray[np.float32], grid: Grid, native: Grid) -> npt.NDArray[np.float32]:

@@ -102,19 +102,21 @@ MEASURES: dict[str, Measure] = {
     ),
     "t1w_grey": Measure(
         "grey over white matter, T1w",
-        check=(bounds.GREY_RANGE[0], bounds.FLAIR_GREY),
+        check=(bounds.GREY_RANGE[0], bounds.GREY_MIDDLE),
         why="it does not look like a T1w: is it a FLAIR, a T2w or a map?",
     ),
     "flair_grey": Measure(
         "grey over white matter, FLAIR",
-        check=(bounds.T1W_GREY, bounds.GREY_RANGE[1]),
+        check=(bounds.GREY_MIDDLE, bounds.GREY_RANGE[1]),
         why="it does not look like a FLAIR: is it a T1w or a map?",
     ),
     "t1w_fluid": Measure(
-        "fluid over white matter, T1w", check=(-np.inf, bounds.T2W_FLUID), why="it looks like a T2w, not like a T1w"
+        "fluid over white matter, T1w", check=(-np.inf, bounds.BRIGHT_FLUID), why="it looks like a T2w, not like a T1w"
     ),
     "flair_fluid": Measure(
-        "fluid over white matter, FLAIR", check=(-np.inf, bounds.T2W_FLUID), why="it looks like a T2w, not like a FLAIR"
+        "fluid over white matter, FLAIR",
+        check=(-np.inf, bounds.BRIGHT_FLUID),
+        why="it looks like a T2w, not like a FLAIR",
     ),
     "t1w_snr": Measure("signal to noise, T1w white matter", better="high"),
     "t1w_cnr": Measure("contrast to noise, T1w white and grey matter", better="high"),
