@@ -62,6 +62,29 @@ def test_images_are_chosen_by_their_entities(dataset: Path, wanted: dict[str, ob
     assert [bids.entities(path)["acq"] for path in bids.images(folder, wanted)] == found
 
 
+@pytest.mark.parametrize(
+    ("scan", "beside", "drawn", "taken"),
+    [
+        ("FLAIR", [], ["label-lesion", "run-1_label-lesion"], 0),
+        ("acq-3d_FLAIR", [], ["label-lesion"], 0),
+        ("acq-3d_FLAIR", [], ["label-lesion", "acq-3d_label-lesion", "acq-2d_label-lesion"], 1),
+        ("acq-3d_FLAIR", ["acq-2d_FLAIR"], ["label-lesion"], None),
+        ("acq-3d_FLAIR", ["acq-2d_FLAIR"], ["acq-2d_label-lesion"], None),
+        ("run-1_FLAIR", [], ["label-lesion"], 0),
+        ("run-2_FLAIR", [], ["label-lesion"], None),
+        ("run-2_FLAIR", ["run-1_FLAIR"], ["run-01_label-lesion", "run-02_label-lesion"], 1),
+        ("run-1_FLAIR", ["run-2_FLAIR"], ["label-lesion"], 0),
+    ],
+)
+def test_a_mask_is_of_the_scan_that_it_names(scan: str, beside: list[str], drawn: list[str], taken: int | None) -> None:
+    own, others = Path(f"sub-1_{scan}.nii"), [Path(f"sub-1_{name}.nii") for name in beside]
+    masks = [Path(f"sub-1_{name}_mask.nii") for name in drawn]
+    found, words = bids.masks_of(masks, [own], [own, *others])
+    assert found == ([] if taken is None else [masks[taken]])
+    assert len(words) == len(masks) - len(found)
+    assert all(str(mask) in "".join(words) for mask in masks if mask not in found)
+
+
 def test_a_dataset_says_whether_it_is_derived(tmp_path: Path) -> None:
     assert not bids.is_derivative(tmp_path)
     write_json(tmp_path / "dataset_description.json", bids.description("a", "raw", License="CC0"))

@@ -36,7 +36,11 @@ IGNORE = ".bidsignore"
 _PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")
 _IDENTITY = ("sub", "ses", "sample", "acq", "ce", "rec", "dir", "run", "echo", "flip", "inv", "part", "proc", "chunk")
 _LESION = re.compile(r"lesion|_(?:mask|roi|d?seg)\.", re.IGNORECASE)
+_ANATOMY = {"csf", "gm", "wm", "sgm", "scgm", "cgm", "brain", "ventricle", "cerebellum", "brainstem", "b", "head"}
 _GLOB = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])")
+_PREFIX = re.compile(r"(?:sub(?:ject)?|ses(?:sion)?)[-_ ]?(?=.*[0-9A-Za-z])", re.IGNORECASE)
+_SCANS = (".nii", ".nii.gz", ".mgz", ".img")
+_NO_SCANS = {"mask", "dseg", "probseg", "xfm"}
 _INDICES = ("run", "echo", "flip", "inv", "split", "chunk")
 """Entities whose labels are numbers, so that 1 and 01 are one."""
 
@@ -78,11 +82,11 @@ def visits(root: Path, participant: str) -> list[tuple[str | None, Path]]:
 def as_label(name: str) -> str:
     """Return a name with the letters and digits of its label alone: what it might be called.
 
-    >>> as_label("sub-HC-1"), as_label("007")
-    ('sub-HC1', 'sub-007')
+    >>> as_label("sub-HC-1"), as_label("007"), as_label("Subject_12"), as_label("ses_2")
+    ('sub-HC1', 'sub-007', 'sub-12', 'ses-2')
     """
-    prefix = "ses-" if name.startswith("ses-") else "sub-"
-    kept = "".join(re.findall(r"[0-9A-Za-z]", name.removeprefix(prefix)))
+    prefix = "ses-" if name.lower().startswith("ses") else "sub-"
+    kept = "".join(re.findall(r"[0-9A-Za-z]", _PREFIX.sub("", name)))
     return f"{prefix}{kept or '<label>'}"
 
 
@@ -112,14 +116,49 @@ def strangers(anat: Path, participant: str, session: str | None, suffixes: Colle
 
 def alike(anat: Path, suffix: str) -> list[Path]:
     """Return the images of a visit whose names hold a suffix otherwise than BIDS writes it: _flair, T2_FLAIR.NII."""
-    files = [path for path in sorted(anat.iterdir()) if path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".img"))]
-    right = {suffix, "mask", "dseg", "probseg"}
+    right = {suffix, *_NO_SCANS}
     return [
         path
-        for path in files
-        if suffix.lower() in path.name.lower()
-        and not path.name.startswith(".")
+        for path in sorted(anat.iterdir())
+        if _is_scan(path, suffix)
         and not (path.name.endswith((".nii", ".nii.gz")) and entities(path)["suffix"] in right)
+    ]
+
+
+def _is_scan(path: Path, suffix: str) -> bool:
+    name = path.name.lower()
+    return name.endswith(_SCANS) and suffix.lower() in name and not name.startswith(".")
+
+
+def untaken(root: Path, participant: str, suffixes: Sequence[str]) -> list[tuple[Path, str]]:
+    """Return what a participant's folder holds of scans where, or called as, BIDS has none, and why each is not taken.
+
+    Scans of these suffixes under other names, or in no `[ses-<label>/]anat`; sessions without that folder, or behind a
+    broken link. What .bidsignore leaves out is told elsewhere.
+    """
+    folder, patterns = root / participant, read_ignore(root)
+    anats = [anat for _, anat in visits(root, participant)]
+    found: dict[Path, str] = {}
+    for suffix in suffixes:
+        for path in (path for anat in anats for path in alike(anat, suffix)):
+            found[path] = f"BIDS ends its name in _{suffix}.nii.gz, and labels are letters and digits"
+        for path in sorted(folder.rglob("*")):
+            last = path.name.lower().partition(".nii")[0].rpartition("_")[2]
+            if path.parent not in anats and _is_scan(path, suffix) and suffix.lower() in last:
+                found[path] = f"it lies in no folder {participant}[/ses-<label>]/anat"
+    for path in sorted(folder.glob("*")):
+        if path.is_symlink() and not path.exists():
+            found[path] = "it is a link to nothing"
+        elif path.is_dir() and path.name.lower().startswith("ses"):
+            said = [*anats, *found]  # and so what was named in it stands for it
+            if not any(path in one.parents for one in said):
+                found[path] = "a session without a folder 'anat'"
+    if not anats and not found:
+        found[folder] = "it holds no folder 'anat'"
+    return [
+        (path, why)
+        for path, why in found.items()
+        if not is_ignored(path.relative_to(root).as_posix() + ("/" if path.is_dir() else ""), patterns)
     ]
 
 
@@ -142,9 +181,14 @@ def lesion_masks(folder: Path, *, raw: Path | None = None) -> tuple[list[Path], 
 
 def _may_be_lesions(path: Path) -> bool:
     """Tell whether a name may be that of a lesion mask, and not of the brain or a tissue."""
+    return _LESION.search(path.name) is not None and not is_anatomy(path)
+
+
+def is_anatomy(path: Path) -> bool:
+    """Tell whether a BIDS name says that a file shows the brain or a part of it, and so no lesions."""
     said = entities(path)
-    other = said.get("desc") in ("brain", "aseg", "aparcaseg") or said.get("label") in ("CSF", "GM", "WM", "brain")
-    return _LESION.search(path.name) is not None and not other
+    desc, label = said.get("desc", "").lower(), said.get("label", "").lower().rstrip("s")
+    return desc in ("brain", "aseg", "aparcaseg") or label in _ANATOMY or said["suffix"] == "probseg"
 
 
 def identity(path: Path) -> dict[str, str]:
@@ -159,16 +203,51 @@ def identity(path: Path) -> dict[str, str]:
 def contradiction(mask: Path, scans: Iterable[Path]) -> str | None:
     """Say in what a mask's name is of another scan than all of these, if it is: another run, another acquisition.
 
-    What a mask does not name it does not contradict.
+    What a mask does not name it does not contradict, but for the run: a mask without one is not of a second run.
     """
     why = None
     for scan in scans:
         own, other = identity(scan), identity(mask)
+        if own.get("run", "1") != "1":
+            other.setdefault("run", "1")
         differing = [key for key, value in other.items() if own.get(key) != value]
         if not differing:
             return None
-        why = f"it is named {differing[0]}-{other[differing[0]]}, which {scan.name} is not"
+        said = f"{differing[0]}-{other[differing[0]]}" if differing[0] in identity(mask) else f"without {differing[0]}"
+        why = f"it is named {said}, which {scan.name} is not"
     return why
+
+
+def masks_of(drawn: Sequence[Path], scans: Sequence[Path], beside: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """Return which of a visit's lesion masks are of its `scans`, and a word on each of the others.
+
+    Not of them is a mask whose name contradicts them all, and one that says less than they and fits another scan that
+    lies `beside` them as well. Of several, one that says just what a scan says goes before those that say less.
+    """
+    fitting, words = [], []
+    exact = [identity(scan) for scan in scans]
+    others = [path for path in beside if path not in scans and identity(path) not in exact]
+    for mask in drawn:
+        why = contradiction(mask, scans) if scans else None
+        as_well = next((path for path in others if contradiction(mask, [path]) is None), None)
+        if why is None and as_well and identity(mask) not in exact:
+            why = f"it may be of {as_well.name} as well"
+        if why is None:
+            fitting.append(mask)
+        else:
+            words.append(f"{mask}: {why}")
+    best = [mask for mask in fitting if identity(mask) in exact]
+    if len(best) == 1 < len(fitting):
+        words += [f"{mask}: {best[0].name} says more of the scan" for mask in fitting if mask not in best]
+        fitting = best
+    return fitting, words
+
+
+def misplaced_masks(masks: Path, participant: str) -> list[Path]:
+    """Return what may be lesion masks of a participant's and lies in no `anat` of theirs in the folder of masks."""
+    anats = [anat for _, anat in visits(masks, participant)]
+    every = sorted((masks / participant).rglob("*.nii*"))
+    return [path for path in every if path.parent not in anats and _may_be_lesions(path)]
 
 
 def read_ignore(root: Path) -> list[str]:

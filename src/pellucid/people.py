@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from pellucid.typed_tables import Row, TypedTable, read_typed
 from pellucid.words import guess, trim
 
 TABLE = "participants.tsv"
+_SUB = re.compile(r"sub-", re.IGNORECASE)
 _LABELS = "Labels in BIDS are letters and digits"
 
 
@@ -77,15 +80,35 @@ def read_people(root: Path, *, columns: Sequence[str] = ()) -> People:
 
 
 def odd_folders(root: Path) -> dict[str, str]:
-    """Return the folders `sub-*` of a dataset whose names are none in BIDS, with the reason."""
-    odd = [p for p in sorted(root.glob("sub-*")) if p.is_dir() and not bids.PARTICIPANT.fullmatch(p.name)]
+    """Return what stands for a participant in a dataset's folder and is no folder of BIDS, with the reason.
+
+    Folders `sub-*` with other letters in their label, such as `sub-HC-1`, or other ones with scans in them, such as
+    `Sub-12` and `13`; links to nothing; scans and archives that lie there themselves.
+    """
     known = {*bids.participants(root)}
     found = {}
-    for path in odd:
-        better = bids.as_label(path.name)
-        example = "" if better in known else f", for example {better}"  # sub-0_1 is not to become another's sub-01
-        found[path.name] = f"{path}: {_LABELS}. Rename the folder and the files in it{example}."
+    for path in sorted(root.glob("*")):
+        if path.name in known or path.name.startswith("."):
+            continue
+        if path.name.startswith("sub-") and path.is_symlink() and not path.exists():
+            found[path.name] = f"{path}: it is a link to {os.readlink(path)}, where there is nothing. Mend the link."
+        elif path.is_dir() and (_SUB.match(path.name) or _has_anat(path)):
+            better = bids.as_label(path.name)
+            example = "" if better in known else f", for example {better}"  # sub-0_1 is not to become another's sub-01
+            what = _LABELS if path.name.startswith("sub-") else f"{_LABELS}, behind sub-"
+            found[path.name] = f"{path}: {what}. Rename the folder and the files in it{example}."
+        elif (
+            path.is_file()
+            and _SUB.match(path.name)
+            and path.name.lower().endswith((".nii", ".nii.gz", ".zip", ".tar", ".tgz"))
+        ):
+            found[path.name] = f"{path}: it is a file, and scans lie in sub-<label>[/ses-<label>]/anat. Put it there."
     return found
+
+
+def _has_anat(folder: Path) -> bool:
+    """Tell whether a folder holds one of anatomical scans, as a participant's does."""
+    return any(path.is_dir() for pattern in ("anat", "ses-*/anat") for path in folder.glob(pattern))
 
 
 def ignored(root: Path) -> dict[str, str]:
@@ -120,7 +143,7 @@ def _row_problem(name: str, rows: Sequence[Row]) -> str | None:
 
 def _without_partner(root: Path, table: TypedTable, names: Sequence[str], known: dict[str, str]) -> dict[str, str]:
     """Return rows without a folder and folders without a row, with the name on the other side that may be meant."""
-    folders = [path.name for path in sorted(root.glob("sub-*")) if path.is_dir()]
+    folders = [*bids.participants(root), *odd_folders(root)]
     lone_rows = [name for name in names if name not in folders]
     lone_folders = [name for name in folders if name not in names]
     found = {}

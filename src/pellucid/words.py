@@ -13,6 +13,7 @@ MISSING = frozenset({"", "n/a", "n.a.", "#n/a", "na", "nan", "none", "null"})
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # of no width, and so typed without being seen
 _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BREAKS = re.compile(r"\s*[\r\n\t]\s*")
+_WHOLE = re.compile(r"(?<=\d)\.0+(?=\s*$)")
 _CLOSE = 0.75  # difflib's ratio from which a word may be meant
 
 
@@ -34,11 +35,12 @@ def is_missing(text: str | None) -> bool:
 
 
 def key(text: str) -> str:
-    """Return what two spellings of one word have in common: neither case, blanks, width, marks nor leading zeros.
+    """Return what two spellings of one word have in common: neither case, blanks, width, marks nor idle zeros.
 
-    >>> key("sub-001") == key(" SUB_1"), key("M\u200bS") == key("ms"), key("sub-10") == key("sub-1")
-    (True, True, False)
+    >>> key("sub-001") == key(" SUB_1"), key("M\u200bS") == key("ms"), key("1.0") == key("1"), key("10") == key("1")
+    (True, True, True, False)
     """
+    text = _WHOLE.sub("", text)
     plain = "".join(
         c if c.isalnum() else " " for c in unicodedata.normalize("NFKC", text).casefold() if c not in _UNSEEN
     )

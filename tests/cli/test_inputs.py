@@ -131,19 +131,31 @@ def test_whoever_of_a_dataset_is_not_taken_is_named(tmp_path: Path, capsys: pyte
         "sub-04/anat/sub-04_FLAIR.nii.gz",
         "sub-04/anat/sub-01_T1w.nii.gz",
         "sub-HC-5/anat/sub-HC-5_FLAIR.nii.gz",
+        "sub-06/sub-06_scans.tsv",
+        "sub-07/Ses-2/anat/sub-07_FLAIR.nii.gz",
+        "13/anat/sub-13_FLAIR.nii.gz",
+        "sub-08_FLAIR.nii.gz",
     )
     (tmp_path / "dataset_description.json").write_text("{}")
     (tmp_path / ".bidsignore").write_text("sub-03\n")
     assert [path.name for path in expand([tmp_path], modality="FLAIR")] == ["sub-01_FLAIR.nii.gz"]
     said = capsys.readouterr().err
     for words in (
-        "holds no FLAIR that can be used (there is sub-02_flair.nii.gz)",
+        "sub-02_flair.nii.gz: BIDS ends its name in _FLAIR.nii.gz",
+        "sub-02/anat: holds no FLAIR that can be used",
+        "sub-06: it holds no folder 'anat'",
+        "sub-07/Ses-2/anat/sub-07_FLAIR.nii.gz: it lies in no folder sub-07[/ses-<label>]/anat",
+        "13: Labels in BIDS are letters and digits, behind sub-",
+        "sub-08_FLAIR.nii.gz: it is a file",
         "leaves out sub-03/",
         "its name says sub-01, and it lies in the folder of sub-04",
         "for example sub-HC5",
     ):
         assert words in said
-    assert said.count("left out: ") == 4
+    assert said.count("left out: ") == 9
+    touch(tmp_path / "loose", "a.nii.gz", "b.NII.GZ", "c.mgz", ".d.nii")
+    assert expand([tmp_path / "loose"]) == [tmp_path / "loose" / "a.nii.gz"]
+    assert "end in .nii or .nii.gz: b.NII.GZ, c.mgz\n" in capsys.readouterr().err
 
 
 def test_one_file_counts_once_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pellucid.cohort.bids import COLUMNS, index_bids
+from pellucid.cohort.bids import COLUMNS, index_bids, masks_of_nobody
 from pellucid.errors import InputError
 from pellucid.files import read_tsv, write_json, write_text, write_tsv
 
@@ -212,9 +212,42 @@ def test_files_of_others_in_a_folder_are_a_mix_up(dataset: Path) -> None:
     problem = index_bids(dataset, modality="FLAIR").set_index("participant_id")["problem"]
     assert "its name says sub-01, and it lies in the folder of sub-00" in problem["sub-00"]
     assert "its name says ses-2, and it lies in a folder without a session" in problem["sub-02"]
-    assert "has no FLAIR image (there is sub-03/anat/sub-03_flair.nii.gz)" in problem["sub-03"]
+    assert "there is sub-03/anat/sub-03_flair.nii.gz: BIDS ends its name in _FLAIR" in problem["sub-03"]
     assert "'2' is no label of BIDS" in problem["sub-04"]
     assert problem.notna().sum() == 4
+
+
+def test_scans_where_nobody_looks_are_named_beside_those_that_are_taken(dataset: Path) -> None:
+    odd = {
+        "sub-00": "sub-00/ses-2/anat/sub-00_ses-2_flair.nii.gz",
+        "sub-01": "sub-01/Ses-2/anat/sub-01_FLAIR.nii.gz",
+        "sub-02": "sub-02/ses-2/sub-02_ses-2_FLAIR.nii.gz",
+        "sub-03": "sub-03/anat/sub-03_acq-1.5T_FLAIR.nii.gz",
+        "sub-04": "sub-04/anat/sub-04_run-2_FLAIR.NII.GZ",
+    }
+    for name in odd.values():
+        touch(dataset / name)
+    (dataset / "sub-05" / "ses-2").mkdir()
+    write_text(dataset / "sub-05" / "sub-05_sessions.tsv", "session\tage\nses-2\t9\n")  # no session_id
+    table = index_bids(dataset, modality="FLAIR").set_index("participant_id")
+    assert table["problem"].isna().all()
+    for who, name in odd.items():
+        assert f"not taken: there is {name}: " in table.loc[who, "remark"]
+    assert "there is sub-05/ses-2: a session without a folder 'anat'" in table.loc["sub-05", "remark"]
+    assert "no column 'session_id'" in table.loc["sub-05", "remark"]
+    write_text(dataset / ".bidsignore", "sub-0*/[sS]es-2/\n*.NII.GZ\n*1.5T*\n")
+    remarks = index_bids(dataset, modality="FLAIR")["remark"]
+    assert not remarks.dropna().str.contains("there is").any()
+
+
+def test_masks_of_nobody_are_named(dataset: Path) -> None:
+    drawn = dataset / "derivatives" / "lesions"
+    touch(drawn / "sub-99" / "anat" / "sub-99_label-lesion_mask.nii.gz")
+    touch(drawn / "sub-01" / "ses-1" / "anat" / "sub-01_ses-1_label-lesion_mask.nii.gz")
+    touch(drawn / "sub-03" / "sub-03_label-lesion_mask.nii.gz")
+    said = dict(masks_of_nobody(dataset, index_bids(dataset, modality="FLAIR")))
+    assert set(said) == {"sub-01", "sub-03", "sub-99"}
+    assert "there is no scan of that visit: " in said["sub-99"]
 
 
 def test_masks_of_another_run_or_another_name_are_not_taken_and_named(dataset: Path) -> None:

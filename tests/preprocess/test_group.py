@@ -144,15 +144,16 @@ def test_what_failed_quality_control_is_refused_until_a_human_admits_it(out: Pat
     assert "failed quality control. Dice is 0.3" in refused(out)["sub-02", "ses-1"]
     assert "sub-03 failed in preprocessing. x.nii: is broken" in refused(out)["sub-03", None]
     table = read_tsv(out / "quality.tsv")
-    table["override"] = ["exclude", "use", None, None]
+    table["override"] = ["Exclude ", "USE", "n/a", None]
     write_tsv(out / "quality.tsv", table)
     assert list(refused(out)) == [("sub-01", None), ("sub-03", None)]
     summarise(out, raw)  # made anew, the human's word is kept
     assert read_tsv(out / "quality.tsv")["override"].tolist()[:2] == ["exclude", "use"]
-    table["override"] = ["yes", None, None, None]
+    table["override"] = ["exlude", None, None, None]
     write_tsv(out / "quality.tsv", table)
-    with pytest.raises(InputError, match=r"override of sub-01 is 'yes'.*Write use or exclude"):
-        summarise(out, raw)
+    for reader in (lambda: summarise(out, raw), lambda: refused(out)):
+        with pytest.raises(InputError, match=r"override of sub-01 is 'exlude'.*'exclude'.*Write use or exclude"):
+            reader()
 
 
 def test_a_stopped_run_loses_no_verdict(out: Path) -> None:
@@ -193,14 +194,15 @@ def test_a_scan_repeats_the_verdict_on_its_visit(out: Path, raw: Path) -> None:
 def test_a_cohort_takes_the_scans_in_mni_space_and_none_that_is_refused(out: Path, raw: Path) -> None:
     summarise(out, raw)
     index = index_bids(out, modality="FLAIR")
-    assert list(index["participant_id"]) == ["sub-01", "sub-02", "sub-03"]
+    assert list(index["participant_id"]) == ["sub-01", "sub-02", "sub-03", "sub-09"]
+    assert "left out by preprocessing" in index["problem"][3]  # the raw table lists it, and there is no folder
     assert index["image"][0].endswith("sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz")
     assert index["lesion_mask"][0].endswith("sub-01_space-MNI152NLin6Asym_label-lesion_mask.nii.gz")
     assert pd.isna(index["problem"][0])
     assert pd.isna(index["lesion_mask"][1])
     assert "failed quality control" in index["problem"][1]
-    assert "there is no folder" in index["problem"][2]
-    assert index["age"].tolist() == [40.0, 41.5, 42.0]
+    assert "failed in preprocessing. x.nii: is broken" in index["problem"][2]
+    assert index["age"].tolist()[:3] == [40.0, 41.5, 42.0]
     filled = index_bids(out, modality="FLAIR", desc="filled")
     assert filled["image"][0].endswith("desc-filled_FLAIR.nii.gz")
 

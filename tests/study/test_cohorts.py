@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,8 +63,13 @@ def test_scans_left_out_are_counted_where_too_few_remain(datasets: Path, tmp_pat
     alone = dataclasses.replace(
         read_spec(TINY), cohorts={"one": cohort(root)}, splits={"one": Split(holdout=1, validation=1)}
     )
-    with pytest.raises(InputError, match=r"1 of its scans cannot be used, the first: .*sub-E, and there is no folder"):
-        check_cohorts(alone)
+    seen: list[Any] = []
+    with pytest.raises(
+        InputError, match=r"1 of its scans cannot be used .*, the first: .*sub-E, and there is no folder"
+    ):
+        check_cohorts(alone, watch=lambda name, found: seen.extend([name, *found.left_out]))
+    assert seen[0] == "one"  # everybody is known before the error
+    assert [who for who, _ in seen[1:]] == ["sub-E"]
 
 
 def test_datasets_that_share_participants_are_refused_before_anything_runs(datasets: Path) -> None:

@@ -16,7 +16,7 @@ from pellucid.files import read_json
 from pellucid.image.nifti import SUFFIXES, stem
 from pellucid.opening import missing_file
 from pellucid.people import ignored, odd_folders
-from pellucid.preprocess.verdicts import refused
+from pellucid.preprocess.verdicts import not_reached, refused
 from pellucid.words import some
 
 SELECTED = "selected.json"
@@ -52,6 +52,7 @@ def expand(paths: Sequence[Path], *, deep: bool = False, modality: str | None = 
         if path.is_dir():
             inside = _dataset(path, modality) if modality and (path / _DESCRIPTION).is_file() else []
             loose = _images(path.iterdir())
+            _say_unread(path)
             inside = inside or (_prepared(path, loose, modality) if modality else loose)
             inside = inside or (_images(path.rglob("*")) if deep else [])
             if not inside and len(paths) == 1:
@@ -80,9 +81,9 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
     """Return the lesion masks that the paths name, as `expand` with `deep` does.
 
     In a folder that holds both, files named as masks (sub-01_lesions, sub-01_label-lesion_mask) count and scans do not;
-    where some are of lesions, other masks do not count either. What BIDS names as of the brain (`desc-brain`) or as a
-    tissue's probability (`probseg`) never counts, and beside it only what is named as a mask. Of files named as masks
-    it is told which do not count.
+    where some are of lesions, other masks do not count either. What BIDS names as of the brain or a part of it
+    (`desc-brain`, `label-CSF`, `probseg`) never counts, and beside it only what is named as a mask. Of files named as
+    masks it is told which do not count.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         inside = expand([path], deep=True)
         if path.is_dir():
-            others = [image for image in inside if not _is_of_brain(image)]
+            others = [image for image in inside if not bids.is_anatomy(image)]
             named = [mask for mask in others if _MASK.search(stem(mask))]
             drawn = [mask for mask in named if _LESION.search(stem(mask))]
             if len(others) < len(inside) and not named:
@@ -172,12 +173,6 @@ def unique_names(paths: Sequence[Path], *, taken: Mapping[Path, str] | None = No
     return {path: kept.get(path) or numbered[path] for path in paths}
 
 
-def _is_of_brain(path: Path) -> bool:
-    """Tell whether a BIDS name says that a file shows the brain or the probability of a tissue."""
-    said = bids.entities(path)
-    return said.get("desc") == "brain" or said["suffix"] == "probseg"
-
-
 def _dataset(root: Path, modality: str) -> list[Path]:
     """Return the scans of a BIDS dataset; whoever is left out, by quality control or for a name, is named."""
     wanted: dict[str, object] = {"suffix": modality}
@@ -185,17 +180,20 @@ def _dataset(root: Path, modality: str) -> list[Path]:
         wanted |= _WANTED
     refusals, patterns = refused(root), bids.read_ignore(root)
     found: list[Path] = []
-    left_out = odd_folders(root) | ignored(root)
+    left_out = not_reached(root) | odd_folders(root) | ignored(root)
     for why in left_out.values():
         console.warn(f"left out: {why}")
     for name in bids.participants(root):
-        for session, folder in bids.visits(root, name) if name not in left_out else ():
+        if name in left_out:
+            continue
+        for path, why in bids.untaken(root, name, (modality,)):
+            console.warn(f"left out: {path}: {why}")
+        for session, folder in bids.visits(root, name):
             scans, words = bids.without_ignored(root, bids.images(folder, wanted), patterns)
             problems = bids.strangers(folder, name, session, (modality,))
             if reason := refusals.get((name, session)):
                 problems = [reason]
             elif not scans:
-                words = words or [f"there is {path.name}" for path in bids.alike(folder, modality)]
                 problems = [f"{folder}: holds no {modality} that can be used ({'; '.join(words) or 'of that name'})"]
             for problem in problems:
                 console.warn(f"left out: {problem}")
@@ -236,6 +234,19 @@ def _images(entries: Iterable[Path]) -> list[Path]:
         and not path.name.startswith((".", "group-"))
         and "_res-native_" not in path.name
     )
+
+
+def _say_unread(folder: Path) -> None:
+    """Name the scans of a folder whose names do not end as those that are taken: .NII.GZ, .mgz, .img."""
+    odd = [
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.name.lower().endswith((*SUFFIXES, ".mgz", ".img"))
+        and not path.name.endswith(SUFFIXES)
+        and not path.name.startswith(".")
+    ]
+    if odd:
+        console.warn(f"not taken of {folder}, for names of scans end in .nii or .nii.gz: {some(odd)}")
 
 
 def _short(path: Path) -> str:

@@ -95,14 +95,20 @@ def check(
     path, spec, folder = _read(study, trials, out)
     trusted = _trusted(spec, path, network or [])
     unknown = _say_networks(spec, trusted)
-    found = check_study(spec, trusted=trusted)
-    scans = {name: len(members.usable) for name, members in found.items()}
     left_out = 0
-    for name, cohort in spec.cohorts.items():
-        where = f"{console.count(scans[name], 'scan')} in {cohort.bids}" if name in scans else "simulated"
+
+    def show(name: str, members: Members) -> None:  # before an error: it may be theirs
+        nonlocal left_out
+        cohort = spec.cohorts[name]
+        where = f"{console.count(len(members.usable), 'scan')} in {cohort.bids}"
         console.say(f"cohort {name}: {cohort.modality}, {cohort.positive} against {cohort.negative}, {where}")
-        if name in found:
-            left_out += _show_people(found[name])
+        left_out += _show_people(members)
+
+    found = check_study(spec, trusted=trusted, watch=show)
+    scans = {name: len(members.usable) for name, members in found.items()}
+    for name, cohort in spec.cohorts.items():
+        if name not in scans:
+            console.say(f"cohort {name}: {cohort.modality}, {cohort.positive} against {cohort.negative}, simulated")
     for name, arm in spec.training.items():
         start = f"from {arm.start_from}" if arm.start_from else "from random weights"
         folds = spec.split_of(name).numbers

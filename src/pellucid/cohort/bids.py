@@ -12,7 +12,7 @@ from pellucid import bids
 from pellucid.cohort.clinical import BOUNDS, DURATION, read_duration, read_number, read_sex
 from pellucid.errors import InputError
 from pellucid.people import TABLE, read_people
-from pellucid.preprocess.verdicts import refused
+from pellucid.preprocess.verdicts import Key, not_reached, refused
 from pellucid.typed_tables import read_typed
 from pellucid.words import some, trim
 
@@ -85,16 +85,14 @@ def index_bids(
         person, remarks = _person(name, cells, group)
         remarks = [text for who, text in people.remarks if who == name] + remarks
         if name in people.problems:
-            rows.append(person | {"problem": people.problems[name], "remark": _joined(remarks)})
+            why = [reason for (who, _), reason in refusals.items() if who == name] or [people.problems[name]]
+            rows.append(person | {"problem": " ".join(why), "remark": _joined(remarks)})
             continue
-        for scan in _scans(root, masks, person, wanted, remarks):
-            session = None if scan.get("session_id") is None else str(scan["session_id"])
-            if (reason := refusals.get((name, session))) and "problem" not in scan:
-                scan["problem"] = reason
-            rows.append(scan)
+        rows += _scans(root, masks, person, wanted, remarks, refusals)
     if derived and not any("image" in row for row in rows):
         _refuse_names(root, people.cells, wanted)
-    strays = {name: why for name, why in people.problems.items() if name not in people.cells}
+    strays = not_reached(root) | people.problems
+    strays = {name: why for name, why in strays.items() if name not in people.cells}
     rows += [{"participant_id": name or None, "problem": why} for name, why in strays.items()]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).assign(modality=modality)
     text = [name for name in COLUMNS if name not in CLINICAL]
@@ -140,44 +138,73 @@ def _lesion_root(root: Path, lesions: Path | None) -> Path:
 
 
 def _scans(
-    root: Path, masks: Path, person: dict[str, object], wanted: dict[str, object], remarks: list[str]
+    root: Path,
+    masks: Path,
+    person: dict[str, object],
+    wanted: dict[str, object],
+    remarks: list[str],
+    refusals: Mapping[Key, str],
 ) -> list[dict[str, object]]:
     """Return the rows of one participant; one row with a problem if nothing of theirs can be used."""
     subject, modality = str(person["participant_id"]), str(wanted["suffix"])
-    visits = _visits(root / subject / f"{subject}_sessions.tsv")
+    try:
+        visits = _visits(root / subject / f"{subject}_sessions.tsv")
+    except InputError as error:  # costs the ages of this participant's visits, and nobody else
+        visits, remarks = {}, [*remarks, f"{error} It is not used"]
     patterns = bids.read_ignore(root)
-    rows, missed = [], list[str]()
+    rows, missed = list[dict[str, object]](), list[str]()
     for session, anat in bids.visits(root, subject):
-        images, out = bids.without_ignored(root, bids.images(anat, wanted), patterns)
-        drawn, other = bids.lesion_masks(masks / anat.relative_to(root), raw=anat)
+        every = bids.images(anat, wanted)
+        images, out = bids.without_ignored(root, every, patterns)
+        refusal = refusals.get((subject, session))
         if not images:
-            missed += out or [f"there is {path.relative_to(root)}" for path in bids.alike(anat, modality)]
+            missed += [refusal] if refusal else out or [f"{anat.relative_to(root)} holds no {modality}"]
             continue
+        drawn, other = bids.lesion_masks(masks / anat.relative_to(root), raw=anat)
+        drawn, words = bids.masks_of(drawn, images[:1], every)
         stated, found_out = visits.get(session, ({}, []))
-        notes = [*remarks, *found_out, *out]
         row = person | {"session_id": session} | stated | {"image": str(images[0])}
-        if drawn and (why := bids.contradiction(drawn[0], images[:1])):
-            other, drawn = [*other, f"{drawn[0]}: {why}"], []
         row["lesion_mask"] = str(drawn[0]) if drawn else None
-        notes += [f"not taken as its lesion mask: {one}" for one in other if not drawn]
+        words += [] if drawn else other
+        notes = [*remarks, *found_out, *out, *(f"not taken as its lesion mask: {one}" for one in words)]
         problems = bids.strangers(anat, subject, session, (modality,))
         for what, found in ((f"{modality} image", images), ("lesion mask", drawn)):
             if len(found) > 1:
                 names = ", ".join(path.name for path in found)
                 problems.append(f"{found[0].parent}: has more than one {what} ({names}). Keep one.")
+        problems += [refusal] if refusal else []
         rows.append(row | ({"problem": " ".join(problems)} if problems else {}) | {"remark": _joined(notes)})
+    missed += [f"there is {path.relative_to(root)}: {why}" for path, why in bids.untaken(root, subject, (modality,))]
     lone = sorted(str(name) for name in visits.keys() - {session for session, _ in bids.visits(root, subject)})
-    if rows and lone:
-        said = f"{subject}_sessions.tsv lists {some(lone)}, of which there is no folder"
-        rows[0]["remark"] = _joined([str(rows[0]["remark"]), said] if rows[0]["remark"] else [said])
-    if not rows:
-        there = f" ({'; '.join(missed[:3])})" if missed else ""
+    if rows:
+        more = [f"{subject}_sessions.tsv lists {some(lone)}, of which there is no folder"] if lone else []
+        more += [f"not taken: {one}" for one in missed]
+        rows[0]["remark"] = _joined([*([str(rows[0]["remark"])] if rows[0]["remark"] else []), *more])
+    else:
+        there = f" ({'; '.join(missed)})" if missed else ""
         problem = f"{root / subject}: has no {modality} image{there}. Add it, or take {subject} off {TABLE}."
         rows = [person | {"problem": problem, "remark": _joined(remarks)}]
     if person["group"] is None:
         for row in rows:
             row["problem"] = f"{root / TABLE}: {subject} has no group. State it or remove the row."
     return rows
+
+
+def masks_of_nobody(root: Path, rows: pd.DataFrame, *, lesions: Path | None = None) -> list[tuple[str, str]]:
+    """Return the lesion masks that no row of `index_bids(root)` has or speaks of: whose they are, and words on them."""
+    masks = _lesion_root(root.resolve(), lesions)
+    taken = set(rows["lesion_mask"].dropna())
+    said = "\n".join([*rows["remark"].dropna(), *rows["problem"].dropna()])
+    found = []
+    for folder in sorted(masks.glob("sub-*")) if masks != root.resolve() else ():
+        anats = [anat for _, anat in bids.visits(masks, folder.name)]
+        every = [path for anat in anats for path in bids.lesion_masks(anat)[0]] + bids.misplaced_masks(
+            masks, folder.name
+        )
+        spare = [str(path) for path in every if str(path) not in taken and path.name not in said]
+        if spare:
+            found.append((folder.name, f"not taken, for there is no scan of that visit: {some(spare)}"))
+    return found
 
 
 def _refuse_names(root: Path, people: Iterable[str], wanted: dict[str, object]) -> None:

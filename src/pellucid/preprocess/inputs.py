@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +124,21 @@ def find_visits(
         drawn = {session for session, _ in bids.visits(masks, participant)} - {session for session, _ in found}
         own = [_visit(root, participant, s, filters or {}, masks, derivatives) for s, _ in found]
         own += [_lonely_mask(masks, participant, session) for session in drawn]
+        places = [anat for _, anat in found]
+        spare = [
+            f"not taken: {path}: {why}" for path, why in _spare(root, masks, participant) if path.parent not in places
+        ]
         if not own:
-            problem = f"{root / participant}: holds no folder 'anat'. Add its scans, or remove the folder."
+            why = f" ({'; '.join(spare)})" if spare else ""
+            problem = f"{root / participant}: holds no folder 'anat'{why}. Add its scans, or remove the folder."
             own = [Visit(participant, None, problem=problem)]
+        elif spare:
+            own[0] = replace(own[0], remarks=(*own[0].remarks, *spare))
         visits += [visit for visit in own if not chosen or visit.session in chosen]
+    for participant in bids.participants(masks) if not participants else ():
+        if not (root / participant).exists():
+            lonely = [_lonely_mask(masks, participant, session) for session, _ in bids.visits(masks, participant)]
+            visits += [visit for visit in lonely if not chosen or visit.session in chosen]
     if not visits:
         raise InputError("--session-label", f"no visit is one of {', '.join(sorted(chosen))}", "Check the labels")
     return sorted(visits, key=lambda visit: visit.name)
@@ -174,7 +185,13 @@ def _visit(
         if folder.is_relative_to(root):
             found, out = bids.without_ignored(root, found, patterns)
             remarks += out
-        if every and not found and role in filters:
+        if role == "lesions":
+            scans = [images[one] for one in ("t1w", "flair") if one in images]
+            beside = [path for one in ("t1w", "flair") for path in bids.images(root / place, ROLES[one])]
+            found, words = bids.masks_of(found, scans, beside)
+            words += [] if found else bids.lesion_masks(folder, raw=root / place)[1]
+            remarks += [f"not taken as its lesion mask: {one}" for one in words]
+        elif every and not found and role in filters:
             remarks.append(f"--bids-filter-file leaves no {_word(role)} of {', '.join(path.name for path in every)}")
         if len(found) > 1:
             names = ", ".join(path.name for path in found)
@@ -182,36 +199,29 @@ def _visit(
             problems.append(said)
         elif found:
             images[role] = found[0]
-    remarks += _masks_not_taken(images, masks / place, root / place)
-    missing = [role for role in ("t1w", "flair") if role not in images]
-    there = [path.name for role in missing for path in bids.alike(root / place, ROLES[role]["suffix"])]
     remarks += [
-        f"not taken: {name}; BIDS ends its name in _FLAIR.nii.gz or _T1w.nii.gz" for name in dict.fromkeys(there)
+        f"not taken: {path.name}: {why}"
+        for path, why in _spare(root, masks, participant)
+        if path.parent == root / place
     ]
-    if not problems and len(missing) == 2:
+    if not problems and not images.keys() & {"t1w", "flair"}:
         said = f" ({'; '.join(remarks[:3])})" if remarks else ""
         problems = [
             f"{root / place}: holds neither a T1w nor a FLAIR image{said}. Add one, or check --bids-filter-file."
         ]
     given = {name: path for name, path in ((name, _given(derivatives, place, name)) for name in GIVEN) if path}
-    scans = (images.get("t1w"), images.get("flair"), images.get("lesions"))
-    return Visit(participant, session, *scans, given, problem=" ".join(problems) or None, remarks=tuple(remarks))
+    taken = (images.get("t1w"), images.get("flair"), images.get("lesions"))
+    return Visit(participant, session, *taken, given, problem=" ".join(problems) or None, remarks=tuple(remarks))
 
 
 def _word(role: str) -> str:
     return "lesion mask" if role == "lesions" else f"{ROLES[role]['suffix']} image"
 
 
-def _masks_not_taken(images: dict[str, Path], folder: Path, raw: Path) -> list[str]:
-    """Take a mask of another scan out of `images`; return a word on it, and on what only looks like a mask."""
-    scans = [images[role] for role in ("t1w", "flair") if role in images]
-    if "lesions" in images and scans and (why := bids.contradiction(images["lesions"], scans)):
-        return [f"not taken as its lesion mask: {images.pop('lesions')}: {why}"]
-    return (
-        []
-        if "lesions" in images
-        else [f"not taken as its lesion mask: {x}" for x in bids.lesion_masks(folder, raw=raw)[1]]
-    )
+def _spare(root: Path, masks: Path, participant: str) -> list[tuple[Path, str]]:
+    """Return what a participant's folders hold that no visit takes, but for lesion masks in a visit's own."""
+    odd = [(path, "it lies in no folder 'anat'") for path in bids.misplaced_masks(masks, participant)]
+    return bids.untaken(root, participant, ("T1w", "FLAIR")) + odd
 
 
 def _lonely_mask(masks: Path, participant: str, session: str | None) -> Visit:

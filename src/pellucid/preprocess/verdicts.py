@@ -13,6 +13,7 @@ from pellucid.bids import entities
 from pellucid.errors import InputError
 from pellucid.files import read_json, read_tsv
 from pellucid.preprocess.outputs import LOGS
+from pellucid.words import guess, is_missing, trim
 
 QUALITY = "quality.tsv"
 _DESCRIPTION = "dataset_description.json"
@@ -20,7 +21,7 @@ _DEEPEST = 4  # folders above a scan: anat, session, participant, dataset
 OVERRIDES = ("use", "exclude")
 """What a human may write into the column `override` of quality.tsv."""
 _WORDS = dict.fromkeys(("participant_id", "session_id", "override"), str)
-_VERDICTS = _WORDS | {"verdict": str, "findings": str}
+_VERDICTS = _WORDS | dict.fromkeys(("verdict", "findings", "state", "error"), str)
 
 Key = tuple[str, str | None]
 """Participant and session."""
@@ -51,6 +52,15 @@ def refused(root: Path) -> dict[Key, str]:
             )
             out[key] = f"{root / QUALITY}: {_name(key)} {said.text}.{cure}"
     return out
+
+
+def not_reached(root: Path) -> dict[str, str]:
+    """Return whom preprocessing left out of a derivative dataset though the raw one names them, with the reason."""
+    return {
+        str(row["participant_id"]): f"{root / QUALITY}: left out by preprocessing. {row.get('error')}"
+        for row in _rows(root).values()
+        if row.get("state") == "left out"
+    }
 
 
 def said_of(path: Path) -> Said | None:
@@ -85,8 +95,7 @@ def _said(record: Mapping[str, Any] | None, row: Mapping[str, Any] | None) -> Sa
     told = record or row
     if told is None:
         return None
-    override = row.get("override") if row else None
-    override = override if pd.notna(override) else None
+    override = _override(row) if row else None
     if override == "exclude":
         return Said("is excluded by its override", True)
     verdict, state = told.get("verdict"), told.get("state", "done")
@@ -139,13 +148,19 @@ def overrides(root: Path) -> dict[Key, str]:
         return {}
     found: dict[Key, str] = {}
     for row in read_tsv(path, columns=_WORDS).to_dict("records"):
-        word = row.get("override")
-        if pd.notna(word):
-            if word not in OVERRIDES:
-                what = f"the override of {row['participant_id']} is {word!r}"
-                raise InputError(path, what, f"Write {' or '.join(OVERRIDES)}, or n/a")
-            found[_key(row)] = str(word)
+        if word := _override(row):
+            found[_key(row)] = word
     return found
+
+
+def _override(row: Mapping[Any, Any]) -> str | None:
+    """Return what a human wrote into a row's column `override`, in any case of letters and with blanks around it."""
+    if is_missing(word := str(row.get("override", "n/a"))):
+        return None
+    if (plain := trim(word).casefold()) not in OVERRIDES:
+        what = f"the override of {row['participant_id']} is {word!r}.{guess(plain, OVERRIDES)}".rstrip(".")
+        raise InputError(QUALITY, what, f"Write {' or '.join(OVERRIDES)}, or n/a")
+    return plain
 
 
 def _key(row: Mapping[Any, Any]) -> Key:

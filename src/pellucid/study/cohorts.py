@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -165,8 +165,10 @@ def _as_divided(name: str, rows: pd.DataFrame, folder: RunFolder) -> pd.DataFram
     return rows.assign(problem=rows["problem"].mask(late, said))
 
 
-def check_cohorts(spec: Spec) -> dict[str, Members]:
+def check_cohorts(spec: Spec, *, watch: Callable[[str, Members], None] | None = None) -> dict[str, Members]:
     """Index every cohort that is there already, before anything runs; return the scans of each.
+
+    `watch` is called with each cohort's name and members as soon as they are known, before an error about them.
 
     Raises
     ------
@@ -182,7 +184,7 @@ def check_cohorts(spec: Spec) -> dict[str, Members]:
             continue
         if not cohort.bids.is_dir():
             raise InputError(cohort.bids, "the folder does not exist", f"Change `cohorts.{name}.bids`")
-        found[name] = members(name, cohort, cohort.bids)
+        found[name] = members(name, cohort, cohort.bids, watch=watch and partial(watch, name))
     usable = {name: one.usable for name, one in found.items()}
     check_leakage({name: rows[["participant_id"]].assign(role="all scans") for name, rows in usable.items()})
     for name, cohort in spec.cohorts.items():
@@ -253,5 +255,8 @@ def _explained(name: str, *, left_out: Sequence[str]) -> Iterator[None]:
     except InputError as error:
         what = f"`{error.where}`: {error.what}"
         if left_out:
-            what += f"; {len(left_out)} of its scans cannot be used, the first: {left_out[0]}".rstrip(".")
+            what += (
+                f"; {len(left_out)} of its scans cannot be used (`study check` names them), the first: {left_out[0]}"
+            )
+            what = what.rstrip(".")
         raise InputError(f"[splits.{name}]", what, error.fix) from None

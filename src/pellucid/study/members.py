@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from pellucid.cohort.bids import index_bids
+from pellucid.cohort.bids import index_bids, masks_of_nobody
 from pellucid.errors import InputError
 from pellucid.people import TABLE
 from pellucid.study.sections import Cohort
@@ -43,11 +44,12 @@ class Members:
         return [(str(row.participant_id), str(row.problem)) for row in bad.itertuples()]
 
 
-def members(name: str, cohort: Cohort, root: Path) -> Members:
+def members(name: str, cohort: Cohort, root: Path, *, watch: Callable[[Members], None] | None = None) -> Members:
     """List the scans of a cohort.
 
     The exact spelling of a group decides, blanks around it apart. Who has another spelling of one of the two groups, or
-    no group, is left out with a problem. Whole other groups, which are no mistake, are named in a remark.
+    no group, is left out with a problem. Whole other groups, which are no mistake, are named in a remark, and so are
+    lesion masks of nobody. `watch` is called with the members before an error says that they do not suffice.
 
     Raises
     ------
@@ -55,13 +57,17 @@ def members(name: str, cohort: Cohort, root: Path) -> Members:
         If the dataset cannot be read, or one of the two groups has nobody, or no scan that can be used.
     """
     rows = index_bids(root, modality=cohort.modality, lesions=cohort.lesions, group=cohort.column)
+    spare = masks_of_nobody(root, rows, lesions=cohort.lesions)
     wanted = (cohort.positive, cohort.negative)
+    found = _sorted_out(rows, wanted, root, spare)
+    if watch:
+        watch(found)
     for group in (cohort.negative, cohort.positive):
         if not (rows["group"] == group).any():
-            found = some(sorted(map(repr, rows["group"].dropna().unique()))) or "none"
+            groups = some(sorted(map(repr, rows["group"].dropna().unique()))) or "none"
             raise InputError(
                 root / TABLE,
-                f"a study with one class only: nobody is in group {group!r} (groups there: {found})"
+                f"a study with one class only: nobody is in group {group!r} (groups there: {groups})"
                 + guess(group, rows["group"].dropna().unique()).rstrip("?"),
                 f"Name two groups that it has as `positive` and `negative` of [cohorts.{name}]",
             )
@@ -69,6 +75,11 @@ def members(name: str, cohort: Cohort, root: Path) -> Members:
         if problems.notna().all():
             what = f"no scan of group {group!r} can be used (of {len(problems)} listed; the first: {problems.iloc[0]}"
             raise InputError(root, what.rstrip(".") + ")", "Mend the scans")
+    return found
+
+
+def _sorted_out(rows: pd.DataFrame, wanted: tuple[str, str], root: Path, spare: Sequence[tuple[str, str]]) -> Members:
+    """Give who is of neither group, or of none, a problem or a remark; gather all remarks."""
     people = rows.drop_duplicates("participant_id").groupby("group")["participant_id"].agg(list)
     problem, remarks, others = rows["problem"].copy(), list[tuple[str, str]](), list[str]()
     for group, who in zip(map(str, people.index), people, strict=True):
@@ -84,6 +95,6 @@ def members(name: str, cohort: Cohort, root: Path) -> Members:
             continue
         problem = problem.mask((rows["group"] == group) & problem.isna(), f"{root / TABLE}: {said}")
     rows = rows.assign(problem=problem)[~rows["group"].isin(others)].reset_index(drop=True)
-    used = rows[rows["problem"].isna() & rows["remark"].notna()]
-    remarks += list(dict.fromkeys((str(row.participant_id), str(row.remark)) for row in used.itertuples()))
-    return Members(rows=rows, remarks=tuple(remarks))
+    noted = rows[rows["remark"].notna()]
+    remarks += list(dict.fromkeys((str(row.participant_id), str(row.remark)) for row in noted.itertuples()))
+    return Members(rows=rows, remarks=(*remarks, *spare))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
@@ -56,7 +56,12 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
     )
 
 
-def check_study(spec: Spec, *, trusted: Collection[str] | None = None) -> dict[str, Members]:
+def check_study(
+    spec: Spec,
+    *,
+    trusted: Collection[str] | None = None,
+    watch: Callable[[str, Members], None] | None = None,
+) -> dict[str, Members]:
     """Check all that can be known before anything runs; return the scans of each cohort that is there.
 
     Parameters
@@ -65,6 +70,8 @@ def check_study(spec: Spec, *, trusted: Collection[str] | None = None) -> dict[s
         The study.
     trusted
         Which of the networks that are not Pellucid's may be imported; all if None. A name is as good as its author.
+    watch
+        As `check_cohorts` has it.
 
     Raises
     ------
@@ -81,7 +88,7 @@ def check_study(spec: Spec, *, trusted: Collection[str] | None = None) -> dict[s
     for atlas in spec.analysis.atlases if spec.explain else ():
         find_atlas(atlas, merge=spec.analysis.merge)
     check_networks(spec, trusted=trusted)
-    return check_cohorts(spec)
+    return check_cohorts(spec, watch=watch)
 
 
 def run_study(
