@@ -9,7 +9,10 @@ evenly and at random; AUCs are within folds. Each cell is how many per cent of t
 holds the truth, of those that have an interval at all; `none` is how many per cent have no AUC, for no fold has both a
 patient and a control.
 
-Second part: 5 networks explain 15 people each; of the variance of a person's value the share ICC is its network's. The
+Second part: two classifiers judge the same people; a cell is how many per cent of the intervals of the difference of
+their AUCs hold the true one, as `comparison.paired` has it, and as DeLong's difference -+ 1.96 SE.
+
+Third part: 5 networks explain 15 people each; of the variance of a person's value the share ICC is its network's. The
 truth is the population's mean or median, of normal values and of their exponentials, which are skewed as lifts are.
 Beside it is the interval that takes people of one network for independent ones.
 """
@@ -24,12 +27,19 @@ from scipy.stats import norm
 
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.clusters import clustered_interval
+from pellucid.analysis.comparison import delong, paired
 
 PEOPLE = ((13, 10), (3, 2), (1, 10), (20, 20), (75, 75))
 AUCS = (0.8, 0.9, 0.95)
 PERSON = 0.7  # of a logit's variance, what a person has in all trials
 METRICS = ("auc", "sensitivity", "specificity", "balanced_accuracy")
 NETWORKS, EACH = 5, 15
+PAIRS = tuple(
+    (people, trials, aucs)
+    for people in ((13, 10), (3, 2), (20, 20))
+    for trials in (1, 10)
+    for aucs in ((0.8, 0.8), (0.95, 0.8), (0.98, 0.9))
+)
 
 
 def predictions(
@@ -69,6 +79,34 @@ def scores_coverage(people: tuple[int, int], *, trials: int, folds: int, auc: fl
     }
 
 
+def differences_coverage(
+    people: tuple[int, int], *, trials: int, aucs: tuple[float, float], data: int
+) -> tuple[float, float]:
+    """Return per cent of intervals that hold the difference of two AUCs: `paired`'s, and DeLong's."""
+    rng = np.random.default_rng([*people, trials, *(round(1000 * auc) for auc in aucs)])
+    label = np.repeat([1, 0], people)
+    held: list[tuple[bool, bool]] = []
+    for _ in range(data):
+        own = np.sqrt(PERSON) * rng.normal(size=(label.size, 1))
+        logits = []
+        for auc in aucs:
+            centre = np.sqrt(2.0) * norm.ppf(auc) * label[:, None]
+            logits.append(centre + own + np.sqrt(1.0 - PERSON) * rng.normal(size=(label.size, trials)))
+        rows = pd.DataFrame(
+            {
+                "trial": np.tile(np.arange(trials), label.size),
+                "participant_id": np.repeat([f"sub-{n:03d}" for n in range(label.size)], trials),
+                "label": np.repeat(label, trials),
+            }
+        )
+        one, two = (rows.assign(logit=logit.ravel()) for logit in logits)
+        row = paired(one, two, permutations=1, seed=0).iloc[0]
+        se, truth = delong(label, *logits).se, aucs[0] - aucs[1]
+        held.append((bool(row["low"] <= truth <= row["high"]), bool(abs(row["difference"] - truth) <= 1.96 * se)))
+    mended, plain = 100.0 * np.mean(held, axis=0)
+    return float(mended), float(plain)
+
+
 def maps_coverage(alike: float, *, data: int) -> dict[str, float]:
     """Return per cent of intervals that hold the truth: of statistic and values, clustered and as of single people."""
     rng = np.random.default_rng([NETWORKS, EACH, round(100 * alike)])
@@ -90,7 +128,7 @@ def maps_coverage(alike: float, *, data: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print both parts as tables in Markdown, a line as soon as it is known."""
+    """Print the parts as tables in Markdown, a line as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=int, default=400, help="sets of data a cell")
     data = parser.parse_args().data
@@ -104,6 +142,12 @@ def main() -> None:
                     found = scores_coverage(people, trials=trials, folds=folds, auc=auc, data=data)
                     cells = " | ".join(f"{found[key]:.1f}" for key in (*METRICS, "none"))
                     print(f"| {people[0]} v {people[1]} | {trials} | {words} | {auc} | {cells} |", flush=True)
+    print("\n| patients v controls | trials | true AUCs | difference | by DeLong |\n| --- | --- | --- | --- | --- |")
+    for people, trials, aucs in PAIRS:
+        mended, plain = differences_coverage(people, trials=trials, aucs=aucs, data=data)
+        print(
+            f"| {people[0]} v {people[1]} | {trials} | {aucs[0]}, {aucs[1]} | {mended:.1f} | {plain:.1f} |", flush=True
+        )
     print("\n| ICC | " + " | ".join(maps_coverage(0.0, data=2)) + " |")
     print("| --- " * 7 + "|")
     for alike in (0.0, 0.3, 0.7):

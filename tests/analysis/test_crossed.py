@@ -9,26 +9,14 @@ from scipy.stats import norm
 from sklearn.model_selection import StratifiedKFold
 
 from pellucid.analysis.classification import over_trials
-from pellucid.analysis.comparison import delong
-from pellucid.analysis.crossed import correction, weakened, widened
+from pellucid.analysis.crossed import correction, weakened
 from pellucid.analysis.permutation import permutation_p
-
-AUC = {"value": "mean", "low": "low", "high": "high", "within": (0.0, 1.0)}
 
 
 def test_the_correction_is_nadeau_and_bengio_s() -> None:
     for folds in range(2, 20):
         test, train, variance = 1.0, folds - 1.0, 0.37
         assert correction(folds) ** 2 * variance / folds == pytest.approx((1 / folds + test / train) * variance)
-
-
-@given(st.floats(1.0, 3.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
-def test_an_interval_grows_about_its_value_and_stays_within_bounds(factor: float, a: float, b: float, c: float) -> None:
-    low, value, high = sorted((a, b, c))
-    row = widened(pd.DataFrame({"mean": [value], "low": [low], "high": [high]}), factor, **AUC).iloc[0]
-    assert row["mean"] == value
-    assert row["low"] == pytest.approx(max(0.0, value - factor * (value - low)))
-    assert row["high"] == pytest.approx(min(1.0, value + factor * (high - value)))
 
 
 @given(st.floats(1.0, 3.0), st.floats(-6.0, 6.0))
@@ -44,18 +32,6 @@ def test_what_is_missing_stays_so_and_certain_ends_stay_finite() -> None:
     assert weakened([0.0, 1.0, 0.5], 2.0, sides=1).tolist() == [0.0, 1.0, 0.5]
     assert np.isnan(weakened(float("nan"), 2.0, sides=2))
     assert weakened(1.0, 2.0, sides=2) == 1.0
-
-
-def test_delong_s_p_and_interval_say_the_same() -> None:
-    rng = np.random.default_rng(3)
-    label = np.repeat([0, 1], 30)
-    found = delong(label, rng.normal(size=60) + label, rng.normal(size=60))
-    for factor in (1.0, 1.5, 2.5):
-        p = weakened(found.p, factor, sides=2)
-        assert p == pytest.approx(2 * norm.sf(found.difference / found.se / factor))
-        table = pd.DataFrame(found._asdict(), index=[0])
-        ends = widened(table, factor, value="difference", low="low", high="high", within=(-1, 1)).iloc[0]
-        assert (ends["low"] <= 0 <= ends["high"]) == (p >= 0.05)
 
 
 def test_without_an_effect_a_cross_validation_misses_a_half_too_often_and_corrected_not() -> None:

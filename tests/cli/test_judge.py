@@ -111,3 +111,22 @@ def test_what_is_odd_about_a_mask_is_shown_in_terminal_tables_and_sidecar(
             assert table.loc[table["participant_id"] == who, "problems"].str.contains(words, regex=False).all()
         for text in (shown.out, judged.out):
             assert words in " ".join(text.split())
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_maps_of_two_models_are_no_two_scans_of_one_person(
+    scans: Path, tmp_path: Path, pellucid, at_once: bool
+) -> None:
+    scan = scans / "images" / "sub-02_FLAIR.nii.gz"
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(scan, tmp_path / folder / "sub-02_map.nii.gz")
+    calls = [["one", "two"]] if at_once else [["one"], ["one"], ["two"]]
+    for call in calls:
+        folders = [tmp_path / name for name in call]
+        shown = pellucid("judge", *folders, "--lesions", scans / "masks", "--out", tmp_path / "out")
+        assert shown.code == 2 * ("two" in call), shown.err
+    assert "the same method (map), as" in shown.err
+    if not at_once:
+        files = read_tsv(tmp_path / "out" / "lesions.tsv")["file"]
+        assert set(files) == {str(tmp_path / "one" / "sub-02_map.nii.gz")}

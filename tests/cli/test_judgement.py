@@ -41,6 +41,19 @@ def test_a_scan_without_lesions_says_why_and_has_no_number(capsys: pytest.Captur
     assert capsys.readouterr().out.strip() == "scan: n/a, no lesion in the seen brain"
 
 
+def test_a_map_that_could_not_be_measured_stands_beside_one_that_could(capsys: pytest.CaptureFixture[str]) -> None:
+    table = rows({"lrp": np.nan, "|lrp|": 0.25, "intensity": 0.5}, lift_ceiling=9.0)
+    table.loc[table["map"] == "lrp", "reason"] = "the map has no positive relevance in the seen brain"
+    show_scan("scan", table)
+    show_people(table)
+    out = capsys.readouterr().out
+    assert "nan" not in out
+    lines = [line.split() for line in out.splitlines() if line.startswith("AUROC")]
+    assert lines[0][1:] == ["n/a", "0.250", "intensity", "0.500"]
+    assert lines[1][1:5] == ["lrp", "n/a", "n/a", "n/a"]
+    assert out.count("n/a: lrp: the map has no positive relevance in the seen brain") == 2
+
+
 def test_a_file_whose_name_tells_no_participant_is_judged_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     values = {"lrp": 0.25, "|lrp|": 0.125, "intensity": 0.5}
     unnamed = [rows(values, None, image=name, lift_ceiling=9.0) for name in ("patient07_FLAIR.nii.gz", "b.nii.gz")]  # type: ignore[arg-type]

@@ -93,7 +93,7 @@ def over_trials(predictions: pd.DataFrame, *, correction: float = 1.0) -> pd.Dat
     Raises
     ------
     InputError
-        If a class is missing, trials differ in their scans, roles are mixed, or a participant has two labels.
+        If a class is missing, trials differ in their scans, roles are mixed, or a participant has two labels or none.
     """
     people = by_person(predictions)
     per_trial = trial_scores(people)
@@ -113,8 +113,7 @@ def over_trials(predictions: pd.DataFrame, *, correction: float = 1.0) -> pd.Dat
     elif people.constant:
         reasons |= dict.fromkeys(("auc", "balanced_accuracy"), "all scores are equal, which tells nobody apart")
     else:
-        fewest = min(people.fold.T, key=lambda fold: sum(m * n for m, n in _sizes(people.label, fold)))
-        ends["auc"] = auc_interval(means["auc"], _sizes(people.label, fewest), widening=correction)
+        ends["auc"] = auc_interval(means["auc"], fewest_pairs(people.label, people.fold), widening=correction)
     rows = []
     for metric in METRICS:
         low, high = (float("nan"),) * 2 if reasons[metric] else ends[metric]
@@ -156,8 +155,12 @@ def trial_scores(people: People) -> pd.DataFrame:
     return table
 
 
+def fewest_pairs(label: npt.NDArray[np.int_], folds: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """Return patients and controls of each fold that has both, in the trial of folds (n, trials) with fewest pairs."""
+    return min((_sizes(label, fold) for fold in folds.T), key=lambda sizes: sum(m * n for m, n in sizes))
+
+
 def _sizes(label: npt.NDArray[np.int_], fold: npt.NDArray[Any]) -> list[tuple[int, int]]:
-    """Return patients and controls of each fold that has both."""
     sizes = [(int((label[fold == one] == 1).sum()), int((label[fold == one] == 0).sum())) for one in np.unique(fold)]
     return [size for size in sizes if min(size)]
 
@@ -192,7 +195,8 @@ def by_person(predictions: pd.DataFrame, *, classes: int = 2) -> People:
     Raises
     ------
     InputError
-        If a class or a column is missing, trials differ in their scans, roles are mixed, a participant has two labels,
+        If a class, a column, a participant or a label is missing, trials differ in their scans, roles are mixed,
+        a participant has two labels,
         or scans of one participant were judged in two folds of a trial.
     """
     wanted = ("trial", "participant_id", "label", "logit")
@@ -203,6 +207,9 @@ def by_person(predictions: pd.DataFrame, *, classes: int = 2) -> People:
     if len(roles) > 1:
         what = f"roles are mixed ({', '.join(map(str, roles))})"
         raise InputError("predictions", what, "Keep the rows of one role, such as holdout")
+    for column in ("participant_id", "label"):
+        if predictions[column].isna().any():
+            raise InputError("predictions", f"a row has no {column}: it would vanish", "Give every row one")
     labels = predictions.groupby("participant_id")["label"].nunique()
     if (labels > 1).any():
         both = ", ".join(labels.index[labels > 1])

@@ -45,7 +45,8 @@ def clustered_interval(
         interval = y -+ t(J - 1) SE,   SE^2 = J / (J - 1) * sum over k of (n_k / n)^2 (y_k - y)^2,
 
     where J = networks / networks a person; networks that judged the very same people together count once. It is never
-    narrower than the interval of n people who share nothing: mean -+ t(n - 1) sd / sqrt(n); or, of a median, between
+    narrower than the interval of n people who share nothing: mean -+ t(n - 1) sd / sqrt(n), missing where all have one
+    value, which shows no spread; or, of a median, between
     the order statistics that the binomial distribution gives, which need `FEWEST_PEOPLE`.
 
     One network, or one set of networks that judged everybody, shows no variance between networks: the interval is that
@@ -133,7 +134,7 @@ def _of_people(y: Floats, statistic: Statistic) -> tuple[float, float]:
     """Return the interval of n people who share nothing."""
     n = y.size
     if statistic == "mean":
-        if n < 2:
+        if n < 2 or np.ptp(y) == 0:
             return _NAN, _NAN
         half = float(student.ppf(0.975, n - 1) * y.std(ddof=1) / np.sqrt(n))
         return float(y.mean()) - half, float(y.mean()) + half

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import binomtest, norm, rankdata, ttest_1samp
 
-from pellucid.analysis.classification import THRESHOLD, Floats, by_person, checked
-from pellucid.analysis.crossed import weakened, widened
+from pellucid.analysis.classification import THRESHOLD, Floats, by_person, checked, fewest_pairs
+from pellucid.analysis.crossed import weakened
 from pellucid.analysis.permutation import PERMUTATIONS, chance
-from pellucid.analysis.proportions import FEW, paired_interval
+from pellucid.analysis.proportions import FEW, auc_interval, difference_of_two, paired_interval
 from pellucid.errors import InputError
 
 _EQUAL = 1e-12
@@ -21,14 +21,13 @@ _EQUAL = 1e-12
 
 
 class DeLong(NamedTuple):
-    """Two AUCs, or means of AUCs, on the same subjects: their difference one - two, its SE, 95 % interval and p."""
+    """Two AUCs, or means of AUCs, of the same subjects: difference one - two, its SE, their correlation, and p."""
 
     auc_one: float
     auc_two: float
     difference: float
     se: float
-    low: float
-    high: float
+    correlation: float
     p: float
 
 
@@ -55,15 +54,16 @@ def delong(
 
         difference = mean(dV),   SE^2 = var(dV) / patients + var(dW) / controls   (variances over n - 1),
 
-    interval = difference -+ 1.96 SE, p = 2 (1 - Phi(|difference| / SE)). Components come from midranks, in n log n.
+    p = 2 (1 - Phi(|difference| / SE)). The correlation of the two AUCs is that of the components, their covariances
+    added up as the variances are; 0 where either has no variance. Components come from midranks, in n log n.
 
     Of a cross-validation only the pairs of a patient and a control in one fold count, as in `classification.scores`:
     with P such pairs of m patients and n controls, V_i = m / P times the sum of psi over the controls in i's fold and
     W_j = n / P times that over the patients in j's fold, whose means are the AUC again.
 
-    Without any variance the normal approximation says nothing of other people: low and high are missing. So is p where
-    there is a difference nevertheless (0.5 against a perfect 1, say); where there is none (two perfect ones, say), it
-    is 1.
+    Without any variance the normal approximation says nothing of other people: p is missing where there is a difference
+    nevertheless (0.5 against a perfect 1, say); where there is none (two perfect ones, say), it is 1. There is no
+    interval here, for difference -+ 1.96 SE holds the truth of few people far too seldom; `paired` has one.
 
     Parameters
     ----------
@@ -92,15 +92,15 @@ def delong(
     d_patients, d_controls = of_patients_one - of_patients_two, of_controls_one - of_controls_two
     auc_one, auc_two = float(of_patients_one.mean()), float(of_patients_two.mean())
     difference = float(d_patients.mean())
+    covariance = np.cov(of_patients_one, of_patients_two) / n_patients + np.cov(of_controls_one, of_controls_two) / (
+        n_controls
+    )
+    scale = float(np.sqrt(covariance[0, 0] * covariance[1, 1]))
+    r = float(np.clip(covariance[0, 1] / scale, -1.0, 1.0)) if scale > _EQUAL else 0.0
     if max(np.ptp(d_patients), np.ptp(d_controls)) < _EQUAL:
-        nothing = float("nan")
-        p = 1.0 if abs(difference) < _EQUAL else nothing
-        return DeLong(auc_one, auc_two, difference, 0.0, nothing, nothing, p)
-    variance = np.var(d_patients, ddof=1) / n_patients + np.var(d_controls, ddof=1) / n_controls
-    se = float(np.sqrt(variance))
-    half = float(norm.ppf(0.975)) * se
-    p = float(2.0 * norm.sf(abs(difference) / se))
-    return DeLong(auc_one, auc_two, difference, se, difference - half, difference + half, p)
+        return DeLong(auc_one, auc_two, difference, 0.0, r, 1.0 if abs(difference) < _EQUAL else float("nan"))
+    se = float(np.sqrt(np.var(d_patients, ddof=1) / n_patients + np.var(d_controls, ddof=1) / n_controls))
+    return DeLong(auc_one, auc_two, difference, se, r, float(2.0 * norm.sf(abs(difference) / se)))
 
 
 def mcnemar(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> McNemar:
@@ -141,7 +141,10 @@ def paired(
     An arm's score is the mean over its trials, in each of which a participant counts once, with its mean logit over
     scans. AUCs are compared by `delong`. Accuracies are compared by a two-sided permutation test that flips,
     participant by participant, to which arm its share of right trials belongs; where each arm has one trial,
-    the accuracy is compared by `mcnemar`. The intervals of the two accuracies' differences are `paired_interval`.
+    the accuracy is compared by `mcnemar`. The intervals of the two accuracies' differences are `paired_interval`; that
+    of the AUCs' is `difference_of_two` of each one's `auc_interval`, with n / (n + 2) times the correlation that n
+    people show, and none if that is negative: it has a width also where nobody is ranked wrongly, and where two arms
+    rank everybody alike. It is no test, and near 0 it may say other than p does.
 
     Parameters
     ----------
@@ -150,7 +153,7 @@ def paired(
     permutations, seed
         Number and seed of the flips.
     correction
-        By how much intervals are widened and p weakened (`crossed.correction`).
+        By how much intervals are widened (`auc_interval`, `paired_interval`) and p weakened (`crossed.correction`).
 
     Returns
     -------
@@ -174,7 +177,8 @@ def paired(
     if both.empty:
         raise InputError("predictions", "the arms have no participant in common", "Compare arms with one holdout")
     first, second = (arm.loc[both].drop(columns="label").to_numpy(dtype=np.float64) for arm in (one, two))
-    area = delong(truth, first, second, folds=(folds_one.loc[both], folds_two.loc[both]))
+    folds = folds_one.loc[both].to_numpy(), folds_two.loc[both].to_numpy()
+    area = delong(truth, first, second, folds=folds)
     right = [_right(truth[:, None], logit).mean(axis=1) for logit in (first, second)]
     apart_by = np.where(np.abs(right[0] - right[1]) < _EQUAL, 0.0, right[0] - right[1])
     patients, controls = int(truth.sum()), int((1 - truth).sum())
@@ -182,12 +186,15 @@ def paired(
     weights = {"accuracy": np.ones(truth.size), "balanced_accuracy": np.where(truth == 1, controls, patients)}
     wholes = {"accuracy": truth.size, "balanced_accuracy": 2 * patients * controls}
     asymptotic = "normal distribution" if correction == 1.0 else "normal distribution, corrected"
-    z = widened(
-        pd.DataFrame([area._asdict()]), correction, value="difference", low="low", high="high", within=(-1.0, 1.0)
-    ).iloc[0]
+    aucs = area.auc_one, area.auc_two
+    one_ends, two_ends = (
+        auc_interval(auc, fewest_pairs(truth, fold), widening=correction) for auc, fold in zip(aucs, folds, strict=True)
+    )
+    alike = max(area.correlation, 0.0) * truth.size / (truth.size + 2.0)
+    ends = difference_of_two(aucs, (one_ends, two_ends), correlation=alike)
     p = float(weakened(area.p, correction, sides=2))
     rows: list[tuple[object, ...]] = [
-        ("auc", "DeLong", asymptotic, area.auc_one, area.auc_two, area.difference, z["low"], z["high"], p)
+        ("auc", "DeLong", asymptotic, area.auc_one, area.auc_two, area.difference, *ends, p)
     ]
     for metric, weight in weights.items():
         w = weight / wholes[metric]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.stats import norm
 
 
@@ -20,15 +19,6 @@ def correction(folds: int) -> float:
     Source: Nadeau and Bengio 2003, section 3, the corrected resampled t-test.
     """
     return float(np.sqrt(1.0 + folds / (folds - 1.0)))
-
-
-def widened(
-    table: pd.DataFrame, factor: float, *, value: str, low: str, high: str, within: tuple[float, float]
-) -> pd.DataFrame:
-    """Return the table with each interval's ends `factor` times as far from its value, but not outside `within`."""
-    least, most = within
-    ends = {end: (table[value] + factor * (table[end] - table[value])).clip(least, most) for end in (low, high)}
-    return table.assign(**ends)
 
 
 def weakened(p: npt.ArrayLike, factor: float, *, sides: int) -> npt.NDArray[np.float64]:

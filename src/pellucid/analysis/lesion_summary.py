@@ -13,7 +13,7 @@ from scipy.stats import norm
 from pellucid.analysis.clusters import Clustered, by_person, clustered_interval, together
 from pellucid.analysis.lesions import COLUMNS, MEASURES
 from pellucid.analysis.nulls import NULLS
-from pellucid.analysis.proportions import wilson
+from pellucid.analysis.proportions import share_interval
 
 SHARE = "strongest_in_lesion"
 """The measure whose mean is taken, for it is 0 or 1 of most people; of the others the median."""
@@ -86,8 +86,8 @@ def compare_with_nulls(table: pd.DataFrame, *, nulls: Sequence[str] = NULLS) -> 
 
     People count for whom the map and every null that is measured for anybody are measured: all are summed up over the
     same people, and no null is spared for want of some. The best null is the one of the highest median (mean, of
-    strongest_in_lesion); of equals the first. difference is the median (mean) over people of the map's value less the
-    null's.
+    strongest_in_lesion); of equals the first. It is chosen among these very
+    people, which favours it. difference is the median (mean) over people of the map's value less the null's.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def _interval(
     found = clustered_interval(values, networks, statistic="mean" if measure == SHARE else "median", least=least)
     low, high = found.low, found.high if np.isnan(found.high) else min(found.high, most)
     if measure == SHARE:
-        ends = agresti_min(values) if paired else wilson(float(values.mean()), len(values))
+        ends = agresti_min(values) if paired else share_interval(float(values.mean()), len(values))
         # Of one person there is no interval of a mean, and Python's min and max keep a missing first argument.
         low, high = min(ends[0], low), max(ends[1], high)
     return Clustered(low, high, found.networks)

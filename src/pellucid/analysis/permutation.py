@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm, permutation_test
 
-from pellucid.analysis.classification import THRESHOLD, Floats, People, by_person
+from pellucid.analysis.classification import THRESHOLD, Floats, People, by_person, trial_scores
 from pellucid.analysis.crossed import weakened
 from pellucid.errors import InputError
 
@@ -85,10 +85,10 @@ def chance(
 
 
 class LabelTest(NamedTuple):
-    """A p, and how it came about (`Chance`)."""
+    """A p, and how it came about (`Chance`); missing, and None, where the metric is."""
 
     p: float
-    how: str
+    how: str | None
 
 
 def permutation_p(
@@ -98,7 +98,8 @@ def permutation_p(
 
     Labels are permuted over participants, each of whom counts once in a trial, with the mean logit of its scans:
     p = (1 + #{permuted >= observed}) / (1 + permutations). Where participants have no more orders than `permutations`,
-    all orders are counted instead, and p = #{>=} / orders.
+    all orders are counted instead, and p = #{>=} / orders. An AUC that is missing, for in a trial no model judged
+    both a patient and a control, has no p.
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ def permutation_p(
     """
     people = by_person(predictions)
     if metric == "auc":
+        if trial_scores(people)["auc"].isna().any():
+            return LabelTest(float("nan"), None)
         statistic = _permuted_auc(people)
     elif metric == "balanced_accuracy":
         statistic = _permuted_balanced_accuracy(people)

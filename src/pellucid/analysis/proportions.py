@@ -106,6 +106,24 @@ def paired_interval(strata: Sequence[npt.ArrayLike], *, widening: float = 1.0) -
     return max(middle - half, -1.0), min(middle + half, 1.0)
 
 
+def difference_of_two(values: Ends, intervals: tuple[Ends, Ends], *, correlation: float) -> Ends:
+    """Return the interval of the difference of two scores of the same people, from their own intervals.
+
+    With scores a and b, of intervals (l, u) and (m, v), and the correlation r of the two,
+
+        low = a - b - sqrt((a - l)^2 + (v - b)^2 - 2 r (a - l) (v - b)),
+        high = a - b + sqrt((u - a)^2 + (b - m)^2 - 2 r (u - a) (b - m)).
+
+    Source: Zou 2007 (Psychological Methods 12:399), the method of variance estimates recovery.
+    """
+    (a, b), ((a_low, a_high), (b_low, b_high)) = values, intervals
+    below, above = (
+        float(np.sqrt(max(x * x + y * y - 2.0 * correlation * x * y, 0.0)))
+        for x, y in ((a - a_low, b_high - b), (a_high - a, b - b_low))
+    )
+    return max(a - b - below, -1.0), min(a - b + above, 1.0)
+
+
 def auc_interval(auc: float, folds: Sequence[tuple[int, int]], *, widening: float = 1.0) -> Ends:
     """Return the interval of an AUC from the numbers of people alone, not empty at 0 and 1 either.
 

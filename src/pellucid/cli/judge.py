@@ -39,12 +39,13 @@ def judge(
     from pellucid.analysis.lesion_summary import compare_with_nulls, lesion_summary
     from pellucid.cli.earlier import merged
     from pellucid.cli.inputs import check_there, expand, expand_masks
-    from pellucid.cli.pairing import match_masks, owner, pairs_said, participant, source_of
+    from pellucid.cli.pairing import check_apart, match_masks, owner, pairs_said, participant, source_of
     from pellucid.files import write_tsv
     from pellucid.study.apply import judge_map
 
     check_there(maps)
     paths, drawn, given = expand(maps), expand_masks(lesions), expand(images or [], deep=True)
+    check_apart(paths, out / "lesions.tsv")
     sources = {path: found for path in paths if (found := source_of(path))}
     masks = match_masks(paths, drawn, sources=sources, shared=True)
     scans = match_masks(paths, given, what="image", sources=sources, shared=True)

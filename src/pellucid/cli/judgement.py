@@ -23,6 +23,7 @@ def show_scan(title: str, table: pd.DataFrame) -> None:
         console.say(f"{title}: n/a, {'; '.join(dict.fromkeys(maps['reason']))}")
         return
     names = list(dict.fromkeys(compared["map"]))
+    measured = compared[compared["people"] > 0]["map"].iloc[0]
     by_map = compared.set_index(["measure", "map"]).to_dict("index")
     console.show_table(
         (title, *names, "best null", "its value", "lift's ceiling"),
@@ -30,8 +31,8 @@ def show_scan(title: str, table: pd.DataFrame) -> None:
             (
                 MEASURE_NAMES[measure],
                 *(_value(measure, by_map[measure, name]["map_value"]) for name in names),
-                str(by_map[measure, names[0]]["best_null"]),
-                _value(measure, by_map[measure, names[0]]["null_value"]),
+                _null(by_map[measure, measured]),
+                _value(measure, by_map[measure, measured]["null_value"]),
                 console.number(table["lift_ceiling"].iloc[0], 1) if measure == "lift" else "",
             )
             for measure in dict.fromkeys(compared["measure"])
@@ -53,7 +54,7 @@ def show_people(table: pd.DataFrame) -> None:
                 MEASURE_NAMES[str(row["measure"])],
                 str(row["map"]),
                 _value(str(row["measure"]), row["map_value"]),
-                str(row["best_null"] or "n/a"),
+                _null(row),
                 _value(str(row["measure"]), row["null_value"]),
                 _difference(row),
                 f"{row['wins']} of {row['people']}",
@@ -64,6 +65,7 @@ def show_people(table: pd.DataFrame) -> None:
     )
     console.say(
         "paired: median over people of the map less the null (strongest voxel: mean), with its 95 % interval. "
+        "The best null is chosen among these people, which favours it. "
         "People are all who were judged and have a lesion, of whatever group"
     )
     left_out = max((row["na"] for row in compared), default=0)
@@ -73,11 +75,9 @@ def show_people(table: pd.DataFrame) -> None:
 
 
 def show_missing(table: pd.DataFrame) -> None:
-    """Name the nulls that could not be made or measured where others were, and why."""
-    from pellucid.analysis.nulls import NULLS
-
+    """Name the maps and nulls that could not be made or measured where others were, and why."""
     measured = set(table.loc[table["auroc"].notna(), "map"])
-    absent = table[table["map"].isin(NULLS) & ~table["map"].isin(measured)]
+    absent = table[~table["map"].isin(measured)]
     if measured:
         for reason, rows in absent.groupby("reason", sort=False):
             console.say(f"n/a: {', '.join(dict.fromkeys(rows['map']))}: {reason}")
@@ -89,6 +89,10 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
         return table
     file = next(column for column in ("image", "file") if column in table)
     return table.assign(participant_id=table["participant_id"].fillna(table[file]))
+
+
+def _null(row: Mapping[Any, Any]) -> str:
+    return row["best_null"] if isinstance(row["best_null"], str) else "n/a"
 
 
 def _value(measure: str, value: float) -> str:

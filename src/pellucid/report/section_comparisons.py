@@ -61,8 +61,7 @@ def comparisons(run: Run, figures: Path) -> Section:
             stem="comparisons",
             suffix=".svg",
             alt=f"Forest plot: differences of {main} from {others} in {', '.join(METRICS.values())}, with intervals.",
-            caption=f"{main} less each of the others: right of 0 {main} is better. A hollow dot has no interval, for "
-            "the difference has no variance to make one of.",
+            caption=f"{main} less each of the others: right of 0 {main} is better. A hollow dot has no interval.",
             sources=[SOURCE],
         ),
         _all_pairs(good),
@@ -104,7 +103,8 @@ def _words(good: pd.DataFrame) -> str:
         "Every two arms or baselines that were judged on one cohort are compared on the participants that both judged. "
         f"A score is the mean over an arm's trials, as in {scores}, and a participant counts once in each, with its "
         "mean logit over scans: AUCs by the test of DeLong, both accuracies by a permutation test, or the plain one by "
-        "the exact test of McNemar where both arms have one trial. "
+        "the exact test of McNemar where both arms have one trial. Intervals of differences hold with few "
+        "participants too; they are no tests, and near 0 may say other than p. "
     )
     if number_of == 1:
         return f"{said}There is one pair."

@@ -110,8 +110,9 @@ def _comparison(compared: pd.DataFrame, who: str) -> Table:
     return Table(
         header=["Measure, map", "In words", "The map", "Best null", "The scan", "Map less null", "More in"],
         rows=rows,
-        caption=f"Each map and the best null by that measure, over the same held-out subjects of group {who}: medians "
-        "(strongest voxel: means), the median of the differences subject by subject with its 95 % interval "
+        caption=f"Each map and the best null by that measure, over the same held-out subjects of group {who}, among "
+        "whom that null was chosen, which favours it: medians (strongest voxel: means), "
+        "the median of the differences subject by subject with its 95 % interval "
         f"{over_networks(compared['networks'].dropna().astype(int))}, and in how many subjects the map has more."
         + (f" Left out, for nothing can be measured in them: {left_out}." if left_out else ""),
         sources=[COMPARED, TABLE],

@@ -59,7 +59,7 @@ def truth(run: Run) -> Section | None:
                 "These people are simulated, so it is known where patients differ from controls. A map that can be "
                 "believed has relevance there, and none where everybody is alike. Lift is the share of positive "
                 "relevance in a place over its share of the seen brain. It stands beside that of the best null, a map "
-                f"made of the scan alone.{beside if untaught else ''}"
+                f"made of the scan alone, chosen among the same people, which favours it.{beside if untaught else ''}"
             ]
         ),
         Note(tone="warning", text=_blurred(run)),
@@ -129,9 +129,9 @@ def truth_summary(patients: pd.DataFrame, untaught: Mapping[str, pd.DataFrame]) 
     Returns
     -------
     One row a place: place, subjects, networks (over how many the interval is), seen_share, lift, low, high,
-    lift_of_scan, above_zero, best_null (of the highest median over the same people); and for `best_null` and each other
-    network lift_of_NAME and more_than_NAME with _low and _high, the median over people of lift less theirs, and its
-    interval.
+    lift_of_scan, above_zero, best_null (of the highest median over the same people, which favours it); and
+    for `best_null` and each other network lift_of_NAME and more_than_NAME with _low and _high, the median over people
+    of lift less theirs, and its interval.
     """
     rows = []
     for place, every in patients.groupby("place", sort=False):
