@@ -91,3 +91,21 @@ def test_a_dataset_says_whether_it_is_derived(tmp_path: Path) -> None:
     assert not bids.is_derivative(tmp_path)
     write_json(tmp_path / "dataset_description.json", bids.description("a", "derivative"))
     assert bids.is_derivative(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "fits"),
+    [
+        ("sub-01/anat/a.nii", "*.nii", True),
+        ("sub-01/anat/a.nii", "sub-01/*.nii", False),
+        ("sub-01/anat/a.nii", "sub-01/**/a.nii", True),
+        ("sub-01/anat/a.nii", "sub-01/**", True),
+        ("sub-01/anat/a.nii", "s?b-0[!2-9]/", True),
+        ("sub-01/anat/a.nii", "sub-0[z-a]", False),
+        ("sub-0[/a", "sub-0[", True),
+        ("sub-01/" + "a" * 200, "**/" * 50 + "*a" * 50 + "b", False),
+        ("sub-01/" + "a" * 200, "**/" * 50 + "*a" * 50, True),
+    ],
+)
+def test_patterns_of_bidsignore_are_those_of_git_and_never_try_for_ever(path: str, pattern: str, fits: bool) -> None:
+    assert bids.is_ignored(path, [pattern]) is fits

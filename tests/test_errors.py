@@ -14,6 +14,12 @@ def test_message_says_where_what_and_how_to_mend_it() -> None:
     assert (error.where, error.what, error.fix) == ("scan.nii", "the file does not exist", "Check the path")
 
 
+def test_a_message_that_quotes_a_file_stays_short() -> None:
+    error = InputError("a" * 10_000, "b" * 10_000_000, "Mend it")
+    assert len(str(error)) < 4100
+    assert str(error).endswith("bbb. Mend it.")
+
+
 def test_input_error_crosses_a_process_border_whole() -> None:
     error = InputError("scan.nii", "it is empty", "Export it again")
     copy = pickle.loads(pickle.dumps(error))

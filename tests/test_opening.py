@@ -104,5 +104,5 @@ def test_a_text_may_have_the_mark_of_windows_and_is_not_endless(tmp_path: Path) 
     assert read_text(tmp_path / "a") == "ß"
     with (tmp_path / "b").open("wb") as file:
         file.truncate(1 << 36)  # sparse
-    with pytest.raises(InputError, match="it has 68719476736 bytes, and a table or a description has at most"):
+    with pytest.raises(InputError, match="it has 68719476736 bytes, and a file of its kind has at most"):
         read_text(tmp_path / "b")

@@ -81,6 +81,8 @@ def test_cells_that_may_have_moved_are_named_with_their_line(tmp_path: Path) -> 
         (b"participant_id;group\n", "separated by semicolons"),
         (b"a\tb\ta\n", "has 'a' as the name of two columns"),
         ("a\nMüller\n".encode("latin-1"), "line 2 is not UTF-8 text"),
+        (b"a\n" * 300_000, "it has 300000 lines"),
+        (b"a\tb" * 6_000_000, "it has 18000000 bytes"),
     ],
 )
 def test_what_is_no_table_is_refused_with_what_it_is(content: bytes, words: str, tmp_path: Path) -> None:

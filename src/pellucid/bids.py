@@ -9,6 +9,7 @@ from typing import Any
 
 import pellucid
 from pellucid.files import read_json
+from pellucid.opening import read_bytes
 
 VERSION = "1.10.0"
 
@@ -37,7 +38,8 @@ _PAIR = re.compile(r"([a-z]+)-([0-9A-Za-z+]+)")
 _IDENTITY = ("sub", "ses", "sample", "acq", "ce", "rec", "dir", "run", "echo", "flip", "inv", "part", "proc", "chunk")
 _LESION = re.compile(r"lesion|_(?:mask|roi|d?seg)\.", re.IGNORECASE)
 _ANATOMY = {"csf", "gm", "wm", "sgm", "scgm", "cgm", "brain", "ventricle", "cerebellum", "brainstem", "b", "head"}
-_GLOB = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])")
+_GLOB = re.compile(r"\*\*/|\*\*|\*|\?|\[[^\]]+\]|[^*?\[]+|\[")
+_MOST_IGNORE = 1 << 16  # bytes of a .bidsignore
 _PREFIX = re.compile(r"(?:sub(?:ject)?|ses(?:sion)?)[-_ ]?(?=.*[0-9A-Za-z])", re.IGNORECASE)
 _SCANS = (".nii", ".nii.gz", ".mgz", ".img")
 _NO_SCANS = {"mask", "dseg", "probseg", "xfm"}
@@ -255,7 +257,7 @@ def read_ignore(root: Path) -> list[str]:
     path = root / IGNORE
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    lines = read_bytes(path, most=_MOST_IGNORE).decode("utf-8-sig", errors="replace").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
@@ -289,9 +291,27 @@ def _fits(path: str, is_folder: bool, pattern: str) -> bool:
         return False
     plain = pattern.rstrip("/")
     anchored = "/" in plain
-    steps = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    text = "".join(steps.get(one) or _one_of(one) for one in _GLOB.split(plain.lstrip("/")))
-    return re.fullmatch(text if anchored else f"(?:.*/)?{text}", path) is not None
+    steps = _GLOB.findall(plain.lstrip("/"))
+    # The places that are reached so far, not a regular expression: many stars would have one try for ever.
+    places = {0}
+    for step in steps if anchored else ("**/", *steps):
+        places = _reached(path, places, step)
+    return len(path) in places
+
+
+def _reached(path: str, places: set[int], step: str) -> set[int]:
+    """Return the places of a path that one step of a pattern leads to from any of `places`."""
+    if not places:
+        return places
+    if step == "**":
+        return set(range(min(places), len(path) + 1))
+    if step == "**/":
+        return places | {n + 1 for n in range(min(places), len(path)) if path[n] == "/"}
+    if step == "*":
+        ends = {place: path.find("/", place) for place in places}
+        return {n for place, end in ends.items() for n in range(place, (len(path) if end < 0 else end) + 1)}
+    letter = re.compile("[^/]" if step == "?" else _one_of(step))
+    return {end for place in places if (found := letter.match(path, place)) and (end := found.end())}
 
 
 def _one_of(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pellucid.words import one_line, printable
 
 _LONGEST = 200  # characters of what a library says
+_LONGEST_MESSAGE = 2000
 
 
 def brief(error: object, longest: int = _LONGEST) -> str:
@@ -18,6 +19,12 @@ def brief(error: object, longest: int = _LONGEST) -> str:
     """
     text = printable(" ".join(str(error).split())).rstrip(". ")
     return text if len(text) <= longest else f"{text[: longest - 3].rstrip()} ..."
+
+
+def _cut(text: str) -> str:
+    """Return a message without its middle, if it quotes more of a file than anybody reads."""
+    half = _LONGEST_MESSAGE // 2
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:half]} ... {text[-half:]}"
 
 
 def trouble(error: Exception) -> str:
@@ -56,8 +63,8 @@ class InputError(PellucidError):
     """
 
     def __init__(self, where: str | Path, what: str, fix: str) -> None:
-        self.where = printable(str(where))  # names of files may hold anything
-        self.what = printable(one_line(what))  # as may what another library says of them
+        self.where = printable(_cut(str(where)))  # names of files may hold anything
+        self.what = printable(one_line(_cut(what)))  # as may what another library says of them
         self.fix = fix
         super().__init__(f"{self.where}: {self.what}. {fix}.")
 

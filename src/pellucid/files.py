@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from pellucid.errors import InputError, brief
-from pellucid.opening import open_file, read_text
+from pellucid.opening import MOST_TYPED, open_file, read_text
 from pellucid.shapes import Shape, misfit
 from pellucid.words import one_cell
 
@@ -153,7 +153,7 @@ def read_json(path: Path, shape: Shape = object) -> Any:
     InputError
         It is missing, is not JSON, holds what no memory or number can hold, or is of another shape.
     """
-    text = read_text(path)
+    text = read_text(path, most=MOST_TYPED)
     try:
         content = json.loads(text)
     except (ValueError, RecursionError, MemoryError) as error:

@@ -14,7 +14,10 @@ from pathlib import Path
 from pellucid.errors import InputError, brief
 
 MOST_TEXT = 1 << 28
-"""Bytes of the largest table or description that is read, 256 MiB: a larger one is none."""
+"""Bytes of the largest table that is read, 256 MiB: a larger one is none."""
+
+MOST_TYPED = 1 << 24
+"""Bytes of the largest description or table that somebody typed, 16 MiB: unpacked it takes some 25 times that."""
 
 _ELSEWHERE = "its content is not on this machine"
 _POINTER_BYTES = 2048  # what stands in a file's place is shorter, and an image longer
@@ -118,23 +121,23 @@ def require_file(path: Path) -> None:
         pass
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file of text whole.
+def read_bytes(path: Path, *, most: int = MOST_TEXT) -> bytes:
+    """Read a file of text whole, `most` bytes of it at most.
 
     Raises
     ------
     InputError
-        As `open_file`; or it is larger than any text of ours.
+        As `open_file`; or it is larger.
     """
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
-        if size > MOST_TEXT:
-            what = f"it has {size} bytes, and a table or a description has at most {MOST_TEXT}"
+        if size > most:
+            what = f"it has {size} bytes, and a file of its kind has at most {most}"
             raise InputError(path, what, "Check that it is the right file")
-        return file.read(MOST_TEXT + 1)
+        return file.read(most + 1)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, most: int = MOST_TEXT) -> str:
     """Read a text in UTF-8, with or without the mark that Windows puts before it.
 
     Raises
@@ -142,7 +145,7 @@ def read_text(path: Path) -> str:
     InputError
         As `read_bytes`; or it is no UTF-8.
     """
-    content = read_bytes(path)
+    content = read_bytes(path, most=most)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

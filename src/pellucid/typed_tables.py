@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pellucid.errors import InputError
-from pellucid.opening import read_bytes
+from pellucid.opening import MOST_TYPED, read_bytes
 from pellucid.words import guess, printable, trim
 
 _BREAK = re.compile(r"\r\n|\n|\r")
+_MOST_LINES = 200_000
 _SAVE = "Save it as a table separated by tabs, in UTF-8"
 
 
@@ -56,7 +57,10 @@ def read_typed(path: Path) -> TypedTable:
     InputError
         The file is missing or no text; it has no header; two columns have one name; its cells are separated otherwise.
     """
-    lines = _BREAK.split(_text(path))
+    text = _text(path)
+    if (number := max(map(text.count, "\n\r"))) > _MOST_LINES:
+        raise InputError(path, f"it has {number} lines, and a typed table at most {_MOST_LINES}", "Check the file")
+    lines = _BREAK.split(text)
     filled = [(number, line) for number, line in enumerate(lines, start=1) if trim(line)]
     if not filled:
         raise InputError(path, "the file is not a tab-separated table (it is empty)", _SAVE)
@@ -89,7 +93,7 @@ def read_typed(path: Path) -> TypedTable:
 
 def _text(path: Path) -> str:
     """Return the text of a file in UTF-8, with or without a mark at its start, or in UTF-16 with one."""
-    content = read_bytes(path)
+    content = read_bytes(path, most=MOST_TYPED)
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return content.decode(encoding)

@@ -205,6 +205,18 @@ def test_weights_are_weighed_before_they_are_read(folder: Path) -> None:
         load_model(folder)
 
 
+def test_descriptions_that_are_larger_than_any_are_not_parsed(folder: Path) -> None:
+    """Lists within JSON take 25 times their bytes: 100 MB, which safetensors allows of a header, took 40 s and 2 GB."""
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write((90_000_000).to_bytes(8, "little"))
+        file.truncate(90_000_008)
+    with pytest.raises(InputError, match="its header's length is wrong"):
+        load_model(folder)
+    (folder / "model.json").write_bytes(b"[" + b"[]," * 6_000_000 + b"[]]")
+    with pytest.raises(InputError, match="18000004 bytes, and a file of its kind has at most"):
+        load_model(folder)
+
+
 def test_what_is_said_of_the_training_is_no_part_of_the_weights(tmp_path: Path) -> None:
     """Trained again, the same weights are the same bytes, however long it took."""
     for name, seconds in (("a", 1), ("b", 2)):

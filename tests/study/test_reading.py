@@ -170,7 +170,7 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
         ('cohort = "ms"', 'cohort = "mss"', ["`training.finetuned.cohort` names 'mss'", "ms, pretraining"]),
         ("trials = 2", "trials = 0", ["`training.finetuned.trials` is 0"]),
         ("trials = 2", "seed = 2", ["unknown key `training.finetuned.seed`"]),
-        ("trials = 2", "batch_size = 0", ["`training.finetuned.batch_size`: 0 is not possible"]),
+        ("trials = 2", "batch_size = 0", ["`training.finetuned.batch_size` is 0"]),
         ("trials = 2", 'checkpoint = "best"', ["`training.finetuned.checkpoint` is 'best'", "validation-loss"]),
         (
             "channels = 2\ntrials",
@@ -210,6 +210,33 @@ def test_a_wrong_specification_is_refused_with_file_and_key(old: str, new: str, 
     assert message.startswith(f"{FILE}: ")
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("patients = 5", "patients = 1000000000", "`cohorts.ms.simulate.patients` is 1000000000"),
+        ("visits = 2", "visits = 1000000000", "`cohorts.pretraining.simulate.visits` is 1000000000"),
+        ("trials = 2", "trials = 1000000000", "`training.finetuned.trials` is 1000000000"),
+        ("trials = 2", "trials = 10000", "it asks for 100.. models"),
+        ("channels = 2", "channels = 100000", "`training.pretraining.channels` is 100000"),
+        ("max_epochs = 2", "batch_size = 1000000000000", "`training.pretraining.batch_size` is 1000000000000"),
+        ("max_epochs = 2", "max_epochs = 1" + 30 * "0", "`training.pretraining.max_epochs` is 10000000"),
+        ("bootstrap = 100", "bootstrap = 1000000000000", "`analysis.bootstrap` is 1000000000000"),
+        ("holdout = 4", "scheme = 'cross-validation'\nrepeats = 1000000000", "`splits.ms.repeats` is 1000000000"),
+        ("holdout = 4", "scheme = 'cross-validation'\nfolds = 1000\nrepeats = 1000", "it asks for .* models"),
+        ("[50, 500]", str(list(range(1, 102))), "`explain.deletion_voxels`: has 101 numbers"),
+        ("[50, 500]", "[1" + 30 * "0" + "]", "`explain.deletion_voxels` is 10000000"),
+        ("seed = 3", "seed = 1" + 4200 * "0", "`study.seed` is a number of 13953 bits"),
+        ('name = "tiny"', f'name = "{500 * "a"}"', "64 at most"),
+        ("[training.scratch]", f"[training.{500 * 'a'}]", "64 at most"),
+        ("[study]", 70_000 * "# a long remark\n" + "[study]", "a file of its kind has at most 1048576"),
+    ],
+)
+def test_what_no_machine_could_do_is_refused_before_it_is_begun(old: str, new: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "huge.toml").write_text(TINY.replace(old, new, 1))
+    with pytest.raises(InputError, match=words):
+        read_spec(tmp_path / "huge.toml")
 
 
 @pytest.mark.parametrize("section", ["study", "cohorts", "training"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.errors import InputError
 from pellucid.files import read_tsv
 from pellucid.image.grid import Grid
 from pellucid.study import throughput
@@ -58,7 +59,7 @@ def test_scans_that_cannot_be_used_are_not_what_is_measured(undisturbed: Path, t
 def test_arms_alike_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[Arm] = []
 
-    def count(arm: Arm, grid: Grid) -> ArmSpeed:
+    def count(name: str, arm: Arm, grid: Grid) -> ArmSpeed:
         measured.append(arm)
         return ArmSpeed(step=2.0, scan=0.5, model_bytes=1000, memory_bytes=70_000_000)
 
@@ -66,6 +67,12 @@ def test_arms_alike_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = read_spec(TINY)
     assert list(measure(spec, [f"train/{name}/trial-00" for name in spec.training]).arms) == list(spec.training)
     assert len(measured) == 1
+
+
+def test_a_step_is_weighed_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.memory.available_memory", lambda: 10**6)
+    with pytest.raises(InputError, match=r"training.pretraining: a step of its training takes .* GB of memory"):
+        measure(read_spec(TINY), ["train/pretraining/trial-00"])
 
 
 def test_every_task_is_of_a_kind(undisturbed: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from pellucid.errors import InputError, PellucidError
+from pellucid.errors import InputError, PellucidError, brief
 from pellucid.files import sha256
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.network.field_of_view import Wrapper
@@ -255,4 +255,4 @@ def _takes(name: str, maker: Maker) -> str:
 
 def _said(error: BaseException) -> str:
     """Return an error of the user's code as one line without a full stop."""
-    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+    return brief(f"{type(error).__name__}: {error}", 300)

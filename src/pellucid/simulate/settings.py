@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from pellucid.errors import InputError
+from pellucid.limits import MOST_SEED, check_whole
+
+MOST_PEOPLE, MOST_VISITS = 10_000, 100
+"""Of a group, and of a participant: drawing them takes a millisecond each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +79,11 @@ def _check(settings: CohortSettings | PretrainingSettings, *, counts: tuple[str,
     for field in fields(settings):
         value = getattr(settings, field.name)
         if field.name in counts:
-            if value < 1:
-                raise InputError(f"{name}.{field.name}", f"is {value}", "Give a whole number of at least 1")
+            check_whole(f"{name}.{field.name}", value, 1, MOST_VISITS if field.name == "visits" else MOST_PEOPLE)
         elif field.name == "voxel_size":
             if not 0.5 <= value <= 8.0:
                 raise InputError(f"{name}.voxel_size", f"is {value} mm", "Give a spacing from 0.5 to 8 mm")
         elif field.name == "seed":
-            if value < 0:
-                raise InputError(f"{name}.seed", f"is {value}", "Give a whole number of at least 0")
+            check_whole(f"{name}.seed", value, 0, MOST_SEED)
         elif not 0.0 <= value <= 5.0:
             raise InputError(f"{name}.{field.name}", f"is {value}", "Give a strength from 0 (absent) to 5; 1 is usual")

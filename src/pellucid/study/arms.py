@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pellucid.errors import InputError
 from pellucid.image.scaling import Scaling
+from pellucid.limits import check_whole
 from pellucid.network.naming import check_network, check_options, is_import_path
-from pellucid.study.limits import check_least
 from pellucid.training.baseline_settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
 
@@ -16,6 +16,9 @@ Images = Literal["prepared", "lesion-filled", "lesion-mask", "brain-mask"]
 """What a network can be given of a scan."""
 
 _CHANNELS = 64
+
+MOST_MODELS = 10_000
+"""Models of a study, of all arms and baselines, trials and folds: each is a task with files of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +75,10 @@ class Arm:
             raise InputError("options", f"belong to no network {self.network!r}", "Set `channels`, or leave them out")
         if self.own_network and self.channels != _CHANNELS:
             raise InputError("channels", f"is {self.channels}, which {self.network} has not", "Set `options` instead")
-        check_least("channels", self.channels, 1)
-        check_least("trials", self.trials, 1)
+        check_whole("channels", self.channels, 1, 1024)
+        check_whole("trials", self.trials, 1, MOST_MODELS)
         if self.subjects is not None:
-            check_least("subjects", self.subjects, 2)
+            check_whole("subjects", self.subjects, 2, 1_000_000)
 
     @property
     def own_network(self) -> str | None:
@@ -106,4 +109,4 @@ class Baseline:
     settings: BaselineSettings
 
     def __post_init__(self) -> None:
-        check_least("trials", self.trials, 1)
+        check_whole("trials", self.trials, 1, MOST_MODELS)

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from pellucid.errors import InputError
 from pellucid.files import parse_toml
+from pellucid.limits import NAME
 from pellucid.opening import read_text
-from pellucid.study.arms import Arm, Baseline
+from pellucid.study.arms import MOST_MODELS, Arm, Baseline
 from pellucid.study.cluster import ClusterSettings
 from pellucid.study.fields import dotted, read_fields, refuse_unknown, require_table
 from pellucid.study.folder import RunFolder
-from pellucid.study.limits import NAME
 from pellucid.study.outputs import changed_spec, read_record
 from pellucid.study.problems import Problems, with_lines
 from pellucid.study.rivals import with_bright_voxels
@@ -28,6 +28,8 @@ from pellucid.training.settings import TrialSettings
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+_MOST_BYTES = 1 << 20  # of a specification
 
 
 def find_spec(name: str) -> Path:
@@ -80,7 +82,7 @@ def read_spec(path: Path) -> Spec:
         If the file is missing or no TOML, for an unknown key, a wrong type or an impossible value, and for a name that
         nothing has; it names file and key and says what is accepted.
     """
-    return parse_spec(read_text(path), file=path)
+    return parse_spec(read_text(path, most=_MOST_BYTES), file=path)
 
 
 def parse_spec(text: str, *, file: Path) -> Spec:
@@ -146,7 +148,7 @@ def _named(section: dict[str, Any], *, file: Path, key: str) -> list[tuple[str, 
     for name, inner in section.items():
         require_table(inner, file=file, key=dotted(key, name))
         if not NAME.fullmatch(name):
-            raise InputError(file, f"`{dotted(key, name)}` is no usable name", "Use a-z, 0-9 and -")
+            raise InputError(file, f"`{dotted(key, name)}` is no usable name", "Use a-z, 0-9 and -, 64 at most")
     return list(section.items())
 
 
@@ -218,6 +220,9 @@ def _check_names(spec: Spec, *, file: Path) -> None:
         problems.attempt(_known, f"training.{name}.cohort", arm.cohort, spec.cohorts, file=file)
         problems.attempt(_check_start, name, spec, file=file)
     problems.raise_any()
+    if (models := sum(map(spec.trial_count, (*spec.training, *spec.baselines)))) > MOST_MODELS:
+        what = f"it asks for {models} models, trials times folds of all arms and baselines"
+        raise InputError(file, what, f"Ask for {MOST_MODELS} at most")
     for name in spec.explain.arms if spec.explain else ():
         _known("explain.arms", name, spec.training, file=file)
         cohort = spec.training[name].cohort

@@ -13,8 +13,10 @@ from pellucid.cohort.splits import STRATA
 from pellucid.errors import InputError
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
+from pellucid.limits import MOST_SEED, check_name, check_whole
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
-from pellucid.study.limits import check_least, check_name
+
+MOST_DELETIONS = 100
 
 Simulation = CohortSettings | PretrainingSettings
 
@@ -35,7 +37,7 @@ class Study:
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
-        check_least("seed", self.seed, 0)
+        check_whole("seed", self.seed, 0, MOST_SEED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +127,8 @@ class Split:
             raise InputError(
                 "validation", "is 0", "Early stopping needs validation subjects: give a share such as 0.15"
             )
-        check_least("folds", self.folds, 2)
-        check_least("repeats", self.repeats, 1)
+        check_whole("folds", self.folds, 2, 1000)
+        check_whole("repeats", self.repeats, 1, 1000)
         unknown = [name for name in self.stratify if name not in STRATA]
         if unknown or (self.stratify and self.stratify[0] != "group"):
             raise InputError(
@@ -194,6 +196,13 @@ class Explain:
         if not self.deletion_voxels or self.deletion_voxels[0] < 1 or not rising:
             what = f"is {list(self.deletion_voxels)}"
             raise InputError("deletion_voxels", what, "Give whole numbers above 0, the smallest first")
+        if len(self.deletion_voxels) > MOST_DELETIONS:
+            what = f"has {len(self.deletion_voxels)} numbers"
+            raise InputError(
+                "deletion_voxels", what, f"Give {MOST_DELETIONS} at most: the network judges each image anew"
+            )
+        for number in self.deletion_voxels:
+            check_whole("deletion_voxels", number, 1, 10_000_000)
         if not self.arms or len(set(self.arms)) < len(self.arms):
             raise InputError("arms", f"is {list(self.arms)}", "Name at least one arm, and each once")
         if self.trials == "all" and self.choose == "holdout":
@@ -213,4 +222,4 @@ class Analysis:
     def __post_init__(self) -> None:
         if not self.atlases or len(set(self.atlases)) < len(self.atlases):
             raise InputError("atlases", f"is {list(self.atlases)}", "Name at least one atlas, and each once")
-        check_least("bootstrap", self.bootstrap, 100)
+        check_whole("bootstrap", self.bootstrap, 100, 100_000)

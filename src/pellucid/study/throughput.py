@@ -20,6 +20,7 @@ import torch
 from pellucid.cohort.store import build_store
 from pellucid.errors import InputError
 from pellucid.image.grid import Grid
+from pellucid.memory import demand_memory
 from pellucid.network.architectures import Network, build_network, corner_read
 from pellucid.network.files import WEIGHTS, save_model
 from pellucid.network.info import ModelInfo
@@ -89,7 +90,7 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
             arm = spec.training[name]
             words = (arm.network, arm.channels, repr(arm.options))
             alike = (*words, arm.settings.batch_size, arm.settings.precision, arm.settings.augment)
-            known[alike] = known.get(alike) or _measure_arm(arm, grid)
+            known[alike] = known.get(alike) or _measure_arm(name, arm, grid)
             arms[name] = known[alike]
     cohorts: dict[str, CohortSpeed] = {}
     for name in spec.cohorts:
@@ -101,11 +102,15 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
     return Throughput(arms=arms, cohorts=cohorts, map_seconds=seconds, map_bytes=size)
 
 
-def _measure_arm(arm: Arm, grid: Grid) -> ArmSpeed:
-    """Time training steps as `fit` makes them, and validation as it validates."""
+def _measure_arm(name: str, arm: Arm, grid: Grid) -> ArmSpeed:
+    """Time training steps as `fit` makes them, and validation as it validates, once they fit into the memory."""
     model = build_network(arm.network, grid, channels=arm.channels, options=arm.options, seed=0)
     corner, batch = corner_read(model), arm.settings.batch_size
     scans = Scans(_image(grid)[None], np.ones(1, dtype=np.int64), corner)
+    wide, deep, high = corner or grid.shape
+    x = torch.from_numpy(scans.images[:, None])[..., :wide, :deep, :high]
+    step_bytes = scans_at_once(model, batch) * _step_bytes(model, x)
+    demand_memory(f"training.{name}", step_bytes, "a step of its training")
     ticks: list[float] = []
     fit(
         model,
@@ -117,13 +122,11 @@ def _measure_arm(arm: Arm, grid: Grid) -> ArmSpeed:
     )  # a tick after each step but the last, and one at the end of the epoch
     rows = np.zeros(batch, dtype=np.intp)
     seconds = _seconds(lambda: logits(model, scans, rows, batch_size=batch))
-    wide, deep, high = corner or grid.shape
-    x = torch.from_numpy(scans.images[:, None])[..., :wide, :deep, :high]
     return ArmSpeed(
         step=median(np.diff(ticks[:-1]).tolist()),
         scan=seconds / batch,
         model_bytes=sum(4 * weight.numel() for weight in model.parameters()),
-        memory_bytes=scans_at_once(model, batch) * _step_bytes(model, x),
+        memory_bytes=step_bytes,
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from pellucid.errors import InputError
+from pellucid.limits import MOST_SEED, check_whole
 
 Kind = Literal["bright-voxels", "svm-lesion-load", "svm-image", "logistic-confounds"]
 Protocol = Literal["revised", "paper"]
@@ -61,11 +61,11 @@ class BaselineSettings:
         for name, known in (("kind", get_args(Kind)), ("protocol", get_args(Protocol)), ("missing", get_args(Missing))):
             if getattr(self, name) not in known:
                 raise InputError(name, f"{getattr(self, name)!r} is unknown", f"Give one of {', '.join(known)}")
-        for name, lowest in (("folds", 2), ("seed", 0)):
-            _check_whole(name, getattr(self, name), lowest)
+        for name, lowest, most in (("folds", 2, 1000), ("seed", 0, MOST_SEED)):
+            check_whole(name, getattr(self, name), lowest, most)
         _check_list("components", self.components)
         for count in self.components:
-            _check_whole("components", count, 0)
+            check_whole("components", count, 0, 1_000_000)
         _check_list("confounds", self.confounds)
         for name in self.confounds:
             if name not in CONFOUNDS:
@@ -94,11 +94,6 @@ class BaselineSettings:
         """Describe the settings as JSON types."""
         content = asdict(self)
         return content | {name: list(content[name]) for name in ("components", "confounds")}
-
-
-def _check_whole(name: str, value: object, lowest: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value < math.inf:
-        raise InputError(name, f"{value!r} is not possible", f"Give a whole number of at least {lowest}")
 
 
 def _check_list(name: str, values: object) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from pellucid.errors import InputError
+from pellucid.limits import MOST_SEED, check_whole
 
 Checkpoint = Literal["validation-loss", "validation-accuracy"]
 Precision = Literal["float32", "bfloat16"]
@@ -57,10 +58,15 @@ class TrialSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, lowest in (("batch_size", 1), ("max_epochs", 1), ("patience", 1), ("seed", 0)):
-            _check(name, getattr(self, name), lowest, whole=True)
+        for name, lowest, most in (
+            ("batch_size", 1, 256),
+            ("max_epochs", 1, 1_000_000),
+            ("patience", 1, 1_000_000),
+            ("seed", 0, MOST_SEED),
+        ):
+            check_whole(name, getattr(self, name), lowest, most)
         for name in ("learning_rate", "decay", "l2"):
-            _check(name, getattr(self, name), 0.0, whole=False)
+            _check(name, getattr(self, name), 0.0)
         if self.learning_rate == 0:
             raise InputError("learning_rate", "0 would learn nothing", "Give a positive number")
         if not isinstance(self.augment, bool):
@@ -74,8 +80,7 @@ class TrialSettings:
         return asdict(self)
 
 
-def _check(name: str, value: float, lowest: float, *, whole: bool) -> None:
-    kind = "whole number" if whole else "number"
-    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+def _check(name: str, value: float, lowest: float) -> None:
+    right_type = isinstance(value, int | float) and not isinstance(value, bool)
     if not right_type or not math.isfinite(value) or value < lowest:
-        raise InputError(name, f"{value!r} is not possible", f"Give a {kind} of at least {lowest:g}")
+        raise InputError(name, f"{value!r} is not possible", f"Give a number of at least {lowest:g}")
