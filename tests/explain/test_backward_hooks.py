@@ -89,6 +89,15 @@ def test_a_hook_that_looks_is_called_and_changes_nothing(method: str) -> None:
     assert len(model.fc._backward_hooks) == 1
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_watched_sigmoid_at_the_end_is_passed_over(method: str) -> None:
+    x, model = torch.randn(2, 1, 8), nn.Sequential(Net(), nn.Sigmoid())
+    model[1].register_full_backward_hook(lambda *_: None)
+    result = explain(model, x, method=method)
+    assert result.head == "sigmoid"
+    assert torch.equal(result.logit, model[0](x)[:, 0].detach())
+
+
 def test_hooks_of_all_modules_are_refused() -> None:
     handle = torch.nn.modules.module.register_module_full_backward_hook(lambda *_: None)
     try:

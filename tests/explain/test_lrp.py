@@ -8,6 +8,16 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.explain.networks import (
+    AVERAGE_POOLS,
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    LAYERS,
+    MAX_POOLS,
+    TRANSPOSED,
+    Case,
+    networks,
+)
 from torch import nn
 
 from pellucid.explain import fusing
@@ -18,70 +28,6 @@ from pellucid.network import fused, fused_functions
 from pellucid.network.field_of_view import crop, field_of_view
 from pellucid.network.fused import FusedSequential
 from pellucid.network.paper import PaperNetwork
-
-pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
-
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
-AVERAGE_POOLS = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-MOST = 2 * 10**7  # numbers in the matrix that the slow twin writes for a layer
-LAYERS = ("convolution", "convolution", "convolution", "transposed", "maximum", "average", "norm", "activation")
-
-
-@st.composite
-def networks(draw: st.DrawFn, *, kinds: tuple[str, ...] = LAYERS, bias: bool = True) -> tuple[nn.Module, torch.Tensor]:
-    """A random 1D to 3D network in float64 with a dense head, and a batch of two inputs, some of whose voxels are 0."""
-    axes = draw(st.integers(1, 3))
-    torch.manual_seed(draw(st.integers(0, 10**6)))
-    channels = draw(st.integers(1, 2))
-    x = torch.randn(2, channels, *(draw(st.integers(5, (16, 9, 7)[axes - 1])) for _ in range(axes)))
-    x = (x * (torch.rand_like(x) > 0.2)).double()
-    layers: list[nn.Module] = []
-    values = x
-    for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5)):
-        layer = _layer(draw, kind, axes, values.shape[1], bias).double().eval()
-        try:
-            after = layer(values)
-        except RuntimeError:  # the layer finds too little to read
-            assume(False)
-        if values[0].numel() * after[0].numel() > MOST:
-            continue
-        values = after
-        layers.append(layer)
-        assume(bool(values.isfinite().all()))  # a dilated max-pool may read nothing but padding
-    head = nn.Linear(values[0].numel(), 1, bias=bias).double()
-    return nn.Sequential(*layers, nn.Flatten(), head), x
-
-
-def _layer(draw: st.DrawFn, kind: str, axes: int, channels: int, bias: bool) -> nn.Module:
-    kernel, stride = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    if kind == "convolution":
-        groups = draw(st.sampled_from([1, channels]))
-        dilation, padding = draw(st.integers(1, 2)), draw(st.sampled_from([0, 1, 2, "same"]))
-        stride = 1 if padding == "same" else stride
-        return CONVOLUTIONS[axes - 1](channels, 2, kernel, stride, padding, dilation, groups, bias)
-    if kind == "transposed":
-        return TRANSPOSED[axes - 1](channels, 2, kernel, stride, bias=bias)
-    if kind == "maximum":
-        kernel = draw(st.integers(2, 3))
-        padding, dilation = draw(st.integers(0, 1)), draw(st.integers(1, 2))
-        return MAX_POOLS[axes - 1](kernel, stride, padding, dilation, ceil_mode=draw(st.booleans()))
-    if kind == "average":
-        return AVERAGE_POOLS[axes - 1](kernel, stride, draw(st.integers(0, kernel // 2)))
-    if kind == "norm":
-        norm = BATCH_NORMS[axes - 1](channels, affine=bias)
-        norm.running_var.uniform_(0.5, 2)
-        if bias:
-            norm.running_mean.normal_()
-            nn.init.normal_(norm.weight)
-            nn.init.normal_(norm.bias)
-        return norm
-    return draw(
-        st.sampled_from([nn.ELU(), nn.ReLU(), nn.ReLU(inplace=True), nn.LeakyReLU(0.2), nn.Tanh(), nn.Dropout()])
-    )
-
 
 # --- the slow twin ------------------------------------------------------------------------------------------------
 
@@ -154,10 +100,10 @@ def _imbalance(entry: LedgerEntry) -> torch.Tensor:
     return entry.relevance_out - entry.relevance_in - entry.absorbed_bias - entry.absorbed_epsilon
 
 
-@given(case=networks(), epsilon=st.sampled_from([1e-3, 1e-1]))
+@given(case=networks(kinds=LAYERS), epsilon=st.sampled_from([1e-3, 1e-1]))
 @settings(max_examples=60, derandomize=False, print_blob=True)
-def test_equals_the_matrix_form(case: tuple[nn.Sequential, torch.Tensor], epsilon: float) -> None:
-    model, x = case
+def test_equals_the_matrix_form(case: Case, epsilon: float) -> None:
+    model, x, _ = case
     result = explain(model, x, epsilon=epsilon)
     for b in range(len(x)):
         relevance, ledger = _twin(model, x[b], epsilon)
@@ -170,10 +116,10 @@ def test_equals_the_matrix_form(case: tuple[nn.Sequential, torch.Tensor], epsilo
                 assert one[b].item() == pytest.approx(other, rel=1e-6, abs=1e-8 * scale)
 
 
-@given(case=networks())
+@given(case=networks(kinds=LAYERS))
 @settings(max_examples=100, derandomize=False, print_blob=True)
-def test_ledger_balances_in_every_layer(case: tuple[nn.Sequential, torch.Tensor]) -> None:
-    model, x = case
+def test_ledger_balances_in_every_layer(case: Case) -> None:
+    model, x, _ = case
     result = explain(model, x)
     assert [entry.layer for entry in result.ledger] == [
         name
@@ -193,18 +139,18 @@ def test_ledger_balances_in_every_layer(case: tuple[nn.Sequential, torch.Tensor]
 
 @given(case=networks(), method=st.sampled_from(["lrp-epsilon", "gradient", "input-x-gradient"]))
 @settings(max_examples=60, derandomize=False, print_blob=True)
-def test_a_map_does_not_depend_on_its_batch(case: tuple[nn.Sequential, torch.Tensor], method: str) -> None:
-    model, x = case
-    together = explain(model, torch.cat([x, 3 * x]), method=method).relevance
+def test_a_map_does_not_depend_on_its_batch(case: Case, method: str) -> None:
+    model, x, units = case
+    together = explain(model, torch.cat([x, 3 * x]), method=method, target=2 * units).relevance
     for b, item in enumerate([*x, *(3 * x)]):
-        alone = explain(model, item[None], method=method).relevance[0]
+        alone = explain(model, item[None], method=method, target=units[b % len(x)]).relevance[0]
         torch.testing.assert_close(together[b], alone, rtol=1e-10, atol=1e-10 * max(1.0, alone.abs().max().item()))
 
 
 @given(case=networks(kinds=("convolution", "maximum", "average", "activation")))
 @settings(max_examples=60, derandomize=False, print_blob=True)
-def test_cropping_does_not_change_relevance(case: tuple[nn.Sequential, torch.Tensor]) -> None:
-    model, x = case
+def test_cropping_does_not_change_relevance(case: Case) -> None:
+    model, x, _ = case
     padding = [n for size in reversed(x.shape[2:]) for n in (0, size % 3)]
     wider = torch.nn.functional.pad(x, padding, value=0.5)
     # A head for the wider input, so that there is something to crop.
@@ -223,10 +169,8 @@ def test_cropping_does_not_change_relevance(case: tuple[nn.Sequential, torch.Ten
     method=st.just("input-x-gradient"),
 )
 @settings(max_examples=40, derandomize=False, print_blob=True)
-def test_linear_networks_without_bias_give_input_x_gradient(
-    case: tuple[nn.Sequential, torch.Tensor], method: str
-) -> None:
-    model, x = case
+def test_linear_networks_without_bias_give_input_x_gradient(case: Case, method: str) -> None:
+    model, x, _ = case
     result = explain(model, x, epsilon=1e-14)
     reference = explain(model, x, method=method).relevance
     # Where a layer's sum nearly cancels, epsilon is not small beside it.

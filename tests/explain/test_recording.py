@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from tests.explain.random_networks import make, words
+from tests.explain.networks import Case, networks
 from tests.explain.twins import gradient_by_autograd, relevance_by_autograd
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -22,10 +20,9 @@ from pellucid.network.fused import FusedSequential
 EPSILON = 1e-3
 
 
-def _check(seed: int) -> None:
+def _check(case: Case) -> None:
     """Compare the maps of a random network with those of the twins, and its logits with its own output."""
-    model, x, units = make(seed)
-    where = f"{seed}: {words(model)}"
+    model, x, units = case
     training = model.training
     relevance = explain(model, x, target=units, epsilon=EPSILON)
     gradient = explain(model, x, target=units, method="gradient")
@@ -33,35 +30,32 @@ def _check(seed: int) -> None:
     model.eval()
     if relevance.head == "none":
         with torch.no_grad():
-            assert torch.equal(relevance.logit, model(x.clone())[torch.arange(len(x)), units]), where
+            assert torch.equal(relevance.logit, model(x.clone())[torch.arange(len(x)), units])
     for found, (expected, logit) in (
         (relevance, relevance_by_autograd(model, x, units, EPSILON)),
         (gradient, gradient_by_autograd(model, x, units)),
     ):
-        assert found.head == relevance.head, where
-        torch.testing.assert_close(found.logit, logit, rtol=1e-9, atol=1e-10, msg=where)
+        assert found.head == relevance.head
+        torch.testing.assert_close(found.logit, logit, rtol=1e-9, atol=1e-10)
         scale = max(1.0, float(expected.abs().max()))
-        torch.testing.assert_close(found.relevance, expected, rtol=1e-6, atol=1e-8 * scale, msg=where)
+        torch.testing.assert_close(found.relevance, expected, rtol=1e-6, atol=1e-8 * scale)
     for entry in relevance.ledger:
         kept = entry.absorbed_bias + entry.absorbed_epsilon
         size = relevance.relevance.abs().sum() + entry.relevance_out.abs() + entry.absorbed_bias.abs()
-        assert bool(((entry.relevance_out - entry.relevance_in - kept).abs() <= 1e-8 * (1 + size)).all()), where
+        assert bool(((entry.relevance_out - entry.relevance_in - kept).abs() <= 1e-8 * (1 + size)).all())
 
 
-@given(seed=st.integers(0, 10**9))
+@given(case=networks())
 @settings(max_examples=60, derandomize=False, print_blob=True)
-def test_random_networks_equal_their_twins(seed: int) -> None:
-    _check(seed)
+def test_random_networks_equal_their_twins(case: Case) -> None:
+    _check(case)
 
 
 @pytest.mark.slow
-def test_two_thousand_random_networks_equal_their_twins() -> None:
-    first = random.SystemRandom().randrange(10**9)
-    for seed in range(first, first + 2000):
-        try:
-            _check(seed)
-        except PellucidError as error:
-            raise AssertionError(f"{seed}: {words(make(seed)[0])}: {error}") from error
+@given(case=networks())
+@settings(max_examples=2000, derandomize=False, print_blob=True)
+def test_two_thousand_random_networks_equal_their_twins(case: Case) -> None:
+    _check(case)
 
 
 # --- single cases: each network beside one that computes the same without overwriting anything --------------------

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 AFFINE = (
     F.conv1d, F.conv2d, F.conv3d, F.linear, F.batch_norm, F.avg_pool1d, F.avg_pool2d, F.avg_pool3d,
+    F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d,
 )  # fmt: skip
 ELEMENTWISE = {
     F.relu: torch.relu, torch.relu: torch.relu, torch.relu_: torch.relu, torch.Tensor.relu_: torch.relu,

@@ -22,9 +22,9 @@ from pellucid.network.volume_network import is_out_of_memory, too_large
 
 _RESHAPING = (
     "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "Transpose", "Permute", "Slice", "Select",
-    "Clone", "T", "Index",
+    "Clone", "T", "Index", "BackwardHookFunction",
 )  # fmt: skip
-"""Nodes of autograd that only move values about; they are called `ViewBackward0`, `ReshapeAliasBackward0`, ..."""
+"""Nodes of autograd that move values about, or call hooks: `ViewBackward0`, `ReshapeAliasBackward0`, ..."""
 _SUMS = (
     "Addmm", "Mm", "Bmm", "Addbmm", "Baddbmm", "Mv", "Dot", "Linear", "Convolution", "Add", "Sub", "Sum", "Mean",
     "NativeBatchNorm", "CudnnBatchNorm", "AvgPool2D", "AvgPool3D", "AdaptiveAvgPool2D", "AdaptiveAvgPool3D",
@@ -132,7 +132,7 @@ def _ended(output: torch.Tensor, watch: _Watch) -> Forward:
 
 def _kind(node: Node) -> str:
     """Return the name of an operation that autograd recorded: `Softmax` of `SoftmaxBackward0`."""
-    return node.name().split("Backward")[0].split("::")[-1]
+    return node.name().rsplit("Backward", 1)[0].split("::")[-1]
 
 
 def _may_be_probability(node: Node, output: torch.Tensor) -> bool:
