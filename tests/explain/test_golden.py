@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,23 @@ import torch
 from pellucid.explain.api import explain
 from pellucid.network.paper import PaperNetwork
 
+WHOLE = "innvestigate_lrp_8ch.npz"
+CUT = Path(__file__).parents[1] / "golden" / "innvestigate_cut.npz"
 
-@pytest.fixture(scope="module")
-def golden(shared_golden: Path) -> dict[str, Any]:
-    with np.load(shared_golden / "innvestigate_lrp_8ch.npz") as arrays:
+
+def _arrays(path: Path) -> dict[str, Any]:
+    with np.load(path) as arrays:
         return dict(arrays)
+
+
+@pytest.fixture(scope="module", params=["cut", "whole"])
+def golden(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The cut that is in the repository, and the whole maps where they are at hand, each map as (B, voxels)."""
+    if request.param == "cut":
+        return _arrays(CUT)
+    whole = _arrays(request.getfixturevalue("shared_golden") / WHOLE)
+    flat = {name: values.reshape(len(values), -1) for name, values in whole.items() if name.startswith("map_")}
+    return {**whole, **flat, "voxels": slice(None)}
 
 
 def _model(golden: dict[str, Any], dtype: torch.dtype) -> PaperNetwork:
@@ -33,34 +47,52 @@ def _x(golden: dict[str, Any], dtype: torch.dtype) -> torch.Tensor:
     return torch.from_numpy(golden["x_uint8"]).to(dtype)[:, None] / 255
 
 
-def _difference(relevance: torch.Tensor, reference: Any) -> Any:
-    """Return |ours - theirs| as a share of the reference's greatest value."""
-    return np.abs(relevance[:, 0].double().numpy() - reference) / np.abs(reference).max()
+def _difference(golden: dict[str, Any], relevance: torch.Tensor, reference: Any) -> Any:
+    """Return |ours - theirs| at the voxels kept, (B, voxels), as a share of the reference's greatest value."""
+    ours = relevance.double().numpy().reshape(len(relevance), -1)[:, golden["voxels"]]
+    assert ours.shape == reference.shape
+    return np.abs(ours - reference) / np.abs(reference).max()
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 2e-5), (torch.float32, 1e-3)])
+EXACT = pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 2e-5), (torch.float32, 1e-3)])
+
+
+@EXACT
 @pytest.mark.parametrize("epsilon", ["1e-3", "1e-2"])
 def test_lrp_epsilon(golden: dict[str, Any], dtype: torch.dtype, tolerance: float, epsilon: str) -> None:
     result = explain(_model(golden, dtype), _x(golden, dtype), epsilon=float(epsilon))
     np.testing.assert_allclose(result.logit, golden["logit"], rtol=1e-5)
-    assert _difference(result.relevance, golden[f"map_epsilon_{epsilon}"]).max() < tolerance
+    assert _difference(golden, result.relevance, golden[f"map_epsilon_{epsilon}"]).max() < tolerance
 
 
 def test_epsilons_are_told_apart(golden: dict[str, Any]) -> None:
     result = explain(_model(golden, torch.float64), _x(golden, torch.float64), epsilon=1e-2)
-    assert _difference(result.relevance, golden["map_epsilon_1e-3"]).max() > 1e-3
+    assert _difference(golden, result.relevance, golden["map_epsilon_1e-3"]).max() > 1e-3
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 2e-5), (torch.float32, 1e-3)])
+@EXACT
 def test_input_x_gradient(golden: dict[str, Any], dtype: torch.dtype, tolerance: float) -> None:
     result = explain(_model(golden, dtype), _x(golden, dtype), method="input-x-gradient")
-    assert _difference(result.relevance, golden["map_input_x_gradient"]).max() < tolerance
+    assert _difference(golden, result.relevance, golden["map_input_x_gradient"]).max() < tolerance
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 2e-5), (torch.float32, 1e-3)])
-def test_gradient_where_no_pool_ties(golden: dict[str, Any], dtype: torch.dtype, tolerance: float) -> None:
+@EXACT
+@pytest.mark.parametrize(("method", "of"), [("gradient", np.asarray), ("sensitivity", np.abs)])
+def test_gradients_where_no_pool_ties(
+    golden: dict[str, Any], dtype: torch.dtype, tolerance: float, method: str, of: Callable[[Any], Any]
+) -> None:
     x = _x(golden, dtype)
-    result = explain(_model(golden, dtype), x, method="gradient")
-    inside = x[:, 0].numpy() > 0  # in the constant background whole windows tie, and frameworks choose differently
+    result = explain(_model(golden, dtype), x, method=method)
+    # In the constant background whole windows tie, and frameworks choose differently.
+    inside = x.numpy().reshape(len(x), -1)[:, golden["voxels"]] > 0
     assert inside.mean() > 0.3
-    assert _difference(result.relevance, golden["map_gradient"])[inside].max() < tolerance
+    assert _difference(golden, result.relevance, of(golden["map_gradient"]))[inside].max() < tolerance
+
+
+def test_the_cut_is_of_the_whole(shared_golden: Path) -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "cut_golden.py"
+    again = runpy.run_path(str(script))["cut"](_arrays(shared_golden / WHOLE))
+    kept = _arrays(CUT)
+    assert kept.keys() == again.keys()
+    for name, values in again.items():
+        np.testing.assert_array_equal(kept[name], values, err_msg=name)

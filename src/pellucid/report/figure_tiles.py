@@ -98,7 +98,7 @@ PAPER_BOX = Box(
     np.sort([PAPER_GRID.world((-0.5, 8.5, -0.5)), PAPER_GRID.world((95.5, 104.5, 95.5))], axis=0)[0],
     np.sort([PAPER_GRID.world((-0.5, 8.5, -0.5)), PAPER_GRID.world((95.5, 104.5, 95.5))], axis=0)[1],
 )
-"""The paper's tiles: 96 x 96 voxels, of y the indices 9 to 104 (FACTS: cropped so)."""
+"""The paper's tiles: 96 x 96 voxels, of y the indices 9 to 104 (docs/original.md, 4.2)."""
 
 
 def paper_centre(step: int = 0) -> Floats:
@@ -121,7 +121,7 @@ def scene(grid: Grid, grey: npt.ArrayLike, values: npt.ArrayLike, seen: npt.Arra
 
 
 def paper_paint(limit: float) -> Paint:
-    """Paint as the paper does: coolwarm, its opacity a parabola, 1 at both limits and 0 at no relevance (FACTS 4)."""
+    """Paint as in docs/original.md, 4.2: coolwarm, its opacity a parabola, 1 at both limits and 0 at no relevance."""
 
     def paint(values: Floats) -> Floats:
         t = np.clip(values / limit, -1.0, 1.0)

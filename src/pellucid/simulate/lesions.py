@@ -27,12 +27,12 @@ CONTROL_CLASSES = {"periventricular": 0.10, "callosal": 0.0, "juxtacortical": 0.
 
 
 def patient_volume(u: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return lesion volumes in ml of patients at quantiles `u` in (0, 1): FACTS 7.28 ± 8.09, range 0.12 to 47."""
+    """Return lesion volumes in ml of patients at quantiles `u`: 7.28 ± 8.09, 0.12 to 47 (docs/original.md, 7.4)."""
     return _truncated_lognormal(np.asarray(u, dtype=np.float64), _PATIENT)
 
 
 def control_volume(u: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return lesion volumes in ml of controls at quantiles `u`: FACTS 0.57 ± 1.94, range 0 to 15.
+    """Return lesion volumes in ml of controls at quantiles `u`: 0.57 ± 1.94, range 0 to 15 (docs/original.md, 7.4).
 
     No one lognormal has these moments below 15 ml: most controls have a fifth of a millilitre, and 4 % have 3 to 15 ml,
     as one of the paper's had. Volumes under 10 µl count as none.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The paths of a run directory, as DESIGN lays it out."""
+    """The paths of a run directory (docs/run-directory.md)."""
 
     root: Path
 

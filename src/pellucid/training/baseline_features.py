@@ -98,7 +98,8 @@ def _confound(store: Store, name: Confound, rows: Rows) -> npt.NDArray[np.float6
 def _voxel_counts(store: Store, seed: int, rows: Rows) -> npt.NDArray[np.float64]:
     """Return the sums of the paper's masks (N, 1): lesion voxels on the store's grid, uniform noise for no mask.
 
-    The code filled the slot of a missing mask with uniform random numbers (FACTS §2.3), some half of all voxels in sum.
+    The code filled the slot of a missing mask with uniform random numbers, some half of all voxels in sum
+    (docs/original.md, 2.3).
     """
     counts = np.full((len(store), 1), np.nan)
     for n in rows:

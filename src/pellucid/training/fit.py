@@ -65,7 +65,7 @@ def fit(
     The loss of a batch, and likewise of the validation scans, is the mean binary cross-entropy of the logits plus
     `l2 * penalty(model)`. Each epoch shuffles the training scans; the last batch may be short. Training stops after
     `patience` epochs without a lower validation loss. The best epoch is the first of lowest validation loss or of
-    highest validation accuracy, as `settings.checkpoint` says (FACTS §1.2 of the paper's code).
+    highest validation accuracy, as `settings.checkpoint` says (docs/original.md, 1.2).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The support vector machines of the paper's code, faults included, to compare with (Eitel 2019, §2.4.4; FACTS §6).
+"""The support vector machines of the paper's code, faults included, to compare with (docs/original.md, 6).
 
 What differs from `pellucid.training.svm`: accuracy, not balanced accuracy, chooses; the rows are shuffled and cut into
 seven outer folds without regard to group; each outer fold searches C (and, for the lesion load, the kernel) and refits
