@@ -180,6 +180,9 @@ def test_no_permission_is_said_in_words_and_other_errors_are_left(tmp_path: Path
     assert trouble is not None
     assert trouble.where == str(tmp_path / "a")
     assert "no permission" in trouble.what
+    limit = disk_trouble(OSError(errno.EFBIG, "File too large", "a"))
+    assert limit is not None
+    assert "ulimit -f" in limit.fix
     assert disk_trouble(FileNotFoundError(errno.ENOENT, "none", "a")) is None
     assert disk_trouble(ValueError("a")) is None
 

@@ -37,6 +37,7 @@ _RESTORE = "Restore the file, or make it again"
 _TROUBLES = {
     errno.ENOSPC: ("the disk is full", "Free some space (`pellucid study check` says how much a study needs)"),
     errno.EDQUOT: ("your quota of the disk is used up", "Free some space or ask for more"),
+    errno.EFBIG: ("a file may not be so large here", "Raise the limit (`ulimit -f`), or name another --out"),
     errno.EACCES: ("there is no permission to write or read it", "Change its permissions, or name another --out"),
     errno.EPERM: ("there is no permission to write or read it", "Change its permissions, or name another --out"),
     errno.EROFS: ("its disk can only be read", "Name another --out"),
@@ -131,7 +132,9 @@ def disk_trouble(error: BaseException) -> InputError | None:
     if not isinstance(error, OSError) or error.errno not in _TROUBLES:
         return None
     what, fix = _TROUBLES[error.errno]
-    return InputError(error.filename or "the run directory", what, f"{fix}; the same command goes on from here")
+    return InputError(
+        error.filename or "what is written or printed", what, f"{fix}; the same command goes on from here"
+    )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,12 +9,13 @@ from pellucid.report.render import render
 
 
 def test_text_is_escaped_everywhere() -> None:
-    bad = "<b>&"
+    bad = "<b>&\x1b[2J\u202e"
     cards = Cards(cards=[Card(value=bad, label=bad, detail=bad)])
     section = Section("a", bad, [Note(tone="pass", text=bad), Items(items=[bad, Markup("<i>x</i>")]), cards])
     text = render([section], kind=bad, title=bad, about=bad, embed=str)
     assert "<b>&<" not in text
-    assert text.count("&lt;b&gt;&amp;") == 12
+    assert text.count(r"&lt;b&gt;&amp;\x1b[2J\u202e") == 12
+    assert "\x1b" not in text
     assert "<i>x</i>" in text
     assert "<body>" in text
     assert '<body class="wide">' in render([], kind="", title="", about="", embed=str, wide=True)

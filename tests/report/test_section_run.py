@@ -23,6 +23,8 @@ def test_the_opening_of_an_empty_run_names_what_is_missing(tmp_path: Path, look:
     ] == []
     assert look.notes(summary(run))
     assert problems(run) is None
+    (tmp_path / "record.json").write_text('{"runs": [{"started": "some <day>", "finished": 5}]}')
+    assert "Run from 'some <day>' to 5 UTC" in look.words(what_ran(open_run(tmp_path)))
 
 
 def test_headline_numbers_come_from_the_tables(finished_run: Path, look: Any) -> None:

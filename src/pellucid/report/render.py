@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,9 @@ import jinja2
 
 import pellucid
 from pellucid.report.blocks import Section, Table, resolved
+
+# Control characters but tab and line break, and those that turn a line around: a page is read in terminals too.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".webp": "image/webp"}
 
@@ -52,6 +56,7 @@ def render(
         embed=embed,
         wide=wide,
     )
+    page = _UNSEEN.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), page)
     return resolved(page, [block.key for section in sections for block in section.blocks if isinstance(block, Table)])
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pellucid.analysis.lesion_summary import MEASURE_NAMES, in_words
+from pellucid.errors import brief
 from pellucid.files import read_json, read_tsv
 from pellucid.report.blocks import (
     DASH,
@@ -214,9 +215,12 @@ def _opening(run: Run) -> list[str | Markup]:
     return [" ".join(part for part in parts if part)]
 
 
-def _time(stamp: str) -> str:
-    """Write `2026-11-23T07:10:00Z` as `23 November 2026, 07:10`."""
-    return datetime.fromisoformat(stamp).strftime("%d %B %Y, %H:%M").lstrip("0")
+def _time(stamp: object) -> str:
+    """Write `2026-11-23T07:10:00Z` as `23 November 2026, 07:10`, and what is no time as it stands in the record."""
+    try:
+        return datetime.fromisoformat(str(stamp)).strftime("%d %B %Y, %H:%M").lstrip("0")
+    except ValueError:
+        return brief(repr(stamp), 60)
 
 
 def _arm(run: Run, name: str, settings: dict[str, Any]) -> str:
