@@ -1,0 +1,34 @@
+"""docs/architecture.md shows the floors of the import contract, each once and in its order."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "pellucid"
+PAGE = ROOT / "docs" / "architecture.md"
+
+
+def packages() -> set[str]:
+    return {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+
+
+def contract() -> list[set[str]]:
+    """Return the packages of each floor, the highest first; modules that stand alone are no package."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (layers,) = (one["layers"] for one in table["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
+    floors = [{name.strip().removeprefix("pellucid.") for name in re.split(r"[|:]", layer)} for layer in layers]
+    return [floor & packages() for floor in floors if floor & packages()]
+
+
+def shown() -> list[set[str]]:
+    """Return the packages of each row of the page's first table."""
+    rows = re.findall(r"^\| ((?:`\w+/`[^|]*)+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return [names for row in rows if (names := set(re.findall(r"`(\w+)/`", row)) & packages())]
+
+
+def test_the_page_shows_every_package_in_the_order_of_the_contract() -> None:
+    assert set().union(*contract()) == {name for name in packages() if name != "studies"}
+    assert shown() == contract()
