@@ -22,6 +22,7 @@ import pandas as pd
 from pellucid.errors import InputError, brief
 from pellucid.opening import MOST_TYPED, open_file, read_text
 from pellucid.shapes import Shape, misfit
+from pellucid.staying import check_staying, make_folder
 from pellucid.words import one_cell
 
 NAMES = (
@@ -44,32 +45,6 @@ _TROUBLES = {
 }
 
 
-_STAYING: dict[Path, tuple[int, int]] = {}
-
-
-@contextmanager
-def staying(folder: Path) -> Iterator[None]:
-    """Write nothing below a folder, which is there, once it has been deleted or moved within the block.
-
-    `atomic_path` would make it anew, with a few files of what is now elsewhere.
-    """
-    found = folder.stat()
-    _STAYING[folder] = (found.st_dev, found.st_ino)
-    try:
-        yield
-    finally:
-        _STAYING.pop(folder, None)
-
-
-def _check_staying(path: Path) -> None:
-    for folder, known in _STAYING.items():
-        if path.is_relative_to(folder):
-            found = folder.stat() if folder.is_dir() else None
-            if found is None or (found.st_dev, found.st_ino) != known:
-                fix = "Put it back and give the same command again, or begin anew"
-                raise InputError(folder, "was moved or deleted while it was written to", fix)
-
-
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block ends well.
@@ -85,8 +60,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     OSError
         If it cannot be written; names the file.
     """
-    _check_staying(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         temporary.touch(exist_ok=False)
@@ -99,7 +73,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
-        _check_staying(path)
+        check_staying(path)
         if error.filename is None:  # a disk that fills says nothing of where
             error.filename = str(path)
         raise

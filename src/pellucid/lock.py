@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from pellucid.errors import InputError
+from pellucid.staying import make_folder
 
 NAME = ".lock"
 
@@ -52,9 +53,9 @@ def locked(folder: Path, *, name: str = NAME, wait: bool = False) -> Iterator[No
     Raises
     ------
     InputError
-        If another process holds it, and one does not `wait`; says which.
+        If another process holds it, and one does not `wait`; says which. Or the folder was `staying` and is gone.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / name
     with path.open("a+", encoding="utf-8") as handle:
         try:

@@ -6,16 +6,18 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from pellucid.errors import PellucidError
+from pellucid.staying import Identity, folders_staying, keep_staying
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -68,7 +70,8 @@ def completed(
 ) -> Iterator[tuple[J, R]]:
     """Yield each job with what `call` returns for it, as they end, in so many processes of their own.
 
-    Whoever stops listening, by Ctrl-C or an error, has the workers killed: what a job writes must be whole or absent.
+    Whoever stops listening, by Ctrl-C or an error, has the workers killed: what a job writes must be whole or absent. What
+    is `staying` here stays for them too.
 
     Parameters
     ----------
@@ -90,7 +93,7 @@ def completed(
         # Spawned, not forked: a fork copies the locks of BLAS and PyTorch threads that the child does not have.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start,
-        initargs=(start,),
+        initargs=(start, folders_staying()),
     )
     try:
         with _deaf_children():
@@ -129,8 +132,9 @@ def start_worker() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _start(start: Callable[[], None] | None) -> None:
+def _start(start: Callable[[], None] | None, folders: Mapping[Path, Identity]) -> None:
     start_worker()
+    keep_staying(folders)
     if start is not None:
         start()
 

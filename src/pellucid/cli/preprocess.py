@@ -12,6 +12,7 @@ from pellucid.cli import batch, console
 from pellucid.cli.options import worker_count
 from pellucid.errors import InputError, PellucidError
 from pellucid.lock import locked
+from pellucid.staying import check_staying, staying
 
 if TYPE_CHECKING:
     from pellucid.preprocess.people import RawPeople
@@ -116,15 +117,15 @@ def preprocess(
     visits: list[Any] = []
     people = raw_people(bids_dir)  # before hours of work: its table is needed at their end
     _show_people(people, chosen=participant_label or [])
+    settings = Settings(
+        skull_strip=skull_strip,  # type: ignore[arg-type]
+        skip=tuple(sorted(set(skip or []))),  # type: ignore[arg-type]
+        filling=filling,
+        scaling=scaling,  # type: ignore[arg-type]
+        resampling=resampling,  # type: ignore[arg-type]
+        seed=seed,
+    )
     if level == "participant":
-        settings = Settings(
-            skull_strip=skull_strip,  # type: ignore[arg-type]
-            skip=tuple(sorted(set(skip or []))),  # type: ignore[arg-type]
-            filling=filling,
-            scaling=scaling,  # type: ignore[arg-type]
-            resampling=resampling,  # type: ignore[arg-type]
-            seed=seed,
-        )
         visits = find_visits(
             bids_dir,
             participants=participant_label or [],
@@ -134,11 +135,14 @@ def preprocess(
             derivatives=derivatives or [],
         )
         describe_dataset(out, bids_dir, lesions)
-        failed = _process(visits, out, settings, worker_count(n_procs, "--n-procs"))
-    # Other jobs may end now too: who comes last writes of all.
-    with locked(out / LOGS, name=".group.lock", wait=True) if (out / LOGS).is_dir() else nullcontext():
-        table = summarise(out, bids_dir)
-        page = write_group_page(out)
+    with staying(out) if out.is_dir() else nullcontext():
+        if level == "participant":
+            failed = _process(visits, out, settings, worker_count(n_procs, "--n-procs"))
+        check_staying(out)
+        # Other jobs may end now too: who comes last writes of all.
+        with locked(out / LOGS, name=".group.lock", wait=True) if (out / LOGS).is_dir() else nullcontext():
+            table = summarise(out, bids_dir)
+            page = write_group_page(out)
     for visit in visits:
         for remark in visit.remarks:
             console.note(f"{visit.name}: {remark}")

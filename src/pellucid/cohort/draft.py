@@ -26,6 +26,7 @@ from pellucid.image.scaling import SCALINGS, scale
 from pellucid.preprocess.filling import fill_lesions
 from pellucid.preprocess.white_matter import find_white_matter
 from pellucid.processes import completed
+from pellucid.staying import make_folder
 
 ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
 """The arrays of a store, each `NAME.npy` of shape (N, X, Y, Z)."""
@@ -73,7 +74,7 @@ def start(draft: Path, request: str, shape: tuple[int, ...]) -> None:
         return
     if draft.exists():
         shutil.rmtree(draft)
-    draft.mkdir(parents=True)
+    make_folder(draft)
     try:
         for name, dtype in ARRAYS.items():
             _create(draft / f"{name}.npy", dtype, shape)

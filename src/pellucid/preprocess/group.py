@@ -21,6 +21,7 @@ from pellucid.preprocess.people import RawPeople, people_table, raw_people
 from pellucid.preprocess.quality import MEASURES
 from pellucid.preprocess.records import read_records
 from pellucid.preprocess.verdicts import QUALITY, Key, overrides
+from pellucid.staying import make_folder
 
 _IGNORED = ("*.html", "logs/", "quality.*", "CITATION.md", "figures", "*_xfm.txt")
 
@@ -149,7 +150,7 @@ def _write_people(out: Path, raw: Path, found: RawPeople, people: Sequence[str])
     write_tsv(out / TABLE, people_table(found.known, people))
     for name in ("participants.json", *(f"{p}/{p}_sessions.{kind}" for p in people for kind in ("tsv", "json"))):
         if (raw / name).is_file():
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            make_folder((out / name).parent)
             shutil.copyfile(raw / name, out / name)
 
 

@@ -25,6 +25,7 @@ from pellucid.simulate.lesions import class_shares
 from pellucid.simulate.people import Person, ms_people, pretraining_people
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.simulate.subject import Fields, add_lesions, shape_subject
+from pellucid.staying import staying
 
 Settings = CohortSettings | PretrainingSettings
 Progress = Callable[[int, int, str], None]
@@ -58,6 +59,12 @@ def simulate_pretraining(
 
 def _simulate(out: Path, settings: Settings, people: list[Person], workers: int, progress: Progress | None) -> None:
     _claim(out, settings)
+    with staying(out):
+        _make(out, settings, people, workers, progress)
+
+
+def _make(out: Path, settings: Settings, people: list[Person], workers: int, progress: Progress | None) -> None:
+    """Simulate whom `out` lacks, then write what they have in common."""
     missing = [person for person in people if not _truth_path(out, person).is_file()]
     done = len(people) - len(missing)
     if progress:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import fields, replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from pellucid.errors import InputError, PellucidError
+from pellucid.staying import folders_staying, staying
 from pellucid.study.cluster import Pool
 from pellucid.study.tasks import (
     ATTEMPTS,
@@ -148,7 +151,7 @@ class _Run:
             self._note(task)
             self._progress[task.name] = self._watcher.begin(task, number, len(self.order))
         future = self._pool.client.submit(
-            _run_task, task, self._topic, self._pool.threads, pure=False, priority=-number
+            _run_task, task, self._topic, self._pool.threads, list(folders_staying()), pure=False, priority=-number
         )
         self._running[task.name] = (task, future)
         future.add_done_callback(lambda _: self._inbox.put(task.name))
@@ -160,8 +163,12 @@ class _Run:
         self._watcher.end(result, self._numbers[result.task.name], len(self.order))
 
 
-def _run_task(task: Task, topic: str, threads: int | None) -> dict[str, Any]:
-    """Run a task in a worker process; return the fields of its result but the task, which the driver has."""
+def _run_task(task: Task, topic: str, threads: int | None, folders: Sequence[Path]) -> dict[str, Any]:
+    """Run a task in a worker process; return the fields of its result but the task, which the driver has.
+
+    `folders` stay here too; what they are is asked here, for other machines number the folders of a shared disk
+    otherwise.
+    """
     import torch
     from distributed import get_worker
     from threadpoolctl import threadpool_limits
@@ -174,7 +181,13 @@ def _run_task(task: Task, topic: str, threads: int | None) -> dict[str, Any]:
     def report(done: int, total: int, what: str) -> None:
         worker.log_event(topic, (task.name, int(done), int(total), what))
 
-    result = attempt(task, report)
+    try:
+        with ExitStack() as stack:
+            for folder in folders:
+                stack.enter_context(staying(folder))
+            result = attempt(task, report)
+    except InputError as error:  # one of them is gone already
+        result = failure(task, error)
     return {field.name: getattr(result, field.name) for field in fields(result) if field.name != "task"}
 
 

@@ -15,9 +15,10 @@ from threadpoolctl import threadpool_limits
 from pellucid.atlas.find import find_atlas
 from pellucid.errors import InputError
 from pellucid.explain.api import find_method
-from pellucid.files import is_leftover, remove_leftovers, staying, write_text
+from pellucid.files import is_leftover, remove_leftovers, write_text
 from pellucid.lock import NAME as LOCK
 from pellucid.lock import locked
+from pellucid.staying import staying
 from pellucid.study.baselines import baseline_tasks
 from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool, threads_of
 from pellucid.study.cohorts import check_cohorts, cohort_tasks
