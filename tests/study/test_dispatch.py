@@ -293,11 +293,16 @@ def test_a_scheduler_with_keys_that_nobody_gave_is_refused(pool: Pool) -> None:
         pass
 
 
-def test_workers_that_are_gone_for_good_are_replaced(tmp_path: Path) -> None:
+def test_workers_that_are_gone_for_good_are_replaced_whenever_they_went(tmp_path: Path) -> None:
+    class Retiring(Log):
+        def begin(self, task: Task, number: int, total: int) -> Progress:
+            pool.client.retire_workers()
+            return super().begin(task, number, total)
+
     with open_pool("local", workers=1) as pool:
         pool.client.retire_workers()
-        results, _, _ = go(pool, [make(tmp_path, "a")])
-    assert results["a"].state == "done"
+        results = execute_on(pool, [make(tmp_path, "a")], watcher=Retiring(), note=lambda _: None)
+    assert [result.state for result in results] == ["done"]
 
 
 def test_a_run_without_workers_is_given_up(tmp_path: Path) -> None:

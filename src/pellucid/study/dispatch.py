@@ -113,6 +113,7 @@ class _Run:
         try:
             message = self._inbox.get(timeout=SECONDS_BETWEEN_LOOKS)
         except Empty:
+            self._free()  # a task that was handed out may wait in the scheduler for a process that never comes
             return
         if isinstance(message, tuple):
             name, done, total, what = message
