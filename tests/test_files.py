@@ -21,7 +21,6 @@ from pellucid.files import (
     read_tsv,
     remove_leftovers,
     sha256,
-    staying,
     write_json,
     write_text,
     write_tsv,
@@ -185,23 +184,6 @@ def test_no_permission_is_said_in_words_and_other_errors_are_left(tmp_path: Path
     assert "ulimit -f" in limit.fix
     assert disk_trouble(FileNotFoundError(errno.ENOENT, "none", "a")) is None
     assert disk_trouble(ValueError("a")) is None
-
-
-def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    with staying(folder):
-        write_text(folder / "a" / "b", "x")
-        folder.rename(tmp_path / "moved")
-        with pytest.raises(InputError, match=r"run: was moved or deleted while it was written to"):
-            write_text(folder / "a" / "c", "x")
-        assert not folder.exists()
-        folder.mkdir()  # another one of that name
-        with pytest.raises(InputError, match="moved or deleted"):
-            write_text(folder / "a" / "c", "x")
-        assert list(folder.iterdir()) == []
-        write_text(tmp_path / "elsewhere", "x")
-    write_text(folder / "a" / "c", "x")
 
 
 def test_an_error_of_the_disk_names_the_file(tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def completed(
 ) -> Iterator[tuple[J, R]]:
     """Yield each job with what `call` returns for it, as they end, in so many processes of their own.
 
-    Whoever stops listening, by Ctrl-C or an error, has the workers killed: what a job writes must be whole or absent. What
-    is `staying` here stays for them too.
+    Whoever stops listening, by Ctrl-C or an error, has the workers killed: what a job writes must be whole or absent.
+    Folders that are `staying` here are `staying` for them too.
 
     Parameters
     ----------

@@ -99,29 +99,29 @@ def test_every_damage_to_every_file_is_found(
         elif path.name == "study.toml":
             assert changed_spec(record, root) is not None
         else:
-            for thorough in (False, True):
-                assert stamps[path].damage(path, thorough=thorough) is not None, path
+            for quick in (False, True):
+                assert stamps[path].damage(path, quick=quick) is not None, path
         if path.is_dir():
             path.rmdir()
         shutil.copy2(kept, path)
-    assert damaged_tasks(record, root, thorough=True) == {}
+    assert damaged_tasks(record, root) == {}
 
 
-def test_a_large_file_garbled_behind_its_time_is_found_by_a_thorough_look(tmp_path: Path) -> None:
+def test_a_large_file_garbled_behind_its_time_is_missed_by_a_quick_look_alone(tmp_path: Path) -> None:
     path = tmp_path / "images.npy"
     path.write_bytes(bytes(2_000_000))
     stamp, times = Stamp.of(path), path.stat()
     path.write_bytes(bytes(1_000_000) + b"x" + bytes(999_999))
-    assert stamp.damage(path, thorough=False) == "has another content than the run wrote"
+    assert stamp.damage(path, quick=True) == "has another content than the run wrote"
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert stamp.damage(path, thorough=False) is None
-    assert stamp.damage(path, thorough=True) == "has another content than the run wrote"
+    assert stamp.damage(path, quick=True) is None
+    assert stamp.damage(path) == "has another content than the run wrote"
     small = tmp_path / "small"
     small.write_bytes(b"abc")
     stamp, times = Stamp.of(small), small.stat()
     small.write_bytes(b"abd")
     os.utime(small, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert stamp.damage(small, thorough=False) is not None
+    assert stamp.damage(small, quick=True) is not None
 
 
 def fitted(tasks: list[str]) -> list[str]:
@@ -157,7 +157,7 @@ def test_what_is_damaged_is_named_and_made_again_and_what_came_of_it_stands(
         assert victim in said
         assert victim in " ".join(record["runs"][-1]["damaged"])
     assert numbers(root) == numbers(undisturbed)
-    assert damaged_tasks(record, root, thorough=True) == {}
+    assert damaged_tasks(record, root) == {}
 
 
 def test_one_damaged_map_costs_that_map_and_the_ledger(undisturbed: Path, tmp_path: Path, counter) -> None:
@@ -238,7 +238,7 @@ def test_a_lost_record_or_specification_is_said(
     run_study(read_spec(TINY), root, watcher=counter(), command=["test"])
     assert "the record does not say what these left" in caplog.records[-1].getMessage()
     assert f"and {TASKS - 3} more" in caplog.records[-1].getMessage()
-    assert damaged_tasks(read_record(root / "record.json"), root, thorough=True) == {}
+    assert damaged_tasks(read_record(root / "record.json"), root) == {}
     (root / "study.toml").unlink()
     other = read_spec(TINY).at_most(1)
     with pytest.raises(InputError, match=r"study.toml: is missing, and the run was of another specification"):
@@ -274,4 +274,4 @@ def test_a_record_s_paths_and_shapes_are_not_believed(outputs: object, tmp_path:
     for name in ("/etc/passwd", "../x", "a/../../x", ""):
         assert stamps_of({"outputs": {name: good}}, tmp_path) is None
     (path,) = stamps_of({"outputs": {"a/b": good}}, tmp_path) or {}
-    assert damages({path: Stamp(1, "0", 1)}, thorough=False) == [Damage(tmp_path / "a" / "b", "is missing")]
+    assert damages({path: Stamp(1, "0", 1)}) == [Damage(tmp_path / "a" / "b", "is missing")]

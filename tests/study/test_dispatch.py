@@ -19,7 +19,8 @@ from distributed import LocalCluster
 from tests.study.test_run import numbers
 
 from pellucid.errors import InputError
-from pellucid.files import read_json
+from pellucid.files import read_json, write_text
+from pellucid.staying import staying
 from pellucid.study import dispatch
 from pellucid.study.cluster import Pool, open_pool
 from pellucid.study.dispatch import execute_on
@@ -269,6 +270,20 @@ def test_a_worker_leaves_ctrl_c_to_the_driver(tmp_path: Path, pool: Pool) -> Non
 
     results, _, _ = go(pool, [make(tmp_path, "a", run=interrupt)])
     assert (results["a"].state, results["a"].attempts) == ("done", 1)
+
+
+def test_a_worker_makes_no_folder_anew_that_is_gone(tmp_path: Path, pool: Pool) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+
+    def work(_: int) -> None:
+        folder.rename(tmp_path / "elsewhere")
+        write_text(folder / "a.txt", "")
+
+    with staying(folder):
+        results, _, _ = go(pool, [make(tmp_path, "a", run=work)])
+    assert "was moved or deleted while it was written to" in (results["a"].error or "")
+    assert not folder.exists()
 
 
 def test_workers_have_the_threads_they_are_given(tmp_path: Path, pool: Pool) -> None:

@@ -163,7 +163,7 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
             "Start it with `pellucid study run`, or give the run directory, such as ./demo",
         )
     record = read_record(folder.record) if folder.record.is_file() else {}
-    known, damaged = record.get("tasks", {}), damaged_tasks(record, folder.root, thorough=False)
+    known, damaged = record.get("tasks", {}), damaged_tasks(record, folder.root)
     tasks = study_tasks(spec, folder)
     for task in tasks:
         entry = known.get(task.name, {})
@@ -265,7 +265,7 @@ def _say_damage(folder: RunFolder) -> int:
     from pellucid.study.outputs import damaged_tasks, read_record
 
     record = read_record(folder.record) if folder.record.is_file() else {}
-    bad = [one for some in damaged_tasks(record, folder.root, thorough=False).values() for one in some]
+    bad = [one for some in damaged_tasks(record, folder.root).values() for one in some]
     for one in bad:
         console.warn(f"not as the run left it: {one.words(folder.root)}")
     return len(bad)

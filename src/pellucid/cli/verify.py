@@ -24,7 +24,7 @@ def verify(
     if not folder.record.is_file():
         raise InputError(run, "holds no record.json, so it is no run directory", "Give the folder that a study wrote")
     record = read_record(folder.record)
-    spec, tasks = changed_spec(record, run), damaged_tasks(record, run, thorough=True)
+    spec, tasks = changed_spec(record, run), damaged_tasks(record, run)
     bad = [*([spec] if spec else []), *(one for some in tasks.values() for one in some)]
     others, silent = strangers(record, run), unrecorded(record, run)
     for one in bad:

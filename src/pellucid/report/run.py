@@ -108,7 +108,7 @@ class Run:
     def damaged(self) -> dict[Path, str]:
         """What is not as the run left it, and how it differs: nothing of it is shown."""
         changed = changed_spec(self.record, self.folder)
-        found = damaged_tasks(self.record, self.folder, thorough=False).values()
+        found = damaged_tasks(self.record, self.folder).values()
         return {
             bad.path: bad.what for bad in [*([changed] if changed else []), *(one for some in found for one in some)]
         }

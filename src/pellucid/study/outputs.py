@@ -14,7 +14,7 @@ from pellucid.files import read_json, sha256
 from pellucid.study.folder import files_in
 
 ALWAYS_READ = 1_000_000
-"""Files of fewer bytes are always hashed: every table, description and sidecar is among them."""
+"""Files of fewer bytes are hashed by a quick look too: every table, description and sidecar is among them."""
 
 CHECKSUM = "checksum"
 """The key of record.json that holds the digest of the rest of it."""
@@ -57,18 +57,17 @@ class Stamp:
         """Return it as JSON types."""
         return asdict(self)
 
-    def damage(self, path: Path, *, thorough: bool) -> str | None:
+    def damage(self, path: Path, *, quick: bool = False) -> str | None:
         """Say how a file differs from this; None if it does not.
 
-        A file of a million bytes or more whose size and time of change are those recorded is not read, unless the check
-        is to be `thorough`.
+        A `quick` look does not read a file of a million bytes or more whose size and time of change are those recorded.
         """
         if not path.is_file():
             return "is missing" if not path.exists() else "is no file"
         found = path.stat()
         if found.st_size != self.bytes:
             return f"has {found.st_size} bytes, not {self.bytes}"
-        if not thorough and found.st_mtime_ns == self.modified and found.st_size >= ALWAYS_READ:
+        if quick and found.st_mtime_ns == self.modified and found.st_size >= ALWAYS_READ:
             return None
         return None if sha256(path) == self.sha256 else "has another content than the run wrote"
 
@@ -94,9 +93,9 @@ def stamps_of(entry: Mapping[str, Any], root: Path) -> dict[Path, Stamp] | None:
     return found
 
 
-def damages(stamps: Mapping[Path, Stamp], *, thorough: bool) -> list[Damage]:
-    """Return what of these files is not as it was left."""
-    found = ((path, stamp.damage(path, thorough=thorough)) for path, stamp in stamps.items())
+def damages(stamps: Mapping[Path, Stamp], *, quick: bool = False) -> list[Damage]:
+    """Return what of these files is not as it was left, all of it read unless the look is to be `quick`."""
+    found = ((path, stamp.damage(path, quick=quick)) for path, stamp in stamps.items())
     return [Damage(path, what) for path, what in found if what is not None]
 
 
@@ -135,10 +134,10 @@ def recorded_stamps(content: Mapping[str, Any], root: Path) -> dict[Path, Stamp]
     return found
 
 
-def damaged_tasks(content: Mapping[str, Any], root: Path, *, thorough: bool) -> dict[str, list[Damage]]:
+def damaged_tasks(content: Mapping[str, Any], root: Path) -> dict[str, list[Damage]]:
     """Return what is not as the finished tasks of a record left it, by their names; only those that have any."""
     found = {
-        name: damages(stamps_of(entry, root) or {}, thorough=thorough)
+        name: damages(stamps_of(entry, root) or {})
         for name, entry in content.get("tasks", {}).items()
         if entry.get("state") == "done"
     }

@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -100,11 +101,12 @@ class Record:
             stamps = self.stamps(task.name)
             if stamps is None or self._content["tasks"][task.name]["state"] != "done":
                 continue
-            bad = damages(stamps, thorough=False)
+            bad = damages(stamps)
             if bad:
                 found[task.name] = bad
             elif any(path.stat().st_mtime_ns != stamp.modified for path, stamp in stamps.items()):
-                self._set(task.name, {path: Stamp.of(path) for path in stamps})
+                touched = {path: replace(stamp, modified=path.stat().st_mtime_ns) for path, stamp in stamps.items()}
+                self._set(task.name, touched)
             self._checked[task.name] = time.monotonic()
         return found
 
@@ -124,7 +126,7 @@ class Record:
             stamps, now_ = self.stamps(name), time.monotonic()
             if stamps is None or now_ - self._checked.get(name, -SECONDS_BETWEEN_CHECKS) < SECONDS_BETWEEN_CHECKS:
                 continue
-            for bad in damages(stamps, thorough=False) if tasks[name].complete else ():
+            for bad in damages(stamps, quick=True) if tasks[name].complete else ():
                 raise InputError(bad.path, f"{bad.what}: it was changed after {name} had made it", _AGAIN)
             self._checked[name] = now_
 

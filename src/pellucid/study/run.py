@@ -275,7 +275,7 @@ def complete_tasks(spec: Spec, folder: RunFolder, *, extend: bool = False) -> se
     stale = stale_paths(spec, begun, folder) if spec.differences(begun) else []
     tasks = study_tasks(spec, folder)
     again = {task.name for task in outdated(tasks)}
-    damaged = damaged_tasks(read_record(folder.record), folder.root, thorough=False) if folder.record.is_file() else {}
+    damaged = damaged_tasks(read_record(folder.record), folder.root) if folder.record.is_file() else {}
     return {
         task.name
         for task in tasks
