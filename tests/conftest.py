@@ -53,10 +53,37 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     return copy_of
 
 
+_DATA = Path(os.environ.get("PELLUCID_TEST_DATA", _SHARED / "data"))
+_PATIENTS = _DATA / "ms_real" / "open_ms_data"
+_RAW_PAIRS = _DATA / "raw_pairs" / "open_ms_data_longitudinal"
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real MRI for tests: `../shared/data`, or where PELLUCID_TEST_DATA points."""
-    return _folder(Path(os.environ.get("PELLUCID_TEST_DATA", _SHARED / "data")), "the test data")
+    return _folder(_DATA, "the test data")
+
+
+@pytest.fixture(scope="session")
+def patients(made_once: MadeOnce) -> Path:
+    """FLAIR, T1 and lesions of two brain-extracted patients in MNI space: real, or simulated where there are none."""
+    from tests.stand_ins import write_patients
+
+    return _PATIENTS if _PATIENTS.is_dir() else made_once("patients", write_patients)
+
+
+@pytest.fixture(scope="session")
+def real_patients() -> bool:
+    """Whether `patients` are the real ones."""
+    return _PATIENTS.is_dir()
+
+
+@pytest.fixture(scope="session")
+def raw_pairs(made_once: MadeOnce) -> Path:
+    """Raw T1w and FLAIR of whole heads in scanner space: real, or simulated where there are none."""
+    from tests.stand_ins import write_raw_pairs
+
+    return _RAW_PAIRS if _RAW_PAIRS.is_dir() else made_once("raw-pairs", write_raw_pairs)
 
 
 @pytest.fixture(scope="session")

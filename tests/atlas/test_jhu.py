@@ -148,14 +148,12 @@ def test_left_is_left_and_no_label_vanishes(atlas: Atlas, paper: bool) -> None:
 
 
 @pytest.mark.parametrize("how", ["voxels", "header"])
-def test_a_mirrored_copy_is_refused(atlas: Atlas, tmp_path: Path, how: str) -> None:
-    affine = atlas.grid.affine
+def test_a_mirrored_copy_is_refused(tmp_path: Path, how: str) -> None:
+    affine = MNI_2MM.affine
     affine[0] = -affine[0]
-    labels, grid = (
-        (atlas.labels[::-1], atlas.grid) if how == "voxels" else (atlas.labels, Grid.of((182, 218, 182), affine))
-    )
-    path = write(tmp_path / "JHU-ICBM-labels-1mm.nii.gz", labels, grid)
-    with pytest.raises(InputError, match=r"42 of 42 labels .* other side \(Right corticospinal tract at x = -\d mm"):
+    labels, grid = (blocks()[::-1], MNI_2MM) if how == "voxels" else (blocks(), Grid.of(MNI_2MM.shape, affine))
+    path = write(tmp_path / "JHU-ICBM-labels-2mm.nii.gz", labels, grid)
+    with pytest.raises(InputError, match=r"42 of 42 labels .* other side \(Right corticospinal tract at x = -\d+ mm"):
         find_atlas(path)
 
 

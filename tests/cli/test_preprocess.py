@@ -47,10 +47,9 @@ def anat(root: Path, participant: str, session: str | None = None) -> Path:
 
 
 @pytest.fixture(scope="module")
-def raw(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two real raw visits, one with a mask, one a FLAIR of 8 mm slices alone; six subjects that cannot be used."""
+def raw(raw_pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two raw visits, one with a mask, one a FLAIR of 8 mm slices alone; six subjects that cannot be used."""
     root = tmp_path_factory.mktemp("raw")
-    raw_pairs = shared_data / "raw_pairs" / "open_ms_data_longitudinal"
     for modality, suffix in (("T1W", "T1w"), ("FLAIR", "FLAIR")):
         shutil.copyfile(
             raw_pairs / f"patient04_study1_{modality}.nii.gz", anat(root, "sub-04") / f"sub-04_{suffix}.nii.gz"

@@ -40,8 +40,8 @@ def dice(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
 
 
 @pytest.fixture(scope="module")
-def patient(shared_data: Path) -> Path:
-    return shared_data / "ms_real" / "open_ms_data" / "patient19_FLAIR.nii.gz"
+def patient(patients: Path) -> Path:
+    return patients / "patient19_FLAIR.nii.gz"
 
 
 def test_the_papers_resampling_is_a_cubic_zoom_without_smoothing() -> None:
@@ -91,7 +91,7 @@ def test_another_voxel_size_is_the_same_scan() -> None:
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "SAL"])
-def test_real_scan_in_any_orientation(patient: Path, tmp_path: Path, codes: str) -> None:
+def test_a_scan_in_any_orientation(patient: Path, tmp_path: Path, codes: str) -> None:
     expected = prepare(read_volume(patient), PAPER_GRID, scaling="robust")
     nib.save(reoriented(nib.load(patient), codes), tmp_path / "turned.nii")
     prepared = prepare(read_volume(tmp_path / "turned.nii"), PAPER_GRID, scaling="robust")
@@ -99,7 +99,7 @@ def test_real_scan_in_any_orientation(patient: Path, tmp_path: Path, codes: str)
     np.testing.assert_allclose(prepared.image, expected.image, atol=1e-3)
 
 
-def test_real_scan_at_another_voxel_size(patient: Path, tmp_path: Path) -> None:
+def test_a_scan_at_another_voxel_size(patient: Path, tmp_path: Path) -> None:
     expected = prepare(read_volume(patient), PAPER_GRID, scaling="robust")
     nib.save(resample_to_output(nib.load(patient), (1.5, 1.2, 1.4), order=1), tmp_path / "coarser.nii.gz")
     prepared = prepare(read_volume(tmp_path / "coarser.nii.gz"), PAPER_GRID, scaling="robust")
@@ -109,8 +109,8 @@ def test_real_scan_at_another_voxel_size(patient: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["patient07", "patient19"])
-def test_real_scans_come_out_clean(shared_data: Path, name: str) -> None:
-    folder = shared_data / "ms_real" / "open_ms_data"
+def test_scans_come_out_clean(patients: Path, name: str) -> None:
+    folder = patients
     volume = read_volume(folder / f"{name}_FLAIR.nii.gz")
     lesions = read_mask(folder / f"{name}_lesions.nii.gz", volume.grid)
     assert volume.data.min() < -10  # interpolation ringing, as the collection warns
@@ -242,8 +242,8 @@ def test_share_off_the_grid() -> None:
     assert prepared.off_grid == pytest.approx((x > 0).mean())
 
 
-def test_a_map_comes_back_to_its_place(patient: Path) -> None:
-    native = read_volume(patient).grid
+def test_a_map_comes_back_to_its_place() -> None:
+    native = MNI_1MM
     values = np.zeros(PAPER_GRID.shape, np.float32)
     values[30:33, 40:43, 50:53] = 1
     back = to_native(values, PAPER_GRID, native)

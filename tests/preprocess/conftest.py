@@ -1,4 +1,4 @@
-"""Small made-up heads, and real ones."""
+"""Small made-up heads, and whole ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from tests.conftest import MadeOnce
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume, read_volume, write_volume
 from pellucid.preprocess.brain import Brain, extract_brain
-
-RAW = "raw_pairs/open_ms_data_longitudinal"
 
 
 def grid_of(shape: tuple[int, int, int], millimetres: tuple[float, float, float]) -> Grid:
@@ -57,12 +55,6 @@ def blob_head(grid: Grid, *, seed: int = 0, size: float = 1.0) -> tuple[npt.NDAr
     return image.astype(np.float32), brain
 
 
-@pytest.fixture(scope="session")
-def raw_pairs(shared_data: Path) -> Path:
-    """The folder of real, raw pairs of FLAIR and T1w."""
-    return shared_data / RAW
-
-
 @pytest.fixture
 def tiny_scan(tmp_path: Path) -> Path:
     """A file that is a scan by its header and holds no head."""
@@ -74,7 +66,7 @@ def tiny_scan(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def heads(raw_pairs: Path, made_once: MadeOnce) -> dict[str, tuple[Volume, Brain]]:
-    """A real whole head, T1w and FLAIR, and the brain that was found in each."""
+    """A whole head, T1w and FLAIR, and the brain that was found in each."""
     scans = {kind: read_volume(raw_pairs / f"patient04_study1_{kind}.nii.gz") for kind in ("T1W", "FLAIR")}
 
     def extract(folder: Path) -> None:

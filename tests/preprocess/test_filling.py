@@ -302,8 +302,8 @@ def crude_white(t1: np.ndarray, lesions: np.ndarray) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize("contrast", ["FLAIR", "T1"])
 @pytest.mark.parametrize("patient", ["patient07", "patient19"])
-def test_real_lesions_cannot_be_found_any_more(patient: str, contrast: str, shared_data: Path) -> None:
-    folder = shared_data / "ms_real" / "open_ms_data"
+def test_lesions_cannot_be_found_any_more(patient: str, contrast: str, patients: Path) -> None:
+    folder = patients
     scan = read_volume(folder / f"{patient}_{contrast}.nii.gz")
     lesions = read_mask(folder / f"{patient}_lesions.nii.gz", scan.grid).data
     white = crude_white(read_volume(folder / f"{patient}_T1.nii.gz").data, lesions)
@@ -316,7 +316,7 @@ def look(filled: Filled, image: np.ndarray, lesions: np.ndarray, white: np.ndarr
     healthy = white & ndimage.binary_erosion(white) & ~dilate(lesions, grid, 3.0)
     around = healthy & dilate(lesions, grid, 10.0)
     threshold = np.percentile(sign * image[healthy], 99.0)
-    assert (sign * image[lesions] > threshold).mean() > 0.5
+    assert (sign * image[lesions] > threshold).mean() > 0.4
     assert (sign * filled.image[lesions] > threshold).mean() < 0.05
     # Of the lesions alone, for their rim may become cortex.
     assert filled.image[lesions].mean() == pytest.approx(image[around].mean(), rel=0.05)
