@@ -55,6 +55,13 @@ def blob_head(grid: Grid, *, seed: int = 0, size: float = 1.0) -> tuple[npt.NDAr
     return image.astype(np.float32), brain
 
 
+@pytest.fixture(scope="session")
+def stripped_t1w(patients: Path) -> Volume:
+    """A T1w whose brain somebody else has extracted: real, or simulated where there is none."""
+    real = patients.parents[1] / "healthy" / "ds002748" / "sub-53_T1w.nii.gz"
+    return read_volume(real if real.is_file() else patients / "patient07_T1.nii.gz")
+
+
 @pytest.fixture
 def tiny_scan(tmp_path: Path) -> Path:
     """A file that is a scan by its header and holds no head."""

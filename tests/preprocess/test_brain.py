@@ -10,7 +10,7 @@ from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
 from pellucid.errors import InputError
 from pellucid.image.grid import Grid
-from pellucid.image.nifti import Volume, read_volume
+from pellucid.image.nifti import Volume
 from pellucid.image.prepare import find_brain
 from pellucid.image.resample import resample
 from pellucid.preprocess import brain as module
@@ -78,10 +78,10 @@ def test_what_holds_no_brain_is_said_to() -> None:
 
 @pytest.mark.slow
 def test_a_stripped_scan_is_seen_to_be_and_the_network_agrees_with_its_authors(
-    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+    stripped_t1w: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The figure: Dice of 0.95 or more with the masks of native scans, whose authors stripped them (the benchmark)."""
-    scan = read_volume(shared_data / "healthy" / "ds002748" / "sub-53_T1w.nii.gz")
+    scan = stripped_t1w
     theirs = find_brain(scan.data)
     forced = extract_brain(scan, "force")
     assert not forced.stripped
