@@ -84,7 +84,7 @@ def field_size(grid: Grid) -> float | None:
     Scans in MNI space lie on grids of the template's field of view, whatever their voxels' size. A grid of the same
     proportions in another size has wrong voxel sizes in its header.
 
-    >>> field_size(Grid.of((91, 109, 91), np.diag([1.6, 1.6, 1.6, 1.0])))
+    >>> round(field_size(Grid.of((91, 109, 91), np.diag([1.6, 1.6, 1.6, 1.0]))), 3)
     0.8
     """
     world = np.abs(grid.affine[:3, :3]).argmax(axis=0)
