@@ -85,7 +85,7 @@ def field_size(grid: Grid) -> float | None:
     proportions in another size has wrong voxel sizes in its header.
 
     >>> round(field_size(Grid.of((91, 109, 91), np.diag([1.6, 1.6, 1.6, 1.0]))), 3)
-    0.8
+    0.798
     """
     world = np.abs(grid.affine[:3, :3]).argmax(axis=0)
     edges = np.zeros(3)
