@@ -257,7 +257,7 @@ def test_what_lies_among_a_run_s_files_and_is_not_its_own_is_a_stranger(undistur
     record = read_record(root / "record.json")
     assert strangers(record, root) == []
     (root / "notes.txt").write_text("mine")
-    (root / "tables" / "lesions_summary.tsv").write_text("of the report")
+    (root / "tables" / "truth_summary.tsv").write_text("of the report")
     added = (
         root / "maps" / "finetuned" / "lrp-epsilon" / "sub-9999_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance.json"
     )

@@ -18,7 +18,15 @@ def verify(
     """Read every file of a run again and compare it with what its task left; exit 1 if one is damaged or a stranger."""
     from pellucid.errors import InputError
     from pellucid.study.folder import RunFolder
-    from pellucid.study.outputs import changed_spec, damaged_tasks, read_record, stamps_of, strangers, unrecorded
+    from pellucid.study.outputs import (
+        added_tables,
+        changed_spec,
+        damaged_tasks,
+        read_record,
+        stamps_of,
+        strangers,
+        unrecorded,
+    )
 
     folder = RunFolder(run)
     if not folder.record.is_file():
@@ -33,6 +41,9 @@ def verify(
         console.say(f"stranger: {path.relative_to(run).as_posix()} was left by no task of this run")
     for name in silent:
         console.say(f"unknown: the record does not say what {name} left")
+    if added := added_tables(run):
+        names = ", ".join(path.name for path in added)
+        console.say(f"not compared: {names} in tables, which `pellucid report` writes anew")
     files = sum(len(stamps_of(entry, run) or {}) for entry in record.get("tasks", {}).values())
     if not (bad or others or silent):
         console.say(f"{run}: {console.count(files, 'file')} as the run left them")

@@ -22,8 +22,8 @@ CHECKSUM = "checksum"
 OWNED = ("cohorts", "stores", "models", "baselines", "maps", "deletion", "tables")
 """Folders of a run in which nothing belongs to anybody else."""
 
-ADDED = ("_summary", "_paired")
-"""How the names of the tables end that the report writes beside the tasks' own."""
+ADDED = ("ledger_summary", "learning_summary", "regions_summary", "trials_paired", "truth_summary")
+"""The tables that the report writes beside the tasks' own, anew each time."""
 
 _FIX = "Restore it, or delete it: the run goes on then, and takes what it finds as it is"
 
@@ -165,8 +165,13 @@ def strangers(content: Mapping[str, Any], root: Path) -> list[Path]:
         path
         for folder in OWNED
         for path in files_in(root / folder)
-        if path not in taken and not (folder == "tables" and path.stem.endswith(ADDED))
+        if path not in taken and path not in added_tables(root)
     ]
+
+
+def added_tables(root: Path) -> list[Path]:
+    """Return the tables in a run directory that the report wrote, of which no record speaks."""
+    return [path for name in ADDED if (path := root / "tables" / f"{name}.tsv").is_file()]
 
 
 def unrecorded(content: Mapping[str, Any], root: Path) -> list[str]:
