@@ -136,3 +136,25 @@ def test_code_in_the_current_folder_is_not_run(module: str, script: Path, tmp_pa
 def test_an_error_of_a_job_is_raised_here() -> None:
     with pytest.raises(ValueError, match="'one'"):  # a worker cannot import this file: it finds what is installed
         list(completed(int, ["1", "one"], workers=2))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+def test_a_signal_that_comes_where_python_drops_errors_is_heard_all_the_same() -> None:
+    code = """
+import os, signal, time
+from pellucid.processes import Stopped, stop_on_signals
+
+class Tidy:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+
+stop_on_signals()
+try:
+    Tidy()
+    time.sleep(30)
+except Stopped as stop:
+    print("stopped", stop.number)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("stopped 15\n", "")
