@@ -196,8 +196,7 @@ def by_person(predictions: pd.DataFrame, *, classes: int = 2) -> People:
     ------
     InputError
         If a class, a column, a participant or a label is missing, trials differ in their scans, roles are mixed,
-        a participant has two labels,
-        or scans of one participant were judged in two folds of a trial.
+        a participant has two labels, or scans of one participant were judged in two folds of a trial.
     """
     wanted = ("trial", "participant_id", "label", "logit")
     absent = [column for column in wanted if column not in predictions]

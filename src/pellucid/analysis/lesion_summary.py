@@ -86,8 +86,8 @@ def compare_with_nulls(table: pd.DataFrame, *, nulls: Sequence[str] = NULLS) -> 
 
     People count for whom the map and every null that is measured for anybody are measured: all are summed up over the
     same people, and no null is spared for want of some. The best null is the one of the highest median (mean, of
-    strongest_in_lesion); of equals the first. It is chosen among these very
-    people, which favours it. difference is the median (mean) over people of the map's value less the null's.
+    strongest_in_lesion); of equals the first. It is chosen among these very people, which favours it. difference
+    is the median (mean) over people of the map's value less the null's.
 
     Parameters
     ----------

@@ -83,9 +83,9 @@ class _OfTensors(TorchFunctionMode):
 
 def _call(hook: Callable[..., Any], place: str, *given: Any) -> Any:
     """Call a hook; PellucidError if it returns or leaves another gradient than it was given."""
-    gradients = _together(
-        given[-1] if len(given) < 3 else given[1]
-    )  # of a tensor; (module, outputs); (module, in, out)
+    # A tensor's hook gets its gradient; a module's gets (module, those of its outputs) or (module, inputs, outputs).
+    # What it returns stands for the only gradients, or for those of the inputs.
+    gradients = _together(given[1] if len(given) == 3 else given[-1])
     versions = [(g, g._version) for part in given for g in _together(part) if isinstance(g, torch.Tensor)]
     result = hook(*given)
     changed = result is not None and not _are_equal(_together(result), gradients)
