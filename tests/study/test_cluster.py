@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import urllib.error
@@ -41,10 +42,14 @@ def test_slurm_without_its_package_says_what_to_install(monkeypatch: pytest.Monk
 
 def test_nobody_without_the_key_reaches_the_scheduler_of_a_local_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """As another user of the machine may try, to whom the loopback device is as open as to this one."""
+    logger = logging.getLogger("distributed.batched")
+    before = logger.getEffectiveLevel()
     with open_pool("local", workers=1) as pool:
         address = str(pool.client.scheduler.address)
         assert address.startswith("tls://127.0.0.1:")
         assert pool.client.submit(os.getpid).result() != os.getpid()
+        for said in (logger.getEffectiveLevel(), pool.client.submit(logging.Logger.getEffectiveLevel, logger).result()):
+            assert said == logging.CRITICAL  # also of connections that close after Dask's own silence has ended
         info = pool.client.scheduler_info()
         services = [info["services"], *(worker["services"] for worker in info["workers"].values())]
         ports = {port for some in services for port in some.values()}
@@ -58,6 +63,7 @@ def test_nobody_without_the_key_reaches_the_scheduler_of_a_local_cluster(monkeyp
         for port in ports:
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/info/main/workers.html", timeout=5)
+    assert logger.getEffectiveLevel() == before
 
 
 def test_a_worker_that_ends_while_the_cluster_starts_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,7 @@ def open_pool(
     security: Any = None
     patience, refill = SECONDS_WITHOUT_WORKERS, None
     with ExitStack() as stack:
+        stack.enter_context(_quiet())
         if cluster == "local":
             stack.enter_context(dask.config.set(own))
             security = Security.temporary()  # type: ignore[no-untyped-call]
@@ -181,6 +182,18 @@ def open_pool(
         if where == cluster and not client.nthreads():
             raise InputError(cluster, "the scheduler has no workers", "Start `dask worker --nthreads 1`")
         yield Pool(client, threads, patience, refill)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Dask says of connections that close off the terminal, until the last of them has closed."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _local_cluster(workers: int, security: Any) -> Any:
@@ -238,8 +251,9 @@ def slurm_cluster(settings: ClusterSettings, *, security: Any, keys: Path) -> An
 
 
 def dask_setup(_: Any) -> None:
-    """Leave Ctrl-C to the driver. Dask calls this when a worker process of a local cluster starts."""
+    """Leave Ctrl-C and words to the driver. Dask calls this when a worker process of a local cluster starts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # Dask's own silence ends before its connections do
 
 
 def _slurm_class() -> Any:
