@@ -24,9 +24,9 @@ from pellucid.image.scaling import SCALINGS
 from pellucid.simulate.artefact import coil_excess
 from pellucid.simulate.cohort import simulate_cohort
 from pellucid.simulate.settings import CohortSettings
-from pellucid.training.baseline_search import Data, participant_folds
-from pellucid.training.logistic import fit_logistic
-from pellucid.training.svm import fit_svm
+from pellucid.training.baselines.logistic import fit_logistic
+from pellucid.training.baselines.search import Data, participant_folds
+from pellucid.training.baselines.svm import fit_svm
 
 NONE = {"lesions": 0.0, "callosum": 0.0, "thalamus": 0.0, "age_gap": 0.0, "sex_gap": 0.0}
 SEED = 1

@@ -24,16 +24,16 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from pellucid.files import read_tsv, write_json, write_tsv
+from pellucid.ground.files import read_tsv, write_json, write_tsv
 from pellucid.network.architectures import NETWORKS
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model
 from pellucid.network.fused_functions import bfloat16_convolutions, bfloat16_obstacle
 from pellucid.network.paper import PaperNetwork
 from pellucid.network.volume_network import kernels_penalty
-from pellucid.study.folder import RunFolder
-from pellucid.study.reading import read_spec
-from pellucid.study.trials import cohort_rows, read_selected
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.reading import read_spec
+from pellucid.study.steps.trials import cohort_rows, read_selected
 from pellucid.training.fit import Scans, fit, logits
 
 PRECISIONS = ("float32", "bfloat16")

@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from pellucid.cli.console import Bars
-from pellucid.files import read_tsv, write_tsv
-from pellucid.study.reading import find_spec, parse_spec
+from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.spec.reading import find_spec, parse_spec
 from pellucid.study.run import run_study
 
 TABLE = Path("tables") / "table2.tsv"

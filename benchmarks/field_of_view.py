@@ -35,7 +35,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
-from pellucid.files import atomic_path, read_tsv, write_json, write_tsv
+from pellucid.ground.files import atomic_path, read_tsv, write_json, write_tsv
 from pellucid.image.grid import PAPER_GRID
 from pellucid.image.nifti import Volume
 from pellucid.image.prepare import prepare
@@ -45,8 +45,8 @@ from pellucid.network.architectures import NETWORKS
 from pellucid.network.field_of_view import field_of_view, output_shape
 from pellucid.network.paper import PaperNetwork
 from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
-from pellucid.report.overlay import draw_field_of_view
-from pellucid.report.style import DPI, INK, MUTED, SERIES, styled
+from pellucid.report.pictures.overlay import draw_field_of_view
+from pellucid.report.pictures.style import DPI, INK, MUTED, SERIES, styled
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
 from pellucid.simulate.contrast import flair, smooth_noise
 from pellucid.simulate.deformation import Warp, lattice_of

@@ -22,10 +22,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pellucid.atlas.tissue_priors import tissue_priors
-from pellucid.errors import InputError
 from pellucid.gate.finding import refusals, words
 from pellucid.gate.look import Look, look
 from pellucid.gate.shape import faces
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume, read_volume
 from pellucid.image.prepare import MNI_BRAIN_CENTRE, find_brain, mni_offset

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pellucid.bids import description
-from pellucid.files import write_json, write_text
+from pellucid.bids.naming import description
+from pellucid.ground.files import write_json, write_text
 
 
 def main() -> None:

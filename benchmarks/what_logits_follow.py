@@ -15,9 +15,9 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from pellucid.cohort.store import open_store
-from pellucid.study.folder import RunFolder
-from pellucid.study.reading import read_spec
-from pellucid.study.trials import holdout_predictions
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.reading import read_spec
+from pellucid.study.steps.trials import holdout_predictions
 
 MEASURES = {"lesion_volume_ml": "lesion volume", "brightness_max": "brightness"}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pellucid.cohort.bids import index_bids
 from pellucid.image.nifti import read_volume
-from pellucid.study.cohorts import check_cohorts
-from pellucid.study.reading import find_spec, read_spec
+from pellucid.spec.reading import find_spec, read_spec
+from pellucid.study.steps.cohorts import check_cohorts
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "lay_out_ds002748.py"
 

@@ -131,7 +131,7 @@ def test_the_page_of_an_own_network_runs(tmp_path: Path, monkeypatch: pytest.Mon
     from pellucid.network.files import save_model
     from pellucid.network.foreign import ForeignNetwork
     from pellucid.network.info import ModelInfo
-    from pellucid.study.reading import parse_spec
+    from pellucid.spec.reading import parse_spec
 
     text = (ROOT / "docs" / "own-network.md").read_text(encoding="utf-8")
     (specification,) = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

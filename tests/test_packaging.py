@@ -64,7 +64,7 @@ def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> No
     assert Path(where).is_relative_to(environment)
     command = str(environment / "bin" / "pellucid")
     assert run(command, "--version").strip() == f"pellucid {pellucid.__version__}"
-    code = "from pellucid.study.reading import find_spec, read_spec; print(*read_spec(find_spec('demo')).training)"
+    code = "from pellucid.spec.reading import find_spec, read_spec; print(*read_spec(find_spec('demo')).training)"
     assert "finetuned" in run(str(python), "-c", code)
     # A page needs the template file; a folder with a record and nothing else is the smallest run.
     (tmp_path / "run").mkdir()

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pellucid.explain.api import Explanation, explain, methods
+    from pellucid.attribution.explain import Explanation, explain, methods
     from pellucid.image.grid import PAPER_GRID, Grid
     from pellucid.network.field_of_view import field_of_view
     from pellucid.network.files import load_model, save_model
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Explanation": "pellucid.explain.api",
+    "Explanation": "pellucid.attribution.explain",
     "FusedSequential": "pellucid.network.fused",
     "Grid": "pellucid.image.grid",
     "PAPER_GRID": "pellucid.image.grid",
     "PaperNetwork": "pellucid.network.paper",
     "WholeBrainNetwork": "pellucid.network.whole_brain",
+    "explain": "pellucid.attribution.explain",
     "field_of_view": "pellucid.network.field_of_view",
     "load_model": "pellucid.network.files",
-    "methods": "pellucid.explain.api",
+    "methods": "pellucid.attribution.explain",
     "save_model": "pellucid.network.files",
 }
 
@@ -50,8 +51,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its home at first use (PEP 562)."""
-    if name == "explain":
-        return import_module("pellucid.explain")  # a callable package: it is the function
     if name not in _HOMES:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}; it has {', '.join(__all__)}")
     value = getattr(import_module(_HOMES[name]), name)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pellucid.analysis.averages import Part, group_means, mean_map, network_scales
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 STACKS = hnp.arrays(
     np.float32, st.tuples(st.integers(1, 6), st.just(2), st.just(3)), elements=st.floats(-8, 8, width=32)

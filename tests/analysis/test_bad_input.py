@@ -20,7 +20,7 @@ from pellucid.analysis.permutation import permutation_p
 from pellucid.analysis.regions import compare_groups
 from pellucid.analysis.roc import mean_roc, roc
 from pellucid.analysis.subgroups import interactions, subgroups
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 METRICS = ["balanced_accuracy", "sensitivity", "specificity", "auc"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pellucid.analysis.brightness import brightness_alone, mean_brightness
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.scaling import SCALINGS, scale
 
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pellucid.analysis.calibration import Calibration, brier, calibrate, expected_calibration_error, reliability
 from pellucid.analysis.proportions import share_interval
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=1, max_size=40)
 

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from pellucid.analysis.classification import METRICS, over_trials, scores
 from pellucid.analysis.proportions import auc_interval, mean_of_two, wilson
 from pellucid.analysis.roc import mean_roc, roc
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 
 def _slow_scores(label: np.ndarray, logit: np.ndarray, fold: np.ndarray | None = None) -> dict[str, float]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, ttest_1samp
 
 from pellucid.analysis.clusters import Clustered, by_person, clustered_interval
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 VALUES = st.lists(st.integers(-50, 50), min_size=12, max_size=30)
 

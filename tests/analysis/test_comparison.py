@@ -19,7 +19,7 @@ from pellucid.analysis.classification import over_trials, scores
 from pellucid.analysis.comparison import delong, mcnemar, paired, paired_trials
 from pellucid.analysis.permutation import permutation_p
 from pellucid.analysis.proportions import auc_interval
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 COLUMNS = [
     *("metric", "test", "p_from", "one", "two", "difference", "low", "high", "p", "few"),

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from pellucid.analysis.families import with_q
 from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 SHAPE = (3, 4, 2)
 REGIONS = pd.DataFrame(

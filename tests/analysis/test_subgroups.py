@@ -14,7 +14,7 @@ from scipy.stats import kstest
 from pellucid.analysis.classification import METRICS, over_trials
 from pellucid.analysis.proportions import auc_interval, few_interval, share_interval
 from pellucid.analysis.subgroups import interactions, subgroups
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 
 def _cohort(patients: int, controls: int, *, seed: int, trials: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:

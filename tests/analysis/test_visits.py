@@ -17,7 +17,7 @@ from pellucid.analysis.permutation import permutation_p
 from pellucid.analysis.regions import compare_groups
 from pellucid.analysis.roc import mean_roc, roc
 from pellucid.analysis.subgroups import interactions, subgroups
-from pellucid.report.section_regions import region_means
+from pellucid.report.sections.regions import region_means
 
 LABEL = np.repeat([1, 0], [9, 7])
 PEOPLE = pd.DataFrame(

@@ -10,7 +10,7 @@ import pytest
 
 from pellucid.atlas import places
 from pellucid.atlas.find import available_atlases, find_atlas, wheel_file
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import MNI_2MM
 from pellucid.image.nifti import write_volume
 

@@ -13,7 +13,7 @@ from pellucid.atlas import harvard_oxford as module
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.harvard_oxford import THRESHOLD, most_probable
 from pellucid.atlas.labels import Atlas, read_atlas
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import MNI_1MM, PAPER_GRID
 from pellucid.image.nifti import read_volume
 

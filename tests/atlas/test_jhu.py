@@ -13,8 +13,8 @@ from pellucid.atlas import jhu as module
 from pellucid.atlas.find import available_atlases, find_atlas
 from pellucid.atlas.jhu import download_jhu, table
 from pellucid.atlas.labels import Atlas
-from pellucid.errors import InputError
-from pellucid.files import sha256
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import sha256
 from pellucid.image.grid import MNI_1MM, MNI_2MM, PAPER_GRID, Grid
 from pellucid.image.nifti import read_volume, write_volume
 

@@ -9,7 +9,7 @@ import pytest
 
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.labels import drop_labels, read_atlas
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import MNI_2MM, PAPER_GRID, Grid
 from pellucid.image.nifti import write_volume
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.atlas.places import fsl_folder, user_folder, wheel_file
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 
 def test_file_that_the_wheel_lacks() -> None:

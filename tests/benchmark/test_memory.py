@@ -10,7 +10,7 @@ import pytest
 
 from pellucid.benchmark import memory
 from pellucid.benchmark.works import Setup
-from pellucid.errors import PellucidError
+from pellucid.ground.errors import PellucidError
 
 CHILD = """
 import numpy as np

@@ -10,7 +10,7 @@ from torch import nn
 
 from pellucid.benchmark import rivals
 from pellucid.benchmark.works import Setup, difference, logits, prepare, result_of
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.network.paper import PaperNetwork
 
 

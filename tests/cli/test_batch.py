@@ -12,10 +12,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv
+from pellucid.ground.words import printable
 from pellucid.image.nifti import read_volume
-from pellucid.study import apply
-from pellucid.words import printable
+from pellucid.maps import apply
 
 
 def _image(path: Path, data: np.ndarray, affine: np.ndarray, *, code: int = 4) -> None:

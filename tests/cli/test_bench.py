@@ -8,7 +8,7 @@ import pytest
 
 from pellucid.benchmark import run
 from pellucid.cli import bench
-from pellucid.files import read_json
+from pellucid.ground.files import read_json
 
 
 @pytest.fixture(autouse=True)

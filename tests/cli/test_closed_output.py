@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.cli.main import run
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.nifti import read_volume
 
 COMMAND = "from pellucid.cli.main import run; run()"

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from pellucid.cli import console
-from pellucid.study.tasks import Problem, Result, Task
+from pellucid.engine.tasks import Problem, Result, Task
 
 
 @pytest.mark.parametrize(

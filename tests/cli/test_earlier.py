@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from pellucid.cli.earlier import merged, open_earlier
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv, write_json, write_text, write_tsv
-from pellucid.study import maps
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv, write_json, write_text, write_tsv
+from pellucid.maps import maps
 
 TABLES = ("regions", "ledger", "lesions")
 

@@ -13,16 +13,16 @@ import pytest
 import torch
 
 import pellucid as package
-from pellucid.analysis.lesions import COLUMNS
-from pellucid.analysis.nulls import NULLS
 from pellucid.cohort.lesions import lesions_on
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.grid import MNI_2MM, PAPER_GRID
 from pellucid.image.nifti import read_mask, read_volume, write_volume
 from pellucid.image.prepare import prepare
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model, save_model
-from pellucid.report.style import ALARM
+from pellucid.report.pictures.style import ALARM
+from pellucid.trust.lesions import COLUMNS
+from pellucid.trust.nulls import NULLS
 
 
 def test_explaining_writes_map_picture_regions_ledger_and_lesions(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pellucid.files import read_json
+from pellucid.ground.files import read_json
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume, write_volume
 from pellucid.preprocess.filling import METHODS, RIM_MM, dilate, dilate_original, fill_lesions

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.files import read_json, read_tsv, write_json
+from pellucid.ground.files import read_json, read_tsv, write_json
 from pellucid.image.nifti import read_volume, write_volume
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.cli.inputs import check_there, expand, expand_masks, find_model, unique_names
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 
 def touch(folder: Path, *names: str) -> None:

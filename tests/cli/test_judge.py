@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.files import read_json, read_tsv, write_json
+from pellucid.ground.files import read_json, read_tsv, write_json
 from pellucid.image.grid import PAPER_GRID
 from pellucid.image.nifti import read_mask, write_volume
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pellucid.analysis.lesion_summary import MEASURE_NAMES, compare_with_nulls, in_words
-from pellucid.analysis.lesions import COLUMNS, MEASURES
 from pellucid.cli.judgement import show_people, show_scan
+from pellucid.trust.lesion_summary import MEASURE_NAMES, compare_with_nulls, in_words
+from pellucid.trust.lesions import COLUMNS, MEASURES
 
 
 def rows(values: dict[str, float], who: str = "sub-01", **more: Any) -> pd.DataFrame:

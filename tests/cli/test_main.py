@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import pellucid as package
+from pellucid.attribution.explain import methods
 from pellucid.cli.main import run
-from pellucid.errors import InputError
-from pellucid.explain.api import methods
+from pellucid.ground.errors import InputError
 
 HELP = """
 import sys

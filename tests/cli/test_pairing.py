@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pellucid.cli.pairing import match_masks, owner, pairs_said, participant, source_of
-from pellucid.errors import InputError
-from pellucid.files import write_text
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import write_text
 
 
 def pair(scans: list[str], masks: list[str]) -> dict[str, str | None]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.grid import PAPER_GRID
 from pellucid.image.nifti import read_volume
 from pellucid.image.prepare import RESAMPLINGS, prepare

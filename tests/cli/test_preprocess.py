@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from pellucid.cli.main import run
 from pellucid.cli.preprocess import spread
-from pellucid.files import read_json, read_tsv, write_json, write_text
+from pellucid.ground.files import read_json, read_tsv, write_json, write_text
 from pellucid.image.grid import MNI_1MM, PAPER_GRID, Grid
 from pellucid.image.nifti import read_mask, read_volume, write_volume
 from pellucid.network.files import save_model

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.files import is_leftover, read_json, read_tsv, write_json
-from pellucid.lock import locked
+from pellucid.ground.files import is_leftover, read_json, read_tsv, write_json
+from pellucid.ground.lock import locked
 from pellucid.preprocess.group import describe_dataset
 
 COMMAND = (sys.executable, "-P", "-c", "from pellucid.cli.main import run; run()")
@@ -71,7 +71,7 @@ def test_a_dataset_that_is_being_described_is_no_stranger_s(raw: Path, tmp_path:
 
 
 def test_who_waits_for_a_lock_gets_it_when_it_is_free(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from pellucid.lock import locked\n"
+    code = "import sys; from pathlib import Path; from pellucid.ground.lock import locked\n"
     code += "with locked(Path(sys.argv[1]), name='.a', wait=True): print('held', flush=True)"
     with locked(tmp_path, name=".a"), locked(tmp_path, name=".b"):
         other = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.files import read_json, read_tsv, write_text
+from pellucid.ground.files import read_json, read_tsv, write_text
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from pellucid.files import read_tsv, write_json
+from pellucid.ground.files import read_tsv, write_json
 from pellucid.image.grid import PAPER_GRID
 from pellucid.image.nifti import read_mask, read_volume, write_volume
 from pellucid.image.prepare import prepare

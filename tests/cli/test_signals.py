@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pellucid.files import read_json
+from pellucid.ground.files import read_json
 
 SPEC = """
 [study]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv
 
 
 def test_simulating_takes_options_and_refuses_those_of_the_other_kind(tmp_path: Path, pellucid) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.files import write_json
+from pellucid.ground.files import write_json
 
 SPEC = """
 [study]

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.analysis.lesions import COLUMNS
-from pellucid.analysis.nulls import NULLS
-from pellucid.files import read_json, read_tsv, write_tsv
-from pellucid.study.tasks import Progress, Task
+from pellucid.engine.tasks import Progress, Task
+from pellucid.ground.files import read_json, read_tsv, write_tsv
+from pellucid.trust.lesions import COLUMNS
+from pellucid.trust.nulls import NULLS
 
 SPEC = """
 [study]

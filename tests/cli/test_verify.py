@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.files import read_json, write_json
-from pellucid.study.folder import RunFolder
-from pellucid.study.reading import parse_spec
-from pellucid.study.record import Record
+from pellucid.engine.tasks import Result
+from pellucid.ground.files import read_json, write_json
+from pellucid.rundir.folder import RunFolder
+from pellucid.rundir.record import Record
+from pellucid.spec.reading import parse_spec
 from pellucid.study.run import study_tasks
-from pellucid.study.tasks import Result
 
 SPEC = """
 [study]

@@ -12,7 +12,7 @@ import pytest
 
 from pellucid.atlas.template import mni_brain_mask
 from pellucid.atlas.tissue_priors import tissue_priors
-from pellucid.files import write_tsv
+from pellucid.ground.files import write_tsv
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
 

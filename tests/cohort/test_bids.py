@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from pellucid.cohort.bids import COLUMNS, index_bids, masks_of_nobody
-from pellucid.errors import InputError
-from pellucid.files import read_tsv, write_json, write_text, write_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_tsv, write_json, write_text, write_tsv
 
 
 def touch(path: Path) -> Path:

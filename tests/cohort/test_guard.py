@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.cohort.guard import check_leakage
-from pellucid.errors import LeakageError
+from pellucid.ground.errors import LeakageError
 
 
 def people(**roles: list[str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pellucid.cohort.splits import ROLES, cross_validation, draw_some, rows_of, split
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 
 def cohort(sizes: dict[str, int]) -> pd.DataFrame:

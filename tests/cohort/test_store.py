@@ -21,8 +21,8 @@ from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.lesions import lesions_on
 from pellucid.cohort.splits import split
 from pellucid.cohort.store import Store, build_store, open_store
-from pellucid.errors import InputError, LeakageError, PellucidError
-from pellucid.files import disk_trouble, sha256
+from pellucid.ground.errors import InputError, LeakageError, PellucidError
+from pellucid.ground.files import disk_trouble, sha256
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.prepare import prepare

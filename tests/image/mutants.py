@@ -19,7 +19,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from pellucid.errors import PellucidError
+from pellucid.ground.errors import PellucidError
 from pellucid.image.grid import MNI_2MM, resized
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.prepare import prepare

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.nifti import read_mask, read_volume
 
 AFFINE = np.array([[-2.0, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])
@@ -164,7 +164,7 @@ def test_a_bomb_takes_no_memory(tmp_path: Path) -> None:
 def test_more_than_the_memory_holds_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pellucid.memory.available_memory", lambda: 50_000)
+    monkeypatch.setattr("pellucid.ground.memory.available_memory", lambda: 50_000)
     with pytest.raises(
         InputError, match=r"its image of 17x18x19 voxels takes 6\.98e-05 GB of memory, and 5e-05 GB are"
     ):

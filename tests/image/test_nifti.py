@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image import nifti as module
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume, sidecar_path, write_volume

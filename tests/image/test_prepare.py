@@ -10,7 +10,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from nibabel.processing import resample_to_output
 from scipy import ndimage
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import MNI_1MM, MNI_2MM, PAPER_GRID, Grid
 from pellucid.image.nifti import Volume, read_mask, read_volume, write_volume
 from pellucid.image.prepare import MNI_BRAIN_CENTRE, check_mni, find_brain, prepare, to_native

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.scaling import ROBUST_RANGE, SCALINGS, scale
 
 GENERATOR = np.random.default_rng(3)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.unpack import unpacked
 
 TEXT = random.Random(0).randbytes(200_000)

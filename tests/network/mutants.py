@@ -20,14 +20,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pellucid.cli.inputs import find_model
-from pellucid.errors import PellucidError
-from pellucid.files import sha256
+from pellucid.ground.errors import PellucidError
+from pellucid.ground.files import sha256
 from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.image.prepare import Prepared
+from pellucid.maps.apply import Scan, predict_scan, prediction_row
 from pellucid.network.files import load_model, save_model
 from pellucid.network.info import ModelInfo
 from pellucid.network.whole_brain import WholeBrainNetwork
-from pellucid.study.apply import Scan, predict_scan, prediction_row
 
 SHAPE = (54, 54, 54)
 ROOM = 2 << 30  # bytes beyond what the imports took

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import PAPER_GRID
 from pellucid.network.architectures import NETWORKS, architecture_of, build_network, corner_read
 from pellucid.network.foreign import ForeignNetwork

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pellucid.errors import InputError, PellucidError
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID
 from pellucid.network.field_of_view import crop, field_of_view, output_shape, windows
 from pellucid.network.paper import PaperNetwork

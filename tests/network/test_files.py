@@ -13,8 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import pellucid
-from pellucid.errors import InputError
-from pellucid.files import sha256
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import sha256
 from pellucid.image.grid import PAPER_GRID, Grid, resized
 from pellucid.network.files import load_model, save_model
 from pellucid.network.info import ModelInfo

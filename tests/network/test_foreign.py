@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import pellucid
-from pellucid.errors import InputError, PellucidError
-from pellucid.files import read_json, sha256, write_json
+from pellucid.ground.errors import InputError, PellucidError
+from pellucid.ground.files import read_json, sha256, write_json
 from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.network.architectures import architecture_of, corner_read
 from pellucid.network.files import load_model, save_model

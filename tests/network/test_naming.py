@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.network.naming import check_network, check_options, is_import_path
 
 

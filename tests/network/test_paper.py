@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 import pellucid
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import PAPER_GRID, Grid, resized
 from pellucid.network.paper import PaperNetwork
 from pellucid.network.volume_network import fit_input

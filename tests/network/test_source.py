@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.network.source import find_class
 
 FILES = {

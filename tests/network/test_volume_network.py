@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from pellucid.errors import InputError, PellucidError
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.network.architectures import NETWORKS
 from pellucid.network.paper import PaperNetwork

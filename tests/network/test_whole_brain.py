@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import pellucid
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.network import fused_functions
 from pellucid.network.field_of_view import field_of_view

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
-from pellucid.errors import InputError, PellucidError
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume, write_volume
 from pellucid.preprocess import bias

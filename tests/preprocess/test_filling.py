@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume
 from pellucid.image.prepare import find_brain

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pellucid.cohort.bids import index_bids
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv, write_json, write_text, write_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv, write_json, write_text, write_tsv
 from pellucid.preprocess.citation import citation
 from pellucid.preprocess.group import describe_dataset, summarise
 from pellucid.preprocess.quality import MEASURES

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.errors import InputError
-from pellucid.files import write_json
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import write_json
 from pellucid.preprocess.inputs import Visit, find_visits, read_filters
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import write_volume
 from pellucid.image.resample import resample

@@ -8,7 +8,7 @@ import pytest
 import SimpleITK
 from tests.preprocess.conftest import affine_matrix, blob_head, grid_of
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume
 from pellucid.image.prepare import find_brain

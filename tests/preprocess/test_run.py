@@ -14,8 +14,8 @@ import pytest
 import torch
 from tests.preprocess.conftest import blob_head, grid_of
 
-from pellucid.errors import InputError
-from pellucid.files import read_json, write_json
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, write_json
 from pellucid.image.nifti import write_volume
 from pellucid.preprocess import run as module
 from pellucid.preprocess.chain import Chain

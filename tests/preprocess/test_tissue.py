@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pellucid.atlas.template import mni_brain_mask
 from pellucid.atlas.tissue_priors import tissue_priors
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.preprocess import registration
 from pellucid.preprocess import tissue as module

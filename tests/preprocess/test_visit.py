@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.preprocess.conftest import blob_head, grid_of
 
-from pellucid.errors import InputError, UnusableError
+from pellucid.ground.errors import InputError, UnusableError
 from pellucid.image.grid import MNI_1MM, Grid
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume, write_volume
 from pellucid.preprocess import registration

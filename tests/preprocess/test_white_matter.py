@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import MNI_2MM, Grid
 from pellucid.image.nifti import Volume
 from pellucid.preprocess.white_matter import find_white_matter

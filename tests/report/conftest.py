@@ -23,19 +23,19 @@ from pellucid.analysis.calibration import brier, expected_calibration_error, rel
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.comparison import paired
 from pellucid.analysis.families import with_q
-from pellucid.analysis.lesion_summary import compare_with_nulls, lesion_summary
-from pellucid.analysis.nulls import Learned
 from pellucid.analysis.regions import regional_relevance
 from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import interactions, subgroups
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.template import mni_template
-from pellucid.files import read_json, write_json, write_text, write_tsv
+from pellucid.ground.files import read_json, write_json, write_text, write_tsv
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
 from pellucid.image.scaling import SCALINGS
-from pellucid.report.blocks import Note, Picture, Section, Table, Text
-from pellucid.study.evidence import lesion_evidence
+from pellucid.maps.evidence import lesion_evidence
+from pellucid.report.html.blocks import Note, Picture, Section, Table, Text
+from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
+from pellucid.trust.nulls import Learned
 
 PATIENTS = CONTROLS = 9
 HELD_OUT = 6  # of each group

@@ -17,11 +17,11 @@ from pellucid.analysis.classification import over_trials
 from pellucid.analysis.regions import regional_relevance
 from pellucid.analysis.roc import roc
 from pellucid.atlas.template import mni_template
-from pellucid.files import write_json, write_text, write_tsv
+from pellucid.ground.files import write_json, write_text, write_tsv
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
-from pellucid.report.figure_material import Material
-from pellucid.report.run import open_run
+from pellucid.report.paper.material import Material
+from pellucid.rundir.run import open_run
 
 HELD_OUT, TRAINED = 7, 3  # of each group
 METHOD = "lrp-epsilon"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.report.explained import COLUMNS, alarm_note, explained
-from pellucid.report.run import open_run
+from pellucid.rundir.run import open_run
 
 
 def test_a_scan_is_judged_by_the_logit_that_its_map_explains(copy: Path, restate: Any) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv, write_json, write_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.report.page import SECTIONS, write_report
-from pellucid.report.run import open_run
-from pellucid.report.section_ledger import ledger
-from pellucid.report.section_lesions import lesions
-from pellucid.report.section_regions import regions
-from pellucid.study.outputs import Stamp
+from pellucid.report.sections.ledger import ledger
+from pellucid.report.sections.lesions import lesions
+from pellucid.report.sections.regions import regions
+from pellucid.rundir.outputs import Stamp
+from pellucid.rundir.run import open_run
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pellucid.files import write_text, write_tsv
+from pellucid.ground.files import write_text, write_tsv
 from pellucid.report.references import BENJAMINI, DELONG, JHU, NEUROMORPHOMETRICS, PLATT, SCIKIT, atlases, references
-from pellucid.report.run import open_run
+from pellucid.rundir.run import open_run
 
 
 @pytest.mark.parametrize(

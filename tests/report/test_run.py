@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from pellucid.analysis.crossed import correction
-from pellucid.errors import InputError
-from pellucid.files import read_json, write_json
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, write_json
 from pellucid.image.grid import Grid
-from pellucid.report.run import Trial, open_run, scan_name, seen_on, sidecar_sources
+from pellucid.rundir.run import Trial, open_run, scan_name, seen_on, sidecar_sources
 
 
 def test_everything_is_found(finished_run: Path) -> None:

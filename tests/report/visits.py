@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.atlas.template import mni_template
-from pellucid.files import write_json
+from pellucid.ground.files import write_json
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
 

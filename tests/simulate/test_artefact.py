@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.grid import MNI_2MM, PAPER_GRID
 from pellucid.image.nifti import read_volume
 from pellucid.image.scaling import scale

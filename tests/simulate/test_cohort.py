@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.nifti import read_mask, read_volume
 from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings

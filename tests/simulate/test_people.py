@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.simulate.people import ms_people, pretraining_people
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 

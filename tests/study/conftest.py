@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from tests.conftest import MadeOnce
 
-from pellucid.files import read_tsv, write_tsv
+from pellucid.engine.tasks import Progress, Result, Task
+from pellucid.ground.files import read_tsv, write_tsv
 from pellucid.simulate.cohort import simulate_cohort
 from pellucid.simulate.settings import CohortSettings
-from pellucid.study.reading import read_spec
+from pellucid.spec.reading import read_spec
 from pellucid.study.run import run_study
-from pellucid.study.tasks import Progress, Result, Task
 
 TINY = Path(__file__).parent / "tiny.toml"
 

@@ -21,14 +21,14 @@ import pytest
 import torch
 
 import pellucid
-from pellucid.analysis.lesions import lesion_table
-from pellucid.analysis.nulls import Learned, null_maps
 from pellucid.cohort.store import Store, open_store
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.nifti import read_volume
 from pellucid.image.resample import resample
-from pellucid.study.reading import read_spec
+from pellucid.spec.reading import read_spec
 from pellucid.study.run import run_study
+from pellucid.trust.lesions import lesion_table
+from pellucid.trust.nulls import Learned, null_maps
 
 TRUTH = "cohorts/ms/derivatives/truth"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.study.test_run import TASKS, TINY, numbers
 
-from pellucid.errors import InputError
-from pellucid.files import read_json, write_json
-from pellucid.study.folder import RunFolder, files_in
-from pellucid.study.outputs import (
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, write_json
+from pellucid.rundir.folder import RunFolder, files_in
+from pellucid.rundir.outputs import (
     Damage,
     Stamp,
     changed_spec,
@@ -25,8 +25,8 @@ from pellucid.study.outputs import (
     stamps_of,
     strangers,
 )
-from pellucid.study.reading import read_spec
-from pellucid.study.record import Record
+from pellucid.rundir.record import Record
+from pellucid.spec.reading import read_spec
 from pellucid.study.run import complete_tasks, run_study, study_tasks
 
 
@@ -192,7 +192,7 @@ def test_what_was_made_from_something_else_is_made_again(undisturbed: Path, tmp_
 def test_damage_while_a_run_is_under_way_stops_what_reads_it(
     undisturbed: Path, tmp_path: Path, counter, monkeypatch
 ) -> None:
-    monkeypatch.setattr("pellucid.study.record.SECONDS_BETWEEN_CHECKS", 0.0)
+    monkeypatch.setattr("pellucid.rundir.record.SECONDS_BETWEEN_CHECKS", 0.0)
     root = Path(shutil.copytree(undisturbed, tmp_path / "run"))
     (root / "tables" / "lesions.tsv").unlink()
     (root / "tables" / "roc.tsv").unlink()

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from pellucid.files import read_tsv, write_json
+from pellucid.ground.files import read_tsv, write_json
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.reading import parse_spec, read_spec
+from pellucid.spec.spec import Spec
 from pellucid.study import estimate as module
-from pellucid.study.deleting import deletion_images
 from pellucid.study.estimate import Estimate, estimate, free_bytes
-from pellucid.study.folder import RunFolder
-from pellucid.study.reading import parse_spec, read_spec
 from pellucid.study.run import study_tasks
-from pellucid.study.spec import Spec
+from pellucid.study.steps.deleting import deletion_images
 from pellucid.study.throughput import ArmSpeed, CohortSpeed, Throughput, measure
 
 TINY = Path(__file__).parent / "tiny.toml"

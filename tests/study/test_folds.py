@@ -11,14 +11,14 @@ import pytest
 
 from pellucid.analysis.classification import over_trials
 from pellucid.cohort.store import open_store
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.nifti import read_volume, sidecar_path
-from pellucid.study.explaining import held_out_scans
-from pellucid.study.folder import RunFolder
-from pellucid.study.maps import explain_image, open_explainer
-from pellucid.study.reading import parse_spec, read_spec
+from pellucid.maps.maps import explain_image, open_explainer
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.study.run import run_study
+from pellucid.study.steps.explaining import held_out_scans
 
 FOLDS, REPEATS = 2, 2
 SPEC = """

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv, sha256, write_json
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv, sha256, write_json
 from pellucid.image.nifti import read_volume
+from pellucid.maps.maps import open_explainer, seen_by
 from pellucid.network.files import load_model
 from pellucid.network.paper import PaperNetwork
-from pellucid.study.folder import RunFolder
-from pellucid.study.maps import open_explainer, seen_by
-from pellucid.study.reading import parse_spec, read_spec
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.reading import parse_spec, read_spec
+from pellucid.spec.spec import Spec
 from pellucid.study.run import run_study
-from pellucid.study.spec import Spec
+from pellucid.study.steps.trials import cohort_rows
 from pellucid.study.throughput import measure
-from pellucid.study.trials import cohort_rows
 from pellucid.training.trial import run_trial
 
 FILE = Path(__file__).parent / "foreign.toml"

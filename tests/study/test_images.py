@@ -10,12 +10,12 @@ import torch
 from scipy import ndimage
 
 from pellucid.cohort.store import Store, open_store
-from pellucid.files import read_json, read_tsv
+from pellucid.engine.tasks import Result
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.nifti import sidecar_path
 from pellucid.network.files import load_model
-from pellucid.study.reading import parse_spec
+from pellucid.spec.reading import parse_spec
 from pellucid.study.run import run_study
-from pellucid.study.tasks import Result
 
 ARM = """
 [training.{name}]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
+from pellucid.spec.sections import Cohort
 from pellucid.study.members import members
-from pellucid.study.sections import Cohort
 
 
 def dataset(root: Path, groups: dict[str, str]) -> Path:

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pellucid.files import read_json, read_tsv, write_json, write_tsv
+from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.image.nifti import read_volume, write_volume
-from pellucid.study.reading import parse_spec, read_spec
+from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.study.run import run_study
 
 NULL = Path(__file__).with_name("null.toml")

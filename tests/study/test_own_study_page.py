@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pellucid.study.arms import Arm, Baseline
-from pellucid.study.cluster import ClusterSettings
-from pellucid.study.reading import parse_spec
-from pellucid.study.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
-from pellucid.training.baseline_settings import BaselineSettings
+from pellucid.engine.cluster import ClusterSettings
+from pellucid.spec.arms import Arm, Baseline
+from pellucid.spec.reading import parse_spec
+from pellucid.spec.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
+from pellucid.training.baselines.settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-study.md"

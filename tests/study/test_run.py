@@ -18,12 +18,12 @@ import pandas as pd
 import pytest
 import torch
 
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv
 from pellucid.network.files import load_model
-from pellucid.study import trials
-from pellucid.study.reading import parse_spec, read_spec
+from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.study.run import run_study
+from pellucid.study.steps import trials
 
 TINY = Path(__file__).parent / "tiny.toml"
 
@@ -34,7 +34,7 @@ TASKS = 38
 RUN = """
 import sys
 from pathlib import Path
-from pellucid.study.reading import read_spec
+from pellucid.spec.reading import read_spec
 from pellucid.study.run import run_study
 
 

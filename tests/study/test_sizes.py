@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pellucid.cohort.splits import ROLES
-from pellucid.files import read_tsv
-from pellucid.study.reading import parse_spec, read_spec
+from pellucid.ground.files import read_tsv
+from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.study.sizes import BEST_SHARE, cohort_sizes, expected_epochs
 from pellucid.training.settings import TrialSettings
 

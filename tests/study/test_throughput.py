@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.errors import InputError
-from pellucid.files import read_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_tsv
 from pellucid.image.grid import Grid
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.arms import Arm
+from pellucid.spec.reading import read_spec
 from pellucid.study import throughput
-from pellucid.study.arms import Arm
-from pellucid.study.folder import RunFolder
-from pellucid.study.reading import read_spec
 from pellucid.study.run import study_tasks
 from pellucid.study.throughput import KINDS, ArmSpeed, cohort_of, kind_of, measure, name_of, names_in
 
@@ -70,7 +70,7 @@ def test_arms_alike_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_step_is_weighed_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.memory.available_memory", lambda: 10**6)
+    monkeypatch.setattr("pellucid.ground.memory.available_memory", lambda: 10**6)
     with pytest.raises(InputError, match=r"training.pretraining: a step of its training takes .* GB of memory"):
         measure(read_spec(TINY), ["train/pretraining/trial-00"])
 

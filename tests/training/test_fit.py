@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pellucid.cohort.augment import draw
-from pellucid.errors import InputError, PellucidError
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.network import fused_functions
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.volume_network import kernels_penalty

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from pellucid.cohort.store import Store
-from pellucid.errors import InputError, LeakageError
-from pellucid.files import read_json, sha256
+from pellucid.ground.errors import InputError, LeakageError
+from pellucid.ground.files import read_json, sha256
 from pellucid.image.grid import MNI_1MM, resized
 from pellucid.network.files import load_model
 from pellucid.network.paper import PaperNetwork

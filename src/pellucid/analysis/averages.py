@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.nifti import read_volume
 
 

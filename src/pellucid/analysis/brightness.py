@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.analysis.classification import over_trials
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.scaling import SCALINGS, scale
 
 

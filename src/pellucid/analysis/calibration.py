@@ -14,7 +14,7 @@ from sklearn.metrics import brier_score_loss
 
 from pellucid.analysis.classification import Floats, checked, paired_with_labels
 from pellucid.analysis.proportions import share_interval
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 BINS = 10
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from pellucid.analysis.proportions import FEW, Ends, auc_interval, mean_of_two, share_interval
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 METRICS = ("balanced_accuracy", "sensitivity", "specificity", "auc")
 THRESHOLD = 0.0

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import binom
 from scipy.stats import t as student
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 Statistic = Literal["mean", "median"]

@@ -14,7 +14,7 @@ from pellucid.analysis.classification import THRESHOLD, Floats, by_person, check
 from pellucid.analysis.crossed import weakened
 from pellucid.analysis.permutation import PERMUTATIONS, chance
 from pellucid.analysis.proportions import FEW, auc_interval, difference_of_two, paired_interval
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 _EQUAL = 1e-12
 """Shares that differ by less are equal but for the rounding of means over models."""

@@ -11,7 +11,7 @@ from scipy.stats import norm, permutation_test
 
 from pellucid.analysis.classification import THRESHOLD, Floats, People, by_person, trial_scores
 from pellucid.analysis.crossed import weakened
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 PERMUTATIONS = 9999
 

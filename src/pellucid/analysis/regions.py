@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.analysis.permutation import PERMUTATIONS, chance
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 Areas = npt.NDArray[np.int64]
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pellucid.analysis.classification import METRICS, THRESHOLD, Floats, by_person, over_trials
 from pellucid.analysis.proportions import FEW, share_interval
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 MISSING = "n/a"
 """The level of participants whose value is not known."""

@@ -9,7 +9,7 @@ from typing import NamedTuple, get_args
 from pellucid.atlas import harvard_oxford, jhu, neuromorphometrics
 from pellucid.atlas.labels import Atlas, Merge, no_paper_areas, read_atlas
 from pellucid.atlas.places import FOLDER_VARIABLE, user_folder, wheel_file
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.nifti import SUFFIXES, stem
 
 __all__ = ["FOLDER_VARIABLE", "Available", "available_atlases", "find_atlas", "wheel_file"]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pellucid.atlas.labels import Atlas, Merge, check_atlas, no_paper_areas
 from pellucid.atlas.places import wheel_file
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 
 NAME = "harvard-oxford"

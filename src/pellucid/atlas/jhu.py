@@ -14,8 +14,8 @@ import pandas as pd
 from pellucid.atlas.labels import Atlas, Merge, check_atlas, drop_labels, mirrored, read_label_map
 from pellucid.atlas.places import FOLDER_VARIABLE, fsl_folder, user_folder
 from pellucid.atlas.sides import sided_labels
-from pellucid.errors import InputError
-from pellucid.files import atomic_path, sha256
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import atomic_path, sha256
 from pellucid.image.nifti import SUFFIXES, stem
 
 NAME = "jhu-icbm-dti-81"

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.atlas.sides import sided_labels
-from pellucid.errors import InputError
-from pellucid.files import read_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_tsv
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume
 from pellucid.image.resample import resample_labels

@@ -6,7 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 FOLDER_VARIABLE = "PELLUCID_ATLASES"
 """The environment variable that names a folder of the user's atlases: NAME.nii.gz beside NAME.tsv or NAME.csv."""

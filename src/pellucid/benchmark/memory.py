@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pellucid.benchmark.works import Setup, call_of, prepare
-from pellucid.errors import PellucidError
+from pellucid.ground.errors import PellucidError
 
 _PROCESS = Path("/proc/self")
 _SMALL = {"block": (16, 16, 16)}

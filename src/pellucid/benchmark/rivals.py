@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from pellucid.errors import InputError
-from pellucid.explain.api import explain
+from pellucid.attribution.explain import explain
+from pellucid.ground.errors import InputError
 from pellucid.network.field_of_view import crop, field_of_view
 from pellucid.network.fused import FusedSequential
 from pellucid.network.paper import PaperNetwork

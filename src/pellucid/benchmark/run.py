@@ -17,7 +17,7 @@ from pellucid.benchmark.timing import GEMM_SIZE, alternate, gemm, gemm_rate
 from pellucid.benchmark.works import WORKS, Setup, call_of, difference, gflop, prepare, result_of
 from pellucid.network.allocator import keep_freed_memory
 from pellucid.network.paper import PaperNetwork
-from pellucid.study.record import environment, now
+from pellucid.rundir.record import environment, now
 
 TOLERANCE = 1e-4
 """How far a rival's result may be from ours, as a share of the greatest absolute value."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import typer
 
 from pellucid.cli import console
-from pellucid.errors import trouble
-from pellucid.words import printable
+from pellucid.ground.errors import trouble
+from pellucid.ground.words import printable
 
 
 def each(

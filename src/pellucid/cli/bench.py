@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli import console
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 if TYPE_CHECKING:
     from pellucid.benchmark.run import Benchmark, Duel, Measurement
@@ -61,7 +61,7 @@ def bench(
     import torch
 
     from pellucid.benchmark.run import BATCHES, CUBES, Settings, run
-    from pellucid.files import write_json
+    from pellucid.ground.files import write_json
 
     settings = Settings(
         works=tuple(Work(name).value for name in work or Work),

@@ -18,11 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from pellucid.processes import Stopped
-from pellucid.words import printable
+from pellucid.ground.processes import Stopped
+from pellucid.ground.words import printable
 
 if TYPE_CHECKING:
-    from pellucid.study.tasks import Result, Task
+    from pellucid.engine.tasks import Result, Task
 
 Report = Callable[[int, int, str], None]
 """The progress protocol: (done, total, what)."""

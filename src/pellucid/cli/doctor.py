@@ -27,12 +27,12 @@ def doctor() -> None:
 
     from pellucid.atlas.find import available_atlases, wheel_file
     from pellucid.atlas.template import TEMPLATE
-    from pellucid.errors import InputError
+    from pellucid.ground.errors import InputError
     from pellucid.image.grid import PAPER_GRID
     from pellucid.network.fused_functions import bfloat16_obstacle, numba_version
     from pellucid.network.paper import PaperNetwork
     from pellucid.preprocess.brain import weights
-    from pellucid.study.record import environment
+    from pellucid.rundir.record import environment
 
     found = environment()
     packages = found.pop("packages")

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from pellucid.cli.pairing import source_of
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv
-from pellucid.words import one_cell
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv
+from pellucid.ground.words import one_cell
 
 PREDICTIONS = "predictions.json"
 

@@ -11,12 +11,12 @@ from pellucid.cli import batch, console
 from pellucid.cli.judgement import show_scan
 from pellucid.cli.options import Epsilon, Force, OwnNetwork
 from pellucid.cli.predict import Images, Model, made_by, row, show_predictions, show_written, write_predictions
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pellucid.analysis.alarms import MapSums
+    from pellucid.trust.alarms import MapSums
 
 EXAMPLE = "Example: pellucid explain demo/models/finetuned sub-01_FLAIR.nii.gz --lesions sub-01_lesions.nii.gz"
 
@@ -55,16 +55,16 @@ def explain(
     check_there(images)
     import pandas as pd
 
-    from pellucid.analysis.alarms import gross_words
     from pellucid.atlas.find import find_atlas
     from pellucid.cli.earlier import open_earlier
     from pellucid.cli.pairing import match_masks, pairs_said, participant
+    from pellucid.ground.words import printable, some
     from pellucid.image.nifti import sidecar_path, stem
-    from pellucid.report.overlay import draw_map
-    from pellucid.study.apply import open_scan, scan_lesions, scan_regions, write_maps
-    from pellucid.study.evidence import find_learned, read_lesions
-    from pellucid.study.maps import explain_image, ledger_table, map_name, open_explainer
-    from pellucid.words import printable, some
+    from pellucid.maps.apply import open_scan, scan_lesions, scan_regions, write_maps
+    from pellucid.maps.evidence import find_learned, read_lesions
+    from pellucid.maps.maps import explain_image, ledger_table, map_name, open_explainer
+    from pellucid.report.pictures.overlay import draw_map
+    from pellucid.trust.alarms import gross_words
 
     explainer = open_explainer(folder, method=method, epsilon=epsilon, network=network)
     paths = expand(images, modality=explainer.model.info.modality)
@@ -149,7 +149,7 @@ def explain(
 
 def _show_sums(sums: MapSums) -> None:
     """Say what a map sums to beside its logit, and in red whatever is wrong with that."""
-    from pellucid.analysis.alarms import gross_words
+    from pellucid.trust.alarms import gross_words
 
     checked = "" if sums.alarms is not None else "; not checked, for the method keeps no ledger"
     console.say(
@@ -161,7 +161,7 @@ def _show_sums(sums: MapSums) -> None:
 
 def list_methods() -> None:
     """Put every method and what it does into the help of `--method`."""
-    from pellucid.explain.api import methods
+    from pellucid.attribution.explain import methods
 
     HELP["method"] = "How to explain. " + " ".join(f"{one.name}: {one.summary}" for one in methods())
 
@@ -174,7 +174,7 @@ def _write_tables(tables: dict[str, list[pd.DataFrame]], out: Path, *, done: lis
     import pandas as pd
 
     from pellucid.cli.earlier import merged
-    from pellucid.files import write_tsv
+    from pellucid.ground.files import write_tsv
 
     written = []
     for name, parts in tables.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import console
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,8 +114,8 @@ def describe(
 ) -> dict[str, Any]:
     """Say how a scan in `folder` was filled, as JSON types in the manner of BIDS sidecars."""
     import pellucid
-    from pellucid.files import sha256
-    from pellucid.study.maps import relative
+    from pellucid.ground.files import sha256
+    from pellucid.maps.maps import relative
 
     sources = [path for path in (volume.path, lesions.path, white_matter) if path is not None]
     ml = volume.grid.voxel_volume_ml

@@ -8,16 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pellucid import bids
+from pellucid.bids import naming
+from pellucid.bids.participants import ignored, odd_folders
 from pellucid.cli import console
 from pellucid.cli.pairing import name_of, participant
-from pellucid.errors import InputError
-from pellucid.files import read_json
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json
+from pellucid.ground.opening import missing_file
+from pellucid.ground.words import some
 from pellucid.image.nifti import SUFFIXES, stem
-from pellucid.opening import missing_file
-from pellucid.people import ignored, odd_folders
 from pellucid.preprocess.verdicts import not_reached, refused
-from pellucid.words import some
 
 SELECTED = "selected.json"
 MODEL_FILES = ("model.safetensors", "model.json")
@@ -94,7 +94,7 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         inside = expand([path], deep=True)
         if path.is_dir():
-            others = [image for image in inside if not bids.is_anatomy(image)]
+            others = [image for image in inside if not naming.is_anatomy(image)]
             named = [mask for mask in others if _MASK.search(stem(mask))]
             drawn = [mask for mask in named if _LESION.search(stem(mask))]
             if len(others) < len(inside) and not named:
@@ -176,21 +176,21 @@ def unique_names(paths: Sequence[Path], *, taken: Mapping[Path, str] | None = No
 def _dataset(root: Path, modality: str) -> list[Path]:
     """Return the scans of a BIDS dataset; whoever is left out, by quality control or for a name, is named."""
     wanted: dict[str, object] = {"suffix": modality}
-    if bids.is_derivative(root):
+    if naming.is_derivative(root):
         wanted |= _WANTED
-    refusals, patterns = refused(root), bids.read_ignore(root)
+    refusals, patterns = refused(root), naming.read_ignore(root)
     found: list[Path] = []
     left_out = not_reached(root) | odd_folders(root) | ignored(root)
     for why in left_out.values():
         console.warn(f"left out: {why}")
-    for name in bids.participants(root):
+    for name in naming.participants(root):
         if name in left_out:
             continue
-        for path, why in bids.untaken(root, name, (modality,)):
+        for path, why in naming.untaken(root, name, (modality,)):
             console.warn(f"left out: {path}: {why}")
-        for session, folder in bids.visits(root, name):
-            scans, words = bids.without_ignored(root, bids.images(folder, wanted), patterns)
-            problems = bids.strangers(folder, name, session, (modality,))
+        for session, folder in naming.visits(root, name):
+            scans, words = naming.without_ignored(root, naming.images(folder, wanted), patterns)
+            problems = naming.strangers(folder, name, session, (modality,))
             if reason := refusals.get((name, session)):
                 problems = [reason]
             elif not scans:
@@ -211,9 +211,9 @@ def _prepared(folder: Path, found: list[Path], modality: str) -> list[Path]:
     """
     if not found:
         return found
-    derived = any(bids.is_derivative(root) for root in (folder.resolve(), *folder.resolve().parents[:3]))
+    derived = any(naming.is_derivative(root) for root in (folder.resolve(), *folder.resolve().parents[:3]))
     wanted = _WANTED | {"suffix": modality}
-    taken = [path for path in found if bids.says(path, wanted)]
+    taken = [path for path in found if naming.says(path, wanted)]
     if not taken:
         if derived:
             what = f"none of its {len(found)} images is a prepared {modality} (space-MNI152NLin6Asym, desc-brain)"

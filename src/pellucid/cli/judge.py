@@ -36,12 +36,12 @@ def judge(
     """Measure how maps find lesions, by ranks and by relevance, each beside the best of its null maps."""
     import pandas as pd
 
-    from pellucid.analysis.lesion_summary import compare_with_nulls, lesion_summary
     from pellucid.cli.earlier import merged
     from pellucid.cli.inputs import check_there, expand, expand_masks
     from pellucid.cli.pairing import check_apart, match_masks, owner, pairs_said, participant, source_of
-    from pellucid.files import write_tsv
-    from pellucid.study.apply import judge_map
+    from pellucid.ground.files import write_tsv
+    from pellucid.maps.apply import judge_map
+    from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
 
     check_there(maps)
     paths, drawn, given = expand(maps), expand_masks(lesions), expand(images or [], deep=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def show_scan(title: str, table: pd.DataFrame) -> None:
     """Print the lesion table of one scan: a row a measure, the map and its absolute value beside the best null."""
-    from pellucid.analysis.lesion_summary import MEASURE_NAMES, compare_with_nulls
+    from pellucid.trust.lesion_summary import MEASURE_NAMES, compare_with_nulls
 
     compared = compare_with_nulls(_named(table))
     console.say("")
@@ -43,7 +43,7 @@ def show_scan(title: str, table: pd.DataFrame) -> None:
 
 def show_people(table: pd.DataFrame) -> None:
     """Print what lesion tables of many scans say over people: each map less the best null, paired."""
-    from pellucid.analysis.lesion_summary import MEASURE_NAMES, compare_with_nulls, in_words
+    from pellucid.trust.lesion_summary import MEASURE_NAMES, compare_with_nulls, in_words
 
     compared = compare_with_nulls(_named(table)).to_dict("records")
     console.say("")

@@ -23,8 +23,8 @@ from pellucid.cli import (
     simulate,
     study,
 )
-from pellucid.errors import PellucidError
-from pellucid.processes import keep_folder_out, stop_on_signals
+from pellucid.ground.errors import PellucidError
+from pellucid.ground.processes import keep_folder_out, stop_on_signals
 
 
 class Verbs(TyperGroup):
@@ -99,7 +99,7 @@ def run(arguments: list[str] | None = None) -> None:
     except (PellucidError, OSError) as error:  # OSError: no permission, a full disk
         if debug:
             raise
-        from pellucid.files import disk_trouble
+        from pellucid.ground.files import disk_trouble
 
         console.warn(f"error: {disk_trouble(error) or error}")
         sys.exit(2)

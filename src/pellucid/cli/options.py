@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 Workers = Annotated[
     int | None, typer.Option(help="Processes that simulate and prepare scans; one a core if not given.")

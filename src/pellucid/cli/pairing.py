@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv
+from pellucid.ground.words import printable, some
 from pellucid.image.nifti import SUFFIXES, sidecar_path, stem
-from pellucid.words import printable, some
 
 # Words of a file's name that say what it shows, not of whom or when.
 _WHAT = re.compile(
@@ -175,7 +175,7 @@ def check_apart(maps: Sequence[Path], judged: Path) -> None:
     judged
         The table of the maps that were judged before; it need not be there.
     """
-    from pellucid.analysis.nulls import NULLS
+    from pellucid.trust.nulls import NULLS
 
     named = [(Path(os.path.abspath(path)), str(_said(path).get("Method", "map"))) for path in maps]
     if judged.is_file():

@@ -10,7 +10,7 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.options import Force, OwnNetwork
-from pellucid.words import printable
+from pellucid.ground.words import printable
 
 if TYPE_CHECKING:
     from pellucid.cli.earlier import Earlier
@@ -46,8 +46,8 @@ def predict(
     folder = find_model(model)
     check_there(images)
     from pellucid.cli.earlier import open_earlier
+    from pellucid.maps.apply import open_scan, predict_scan
     from pellucid.network.files import load_model
-    from pellucid.study.apply import open_scan, predict_scan
 
     opened = load_model(folder, network=network)
     paths = expand(images, modality=opened.info.modality)
@@ -72,7 +72,7 @@ def predict(
 
 def made_by(folder: Path, network: Network) -> dict[str, Any]:
     """Return what decides a prediction besides the scan, by the keys of predictions.json."""
-    from pellucid.files import sha256
+    from pellucid.ground.files import sha256
     from pellucid.network.files import WEIGHTS
 
     return {
@@ -86,7 +86,7 @@ def made_by(folder: Path, network: Network) -> dict[str, Any]:
 def row(path: Path, network: Network, *, logit: float | None, problems: str | None) -> dict[str, Any]:
     """Return one row of predictions."""
     from pellucid.cli.pairing import participant
-    from pellucid.study.apply import prediction_row
+    from pellucid.maps.apply import prediction_row
 
     return prediction_row(path.absolute(), participant(path), model=network, logit=logit, problems=problems)
 
@@ -101,8 +101,8 @@ def write_predictions(
     import pandas as pd
 
     from pellucid.cli.earlier import PREDICTIONS, merged
-    from pellucid.files import write_json, write_tsv
-    from pellucid.study.apply import PREDICTION_COLUMNS, describe_predictions
+    from pellucid.ground.files import write_json, write_tsv
+    from pellucid.maps.apply import PREDICTION_COLUMNS, describe_predictions
 
     done = [str(entry["image"]) for entry in rows]
     table = pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS))

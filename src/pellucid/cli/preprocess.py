@@ -10,9 +10,9 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.options import worker_count
-from pellucid.errors import InputError, PellucidError
-from pellucid.lock import locked
-from pellucid.staying import check_staying, staying
+from pellucid.ground.errors import InputError, PellucidError
+from pellucid.ground.lock import locked
+from pellucid.ground.staying import check_staying, staying
 
 if TYPE_CHECKING:
     from pellucid.preprocess.people import RawPeople
@@ -103,13 +103,13 @@ def preprocess(
     Corrects bias fields, extracts brains, registers, maps tissue, fills lesions, makes the network's input, and writes
     a page of quality control for each visit and one for all. What is done is not done again.
     """
-    from pellucid.people import odd_folders
+    from pellucid.bids.participants import odd_folders
     from pellucid.preprocess.group import describe_dataset, summarise
     from pellucid.preprocess.inputs import find_visits, read_filters
     from pellucid.preprocess.outputs import LOGS
     from pellucid.preprocess.people import raw_people
     from pellucid.preprocess.settings import Settings
-    from pellucid.report.quality_group import write_group_page
+    from pellucid.report.quality.group import write_group_page
 
     if level not in LEVELS:
         raise InputError("the level", f"is {level!r}", f"Give {' or '.join(LEVELS)}")
@@ -158,7 +158,7 @@ def preprocess(
 
 def _show_people(people: RawPeople, *, chosen: list[str]) -> None:
     """Print who is not processed and whose row is not used: of everybody, or of those that were chosen."""
-    from pellucid.bids import without_prefix
+    from pellucid.bids.naming import without_prefix
 
     wanted = set(without_prefix(chosen, "sub-"))
     for name, why in people.left_out.items():
@@ -197,7 +197,7 @@ def _process(visits: list[Any], out: Path, settings: Any, workers: int) -> dict[
     """Process visits and draw their pages; return what was wrong with those that failed."""
     from pellucid.preprocess.run import preprocess as run
     from pellucid.preprocess.run import visit_lock
-    from pellucid.report.quality_visit import write_visit_page
+    from pellucid.report.quality.visit import write_visit_page
 
     failed: dict[Path, str] = {}
     cores = worker_count(None)

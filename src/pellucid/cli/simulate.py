@@ -10,7 +10,7 @@ import typer
 
 from pellucid.cli import console
 from pellucid.cli.options import Workers, worker_count
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 EXAMPLE = "Example: pellucid simulate cohort --patients 20 --controls 20 --lesions 0.5"
 

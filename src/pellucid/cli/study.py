@@ -13,9 +13,9 @@ from pellucid.cli import console, verify
 from pellucid.cli.options import Workers, worker_count
 
 if TYPE_CHECKING:
-    from pellucid.study.folder import RunFolder
+    from pellucid.rundir.folder import RunFolder
+    from pellucid.spec.spec import Spec
     from pellucid.study.members import Members
-    from pellucid.study.spec import Spec
 
 app = typer.Typer(help="Run, check or look at a whole experiment.", no_args_is_help=True)
 app.command(epilog=verify.EXAMPLE)(verify.verify)
@@ -87,9 +87,9 @@ def check(
 
     Exits with 1 if somebody is left out, or files of the run are not as it left them.
     """
+    from pellucid.rundir.folder import RunFolder
+    from pellucid.spec.rivals import without_bright_voxels
     from pellucid.study.estimate import estimate
-    from pellucid.study.folder import RunFolder
-    from pellucid.study.rivals import without_bright_voxels
     from pellucid.study.run import check_study, complete_tasks, study_tasks
 
     path, spec, folder = _read(study, trials, out)
@@ -149,9 +149,9 @@ def _show_people(members: Members) -> int:
 @app.command("status", epilog="Example: pellucid study status runs/mystudy")
 def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption = None) -> None:
     """Show which tasks of a run are complete, and what failed."""
-    from pellucid.errors import InputError
-    from pellucid.study.folder import RunFolder
-    from pellucid.study.outputs import damaged_tasks, read_record
+    from pellucid.ground.errors import InputError
+    from pellucid.rundir.folder import RunFolder
+    from pellucid.rundir.outputs import damaged_tasks, read_record
     from pellucid.study.run import claimed, study_tasks
 
     _, spec, root = _read(study, trials, out)
@@ -196,7 +196,7 @@ def run(
 ) -> None:
     """Run a study and its report; exit 1 if a task failed or a subject was left out."""
     from pellucid.cli.report import write_report
-    from pellucid.errors import InputError
+    from pellucid.ground.errors import InputError
     from pellucid.study.networks import own_networks
     from pellucid.study.run import run_study
 
@@ -250,7 +250,7 @@ def run(
 
 def _read(study: str, trials: int | None, out: Path | None) -> tuple[Path, Spec, Path]:
     """Return the specification's file, the specification, and the run directory."""
-    from pellucid.study.reading import check_unchanged, find_spec, of_a_run, read_spec
+    from pellucid.spec.reading import check_unchanged, find_spec, of_a_run, read_spec
 
     path = find_spec(study)
     if of_a_run(path):
@@ -262,7 +262,7 @@ def _read(study: str, trials: int | None, out: Path | None) -> tuple[Path, Spec,
 
 def _say_damage(folder: RunFolder) -> int:
     """Say what of a run is not as its tasks left it; return how many files."""
-    from pellucid.study.outputs import damaged_tasks, read_record
+    from pellucid.rundir.outputs import damaged_tasks, read_record
 
     record = read_record(folder.record) if folder.record.is_file() else {}
     bad = [one for some in damaged_tasks(record, folder.root).values() for one in some]
@@ -273,8 +273,8 @@ def _say_damage(folder: RunFolder) -> int:
 
 def _trusted(spec: Spec, path: Path, named: Sequence[str]) -> set[str]:
     """Return the networks that may be imported: those named by the user, and all of a specification of the user's."""
-    from pellucid.errors import InputError
-    from pellucid.study.reading import of_a_run
+    from pellucid.ground.errors import InputError
+    from pellucid.spec.reading import of_a_run
 
     own = {arm.own_network for arm in spec.training.values() if arm.own_network is not None}
     if strange := [name for name in named if name not in own]:

@@ -16,9 +16,9 @@ def verify(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
 ) -> None:
     """Read every file of a run again and compare it with what its task left; exit 1 if one is damaged or a stranger."""
-    from pellucid.errors import InputError
-    from pellucid.study.folder import RunFolder
-    from pellucid.study.outputs import (
+    from pellucid.ground.errors import InputError
+    from pellucid.rundir.folder import RunFolder
+    from pellucid.rundir.outputs import (
         added_tables,
         changed_spec,
         damaged_tasks,

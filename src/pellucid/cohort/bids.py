@@ -8,13 +8,13 @@ from typing import Literal
 
 import pandas as pd
 
-from pellucid import bids
-from pellucid.cohort.clinical import BOUNDS, DURATION, read_duration, read_number, read_sex
-from pellucid.errors import InputError
-from pellucid.people import TABLE, read_people
+from pellucid.bids import naming
+from pellucid.bids.clinical import BOUNDS, DURATION, read_duration, read_number, read_sex
+from pellucid.bids.participants import TABLE, read_people
+from pellucid.ground.errors import InputError
+from pellucid.ground.typed_tables import read_typed
+from pellucid.ground.words import some, trim
 from pellucid.preprocess.verdicts import Key, not_reached, refused
-from pellucid.typed_tables import read_typed
-from pellucid.words import some, trim
 
 Modality = Literal["FLAIR", "T1w"]
 
@@ -74,7 +74,7 @@ def index_bids(
     """
     root = Path(root).resolve()
     people = read_people(root, columns=[group])
-    derived = bids.is_derivative(root)
+    derived = naming.is_derivative(root)
     masks = root if derived and lesions is None else _lesion_root(root, lesions)
     wanted: dict[str, object] = {"suffix": modality} | ({"desc": desc} if desc else {})
     if derived:
@@ -151,31 +151,31 @@ def _scans(
         visits = _visits(root / subject / f"{subject}_sessions.tsv")
     except InputError as error:  # costs the ages of this participant's visits, and nobody else
         visits, remarks = {}, [*remarks, f"{error} It is not used"]
-    patterns = bids.read_ignore(root)
+    patterns = naming.read_ignore(root)
     rows, missed = list[dict[str, object]](), list[str]()
-    for session, anat in bids.visits(root, subject):
-        every = bids.images(anat, wanted)
-        images, out = bids.without_ignored(root, every, patterns)
+    for session, anat in naming.visits(root, subject):
+        every = naming.images(anat, wanted)
+        images, out = naming.without_ignored(root, every, patterns)
         refusal = refusals.get((subject, session))
         if not images:
             missed += [refusal] if refusal else out or [f"{anat.relative_to(root)} holds no {modality}"]
             continue
-        drawn, other = bids.lesion_masks(masks / anat.relative_to(root), raw=anat)
-        drawn, words = bids.masks_of(drawn, images[:1], every)
+        drawn, other = naming.lesion_masks(masks / anat.relative_to(root), raw=anat)
+        drawn, words = naming.masks_of(drawn, images[:1], every)
         stated, found_out = visits.get(session, ({}, []))
         row = person | {"session_id": session} | stated | {"image": str(images[0])}
         row["lesion_mask"] = str(drawn[0]) if drawn else None
         words += [] if drawn else other
         notes = [*remarks, *found_out, *out, *(f"not taken as its lesion mask: {one}" for one in words)]
-        problems = bids.strangers(anat, subject, session, (modality,))
+        problems = naming.strangers(anat, subject, session, (modality,))
         for what, found in ((f"{modality} image", images), ("lesion mask", drawn)):
             if len(found) > 1:
                 names = ", ".join(path.name for path in found)
                 problems.append(f"{found[0].parent}: has more than one {what} ({names}). Keep one.")
         problems += [refusal] if refusal else []
         rows.append(row | ({"problem": " ".join(problems)} if problems else {}) | {"remark": _joined(notes)})
-    missed += [f"there is {path.relative_to(root)}: {why}" for path, why in bids.untaken(root, subject, (modality,))]
-    lone = sorted(str(name) for name in visits.keys() - {session for session, _ in bids.visits(root, subject)})
+    missed += [f"there is {path.relative_to(root)}: {why}" for path, why in naming.untaken(root, subject, (modality,))]
+    lone = sorted(str(name) for name in visits.keys() - {session for session, _ in naming.visits(root, subject)})
     if rows:
         more = [f"{subject}_sessions.tsv lists {some(lone)}, of which there is no folder"] if lone else []
         more += [f"not taken: {one}" for one in missed]
@@ -197,8 +197,8 @@ def masks_of_nobody(root: Path, rows: pd.DataFrame, *, lesions: Path | None = No
     said = "\n".join([*rows["remark"].dropna(), *rows["problem"].dropna()])
     found = []
     for folder in sorted(masks.glob("sub-*")) if masks != root.resolve() else ():
-        anats = [anat for _, anat in bids.visits(masks, folder.name)]
-        every = [path for anat in anats for path in bids.lesion_masks(anat)[0]] + bids.misplaced_masks(
+        anats = [anat for _, anat in naming.visits(masks, folder.name)]
+        every = [path for anat in anats for path in naming.lesion_masks(anat)[0]] + naming.misplaced_masks(
             masks, folder.name
         )
         spare = [str(path) for path in every if str(path) not in taken and path.name not in said]
@@ -209,8 +209,8 @@ def masks_of_nobody(root: Path, rows: pd.DataFrame, *, lesions: Path | None = No
 
 def _refuse_names(root: Path, people: Iterable[str], wanted: dict[str, object]) -> None:
     """Raise InputError if a derivative dataset has images of the modality, none of which is named as `wanted`."""
-    anats = [anat for name in people for _, anat in bids.visits(root, name)]
-    others = [path for anat in anats for path in bids.images(anat, {"suffix": wanted["suffix"]})]
+    anats = [anat for name in people for _, anat in naming.visits(root, name)]
+    others = [path for anat in anats for path in naming.images(anat, {"suffix": wanted["suffix"]})]
     if others:
         name = f"sub-X[_ses-Y]_space-{wanted['space']}_desc-{wanted['desc']}_{wanted['suffix']}.nii[.gz]"
         raise InputError(

@@ -17,16 +17,16 @@ from numpy.lib.format import open_memmap
 
 from pellucid.cohort.admission import admit
 from pellucid.cohort.lesions import lesion_remarks, lesions_on
-from pellucid.errors import InputError, PellucidError, trouble
-from pellucid.files import atomic_path, read_json, sha256, write_json
+from pellucid.ground.errors import InputError, PellucidError, trouble
+from pellucid.ground.files import atomic_path, read_json, sha256, write_json
+from pellucid.ground.processes import completed
+from pellucid.ground.staying import make_folder
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Mask, Volume, read_mask
 from pellucid.image.prepare import Resampling, find_brain
 from pellucid.image.scaling import SCALINGS, scale
 from pellucid.preprocess.filling import fill_lesions
 from pellucid.preprocess.white_matter import find_white_matter
-from pellucid.processes import completed
-from pellucid.staying import make_folder
 
 ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
 """The arrays of a store, each `NAME.npy` of shape (N, X, Y, Z)."""

@@ -8,7 +8,7 @@ from itertools import combinations
 import pandas as pd
 
 from pellucid.cohort.splits import ROLES
-from pellucid.errors import LeakageError
+from pellucid.ground.errors import LeakageError
 
 _NAMED = 10  # participants named in a message; the rest are counted
 

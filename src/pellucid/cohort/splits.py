@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 ROLES = ("train", "validation", "holdout")
 """The roles of a split, in the order in which they are listed."""

@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.cohort.draft import ARRAYS, Job, finish, start, work
-from pellucid.errors import InputError, brief
-from pellucid.files import read_json, read_tsv, write_json, write_tsv
+from pellucid.ground.errors import InputError, brief
+from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
+from pellucid.ground.opening import require_file, unreadable
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import SCALINGS
-from pellucid.opening import require_file, unreadable
 
 _DESCRIPTION = "store.json"
 _TABLE = "table.tsv"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 PREPROCESS = (
     "Run `pellucid preprocess BIDS derivatives/pellucid participant` on the raw dataset, "

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from pellucid.atlas.template import mni_brain_mask
-from pellucid.errors import InputError
 from pellucid.gate import bounds
 from pellucid.gate.finding import PREPROCESS, Finding, refusals
 from pellucid.gate.pose import Fit, coarsen, fit_template, judge_pose
@@ -27,6 +26,7 @@ from pellucid.gate.shape import (
 )
 from pellucid.gate.tissue import Tissues, find_tissues, judge_tissues
 from pellucid.gate.values import judge_values
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import check_mni, foreground, mni_offset
 

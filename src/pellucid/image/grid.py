@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.shapes import misfit
+from pellucid.ground.shapes import misfit
 
 Affine = npt.NDArray[np.float64]
 

@@ -13,11 +13,11 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from pellucid.errors import InputError, brief
+from pellucid.ground.errors import InputError, brief
+from pellucid.ground.memory import demand_memory
+from pellucid.ground.opening import without_content
 from pellucid.image.grid import Affine, flaw
 from pellucid.image.unpack import Content
-from pellucid.memory import demand_memory
-from pellucid.opening import without_content
 
 _EXPORT = "Copy or export it again"
 _CHUNK = 1 << 16

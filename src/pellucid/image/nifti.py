@@ -13,8 +13,8 @@ import numpy.typing as npt
 from nibabel.spatialimages import HeaderDataError
 from nibabel.volumeutils import apply_read_scaling
 
-from pellucid.errors import InputError
-from pellucid.files import atomic_path, write_json
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import atomic_path, write_json
 from pellucid.image.grid import Grid
 from pellucid.image.header import Header, raw_header, read_header
 from pellucid.image.unpack import Content, unpacked

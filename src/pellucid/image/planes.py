@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 
 Scalar = TypeVar("Scalar", bound=np.generic)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 
 Scaling = Literal["robust", "percentile", "minmax", "max"]
 SCALINGS: tuple[Scaling, ...] = get_args(Scaling)

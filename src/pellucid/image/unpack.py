@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
-from pellucid.errors import InputError, brief
-from pellucid.opening import open_file
+from pellucid.ground.errors import InputError, brief
+from pellucid.ground.opening import open_file
 
 _MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 16

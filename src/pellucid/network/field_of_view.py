@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from pellucid.errors import InputError, PellucidError
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
 from pellucid.network.fused import FusedSequential
 from pellucid.network.fused_functions import is_watched

@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import save_file
 
 import pellucid
-from pellucid.errors import InputError, brief
-from pellucid.files import atomic_path, read_json, sha256, write_json
+from pellucid.ground.errors import InputError, brief
+from pellucid.ground.files import atomic_path, read_json, sha256, write_json
+from pellucid.ground.memory import demand_memory
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import RESAMPLINGS
 from pellucid.image.scaling import SCALINGS, UNSCALED
-from pellucid.memory import demand_memory
 from pellucid.network.architectures import NETWORKS, Network, architecture_of
 from pellucid.network.foreign import ForeignNetwork, Maker, name_of, unfit
 from pellucid.network.info import ModelInfo

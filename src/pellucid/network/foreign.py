@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from pellucid.errors import InputError, PellucidError, brief
-from pellucid.files import sha256
+from pellucid.ground.errors import InputError, PellucidError, brief
+from pellucid.ground.files import sha256
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.network.field_of_view import Wrapper
 from pellucid.network.info import Described

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pellucid.errors import PellucidError
+from pellucid.ground.errors import PellucidError
 from pellucid.image.prepare import Resampling
 
 Architecture = Literal["paper", "whole-brain"]

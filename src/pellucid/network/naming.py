@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.network.info import Architecture
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")

@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NamedTuple
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.network.naming import is_import_path
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple, cast
 import torch
 from torch import nn
 
-from pellucid.errors import InputError, PellucidError
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.kernels.arrays import Size
 from pellucid.network.field_of_view import Wrapper, output_shape, runs_layers_in_order

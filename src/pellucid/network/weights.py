@@ -13,10 +13,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from pellucid.errors import InputError, brief
-from pellucid.memory import demand_memory
-from pellucid.opening import open_file, unreadable
-from pellucid.shapes import misfit
+from pellucid.ground.errors import InputError, brief
+from pellucid.ground.memory import demand_memory
+from pellucid.ground.opening import open_file, unreadable
+from pellucid.ground.shapes import misfit
 
 RETRAIN = "Restore the model's folder or train the model again"
 

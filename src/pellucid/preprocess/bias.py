@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import InputError, PellucidError
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume, write_volume
 from pellucid.preprocess.brain import brain_box, crop

@@ -15,7 +15,7 @@ import torch
 from scipy import ndimage
 from torch.nn import functional
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume
 from pellucid.image.prepare import find_brain

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.planes import to_ras
 from pellucid.preprocess.texture import ENOUGH, REACH, SCALE_MM, local_statistics, nearest_statistics, robust, texture

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from pellucid import bids
-from pellucid.errors import InputError
-from pellucid.files import is_leftover, read_json, write_json, write_text, write_tsv
-from pellucid.people import TABLE
+from pellucid.bids import naming
+from pellucid.bids.participants import TABLE
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import is_leftover, read_json, write_json, write_text, write_tsv
+from pellucid.ground.staying import make_folder
 from pellucid.preprocess.citation import citation
 from pellucid.preprocess.outliers import describe, outliers
 from pellucid.preprocess.outputs import LOGS
@@ -21,7 +22,6 @@ from pellucid.preprocess.people import RawPeople, people_table, raw_people
 from pellucid.preprocess.quality import MEASURES
 from pellucid.preprocess.records import read_records
 from pellucid.preprocess.verdicts import QUALITY, Key, overrides
-from pellucid.staying import make_folder
 
 _IGNORED = ("*.html", "logs/", "quality.*", "CITATION.md", "figures", "*_xfm.txt")
 
@@ -75,7 +75,7 @@ def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
         links["lesions"] = Path(os.path.relpath(masks, out)).as_posix()
     write_json(
         path,
-        bids.description(
+        naming.description(
             "T1w and FLAIR in MNI space, by Pellucid",
             "derivative",
             SourceDatasets=[{"URL": links["raw"]}],

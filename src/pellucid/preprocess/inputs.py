@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pellucid import bids
-from pellucid.errors import InputError
-from pellucid.files import read_json
-from pellucid.people import ignored, odd_folders
-from pellucid.words import guess, some
+from pellucid.bids import naming
+from pellucid.bids.participants import ignored, odd_folders
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json
+from pellucid.ground.words import guess, some
 
 ROLES: dict[str, dict[str, Any]] = {
     "t1w": {"suffix": "T1w"},
     "flair": {"suffix": "FLAIR"},
-    "lesions": bids.LESIONS,
+    "lesions": naming.LESIONS,
 }
 """What an image of each role is called; a filter file adds entities to these."""
 
@@ -102,26 +102,26 @@ def find_visits(
         if not folder.is_dir():
             raise InputError(folder, "the folder does not exist", "Check the path")
     left_out = ignored(root)
-    everybody = [name for name in bids.participants(root) if name not in left_out]
+    everybody = [name for name in naming.participants(root) if name not in left_out]
     if not everybody:
         odd = [*odd_folders(root).values(), *left_out.values()]
         raise InputError(
             root, "holds no folder sub-<label>" + (f" ({odd[0]})" if odd else ""), "Give the root of a BIDS dataset"
         )
-    wanted = bids.without_prefix(participants, "sub-") or everybody
-    chosen = set(bids.without_prefix(sessions, "ses-"))
+    wanted = naming.without_prefix(participants, "sub-") or everybody
+    chosen = set(naming.without_prefix(sessions, "ses-"))
     masks = lesions or root / "derivatives" / "lesions"
     visits: list[Visit] = []
     for participant in dict.fromkeys(wanted):
         if participant in left_out:
-            raise InputError(root / bids.IGNORE, f"leaves out {participant}", "Take that line away to use it")
+            raise InputError(root / naming.IGNORE, f"leaves out {participant}", "Take that line away to use it")
         if participant not in everybody:
             near = guess(participant, everybody)
             raise InputError(
                 root, f"holds no {participant}.{near}".rstrip("."), f"Its participants are {some(everybody)}"
             )
-        found = bids.visits(root, participant)
-        drawn = {session for session, _ in bids.visits(masks, participant)} - {session for session, _ in found}
+        found = naming.visits(root, participant)
+        drawn = {session for session, _ in naming.visits(masks, participant)} - {session for session, _ in found}
         own = [_visit(root, participant, s, filters or {}, masks, derivatives) for s, _ in found]
         own += [_lonely_mask(masks, participant, session) for session in drawn]
         places = [anat for _, anat in found]
@@ -135,9 +135,9 @@ def find_visits(
         elif spare:
             own[0] = replace(own[0], remarks=(*own[0].remarks, *spare))
         visits += [visit for visit in own if not chosen or visit.session in chosen]
-    for participant in bids.participants(masks) if not participants else ():
+    for participant in naming.participants(masks) if not participants else ():
         if not (root / participant).exists():
-            lonely = [_lonely_mask(masks, participant, session) for session, _ in bids.visits(masks, participant)]
+            lonely = [_lonely_mask(masks, participant, session) for session, _ in naming.visits(masks, participant)]
             visits += [visit for visit in lonely if not chosen or visit.session in chosen]
     if not visits:
         raise InputError("--session-label", f"no visit is one of {', '.join(sorted(chosen))}", "Check the labels")
@@ -160,8 +160,8 @@ def read_filters(path: Path) -> dict[str, dict[str, Any]]:
     for role in content:
         if role not in ROLES:
             raise InputError(path, f"has a filter for {role!r}", f"Roles are {', '.join(ROLES)}")
-        if unknown := bids.unknown_key(content[role]):
-            what = f"{role}: {unknown!r} is no entity of BIDS.{guess(unknown, bids.ENTITIES)}".rstrip(".")
+        if unknown := naming.unknown_key(content[role]):
+            what = f"{role}: {unknown!r} is no entity of BIDS.{guess(unknown, naming.ENTITIES)}".rstrip(".")
             raise InputError(path, what, "Write it as in names (acq, run) or in full (acquisition)")
     return content
 
@@ -176,20 +176,20 @@ def _visit(
 ) -> Visit:
     place = Path(participant, session or "", "anat")
     images: dict[str, Path] = {}
-    problems = bids.strangers(root / place, participant, session, ("T1w", "FLAIR"))
-    patterns, remarks = bids.read_ignore(root), list[str]()
+    problems = naming.strangers(root / place, participant, session, ("T1w", "FLAIR"))
+    patterns, remarks = naming.read_ignore(root), list[str]()
     for role, named in ROLES.items():
         folder = (masks if role == "lesions" else root) / place
-        every = bids.images(folder, named)
-        found = bids.images(folder, named | dict(filters.get(role, {})))
+        every = naming.images(folder, named)
+        found = naming.images(folder, named | dict(filters.get(role, {})))
         if folder.is_relative_to(root):
-            found, out = bids.without_ignored(root, found, patterns)
+            found, out = naming.without_ignored(root, found, patterns)
             remarks += out
         if role == "lesions":
             scans = [images[one] for one in ("t1w", "flair") if one in images]
-            beside = [path for one in ("t1w", "flair") for path in bids.images(root / place, ROLES[one])]
-            found, words = bids.masks_of(found, scans, beside)
-            words += [] if found else bids.lesion_masks(folder, raw=root / place)[1]
+            beside = [path for one in ("t1w", "flair") for path in naming.images(root / place, ROLES[one])]
+            found, words = naming.masks_of(found, scans, beside)
+            words += [] if found else naming.lesion_masks(folder, raw=root / place)[1]
             remarks += [f"not taken as its lesion mask: {one}" for one in words]
         elif every and not found and role in filters:
             remarks.append(f"--bids-filter-file leaves no {_word(role)} of {', '.join(path.name for path in every)}")
@@ -220,8 +220,8 @@ def _word(role: str) -> str:
 
 def _spare(root: Path, masks: Path, participant: str) -> list[tuple[Path, str]]:
     """Return what a participant's folders hold that no visit takes, but for lesion masks in a visit's own."""
-    odd = [(path, "it lies in no folder 'anat'") for path in bids.misplaced_masks(masks, participant)]
-    return bids.untaken(root, participant, ("T1w", "FLAIR")) + odd
+    odd = [(path, "it lies in no folder 'anat'") for path in naming.misplaced_masks(masks, participant)]
+    return naming.untaken(root, participant, ("T1w", "FLAIR")) + odd
 
 
 def _lonely_mask(masks: Path, participant: str, session: str | None) -> Visit:
@@ -238,10 +238,12 @@ def _given(derivatives: Sequence[Path], place: Path, name: str) -> Path | None:
         folder = derivative / place
         if wanted["suffix"] == "xfm":
             paths = [p for p in sorted(folder.glob("*_xfm.*")) if p.suffix in _TRANSFORMS]
-            paths = [p for p in paths if all(bids.entities(p).get(key) == value for key, value in wanted.items())]
+            paths = [p for p in paths if all(naming.entities(p).get(key) == value for key, value in wanted.items())]
         else:
             choices = spaces if isinstance(spaces, list) else [spaces]
-            paths = [path for space in choices for path in bids.images(folder, wanted | {"space": space, "res": None})]
+            paths = [
+                path for space in choices for path in naming.images(folder, wanted | {"space": space, "res": None})
+            ]
         if paths:
             return paths[0]
     return None

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK
 
-from pellucid.errors import InputError, brief
-from pellucid.files import atomic_path
+from pellucid.ground.errors import InputError, brief
+from pellucid.ground.files import atomic_path
+from pellucid.ground.opening import require_file
 from pellucid.image.grid import Affine, Grid
-from pellucid.opening import require_file
 
 _sitk: Any = SimpleITK  # its stubs leave much out
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import MNI_1MM, Affine
 from pellucid.image.resample import resample
 from pellucid.preprocess.chain import Chain

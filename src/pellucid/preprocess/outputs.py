@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pellucid import bids
+from pellucid.bids import naming
 from pellucid.image.grid import Affine, Grid
 from pellucid.image.nifti import Space, write_volume
 from pellucid.preprocess.inputs import MNI, Visit
@@ -81,7 +81,9 @@ class Outputs:
     def path(self, key: str) -> Path:
         """Return where the file of that key lies."""
         file = FILES[key]
-        name = bids.file_name(self.visit.participant, self.visit.session, file.suffix, file.extension, **file.entities)
+        name = naming.file_name(
+            self.visit.participant, self.visit.session, file.suffix, file.extension, **file.entities
+        )
         return self.root / self.visit.folder / "anat" / name
 
     @property

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pellucid import bids
-from pellucid.people import TABLE, People, ignored, odd_folders, read_people
-from pellucid.words import trim
+from pellucid.bids import naming
+from pellucid.bids.participants import TABLE, People, ignored, odd_folders, read_people
+from pellucid.ground.words import trim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ def raw_people(raw: Path) -> RawPeople:
     InputError
         As `read_people`: the table cannot be read, lists nobody, or has no column `participant_id`.
     """
-    reached = set(bids.participants(raw)) - ignored(raw).keys()
+    reached = set(naming.participants(raw)) - ignored(raw).keys()
     if not (raw / TABLE).is_file():
         return RawPeople(known=None, left_out=odd_folders(raw) | ignored(raw), unknown={})
     known = read_people(raw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pellucid.files import read_json
+from pellucid.ground.files import read_json
 from pellucid.preprocess.outputs import LOGS
 
 Record = dict[str, Any]

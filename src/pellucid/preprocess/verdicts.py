@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from pellucid.bids import entities
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv
+from pellucid.bids.naming import entities
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv
+from pellucid.ground.words import guess, is_missing, trim
 from pellucid.preprocess.outputs import LOGS
-from pellucid.words import guess, is_missing, trim
 
 QUALITY = "quality.tsv"
 _DESCRIPTION = "dataset_description.json"

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
-from pellucid.errors import InputError, UnusableError
+from pellucid.ground.errors import InputError, UnusableError
 from pellucid.image.grid import MNI_1MM, MNI_2MM, PAPER_GRID, Affine
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
 from pellucid.image.prepare import check_mni, prepare

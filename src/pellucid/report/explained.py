@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from pellucid.analysis.alarms import gross_words
 from pellucid.cohort.store import Store
-from pellucid.report.blocks import records
-from pellucid.report.run import Maps, scan_name
-from pellucid.study.sidecars import read_sidecar
+from pellucid.maps.sidecars import read_sidecar
+from pellucid.report.html.blocks import records
+from pellucid.rundir.run import Maps, scan_name
+from pellucid.trust.alarms import gross_words
 
 COLUMNS = (
     *("name", "participant_id", "session_id", "group", "label"),

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pellucid.errors import PellucidError
-from pellucid.files import disk_trouble, write_text
-from pellucid.report.blocks import Note, Section
-from pellucid.report.render import embedded, render
-from pellucid.report.run import Run, open_run
-from pellucid.report.section_calibration import calibration
-from pellucid.report.section_comparisons import comparisons
-from pellucid.report.section_deletion import deletion
-from pellucid.report.section_figures import paper_figures
-from pellucid.report.section_learning import learning
-from pellucid.report.section_ledger import ledger
-from pellucid.report.section_lesions import lesions
-from pellucid.report.section_limits import files, limits
-from pellucid.report.section_maps import averages, heatmaps
-from pellucid.report.section_method import citation, method
-from pellucid.report.section_regions import regions
-from pellucid.report.section_results import brightness, results, training
-from pellucid.report.section_run import problems, summary, what_ran
-from pellucid.report.section_subgroups import subgroups
-from pellucid.report.section_truth import truth
+from pellucid.ground.errors import PellucidError
+from pellucid.ground.files import disk_trouble, write_text
+from pellucid.report.html.blocks import Note, Section
+from pellucid.report.html.render import embedded, render
+from pellucid.report.sections.calibration import calibration
+from pellucid.report.sections.comparisons import comparisons
+from pellucid.report.sections.deletion import deletion
+from pellucid.report.sections.figures import paper_figures
+from pellucid.report.sections.learning import learning
+from pellucid.report.sections.ledger import ledger
+from pellucid.report.sections.lesions import lesions
+from pellucid.report.sections.limits import files, limits
+from pellucid.report.sections.maps import averages, heatmaps
+from pellucid.report.sections.method import citation, method
+from pellucid.report.sections.regions import regions
+from pellucid.report.sections.results import brightness, results, training
+from pellucid.report.sections.run import problems, summary, what_ran
+from pellucid.report.sections.subgroups import subgroups
+from pellucid.report.sections.truth import truth
+from pellucid.rundir.run import Run, open_run
 
 REPORT = "report.html"
 CITATION = "CITATION.md"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pellucid.report.run import Run
+from pellucid.rundir.run import Run
 
 EITEL = (
     "Eitel F, Soehler E, Bellmann-Strobl J, et al. Uncovering convolutional neural network decisions for diagnosing "

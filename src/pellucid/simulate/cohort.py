@@ -13,11 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from pellucid.bids import description
-from pellucid.errors import InputError
-from pellucid.files import read_json, write_json, write_text, write_tsv
+from pellucid.bids.naming import description
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, write_json, write_text, write_tsv
+from pellucid.ground.processes import completed
+from pellucid.ground.staying import staying
 from pellucid.image.nifti import write_volume
-from pellucid.processes import completed
 from pellucid.simulate import contrast
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
 from pellucid.simulate.artefact import CENTRE_MM, GAIN, SPREAD_MM, coil_excess
@@ -25,7 +26,6 @@ from pellucid.simulate.lesions import class_shares
 from pellucid.simulate.people import Person, ms_people, pretraining_people
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.simulate.subject import Fields, add_lesions, shape_subject
-from pellucid.staying import staying
 
 Settings = CohortSettings | PretrainingSettings
 Progress = Callable[[int, int, str], None]

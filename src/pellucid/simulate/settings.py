@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from pellucid.errors import InputError
-from pellucid.limits import MOST_SEED, check_whole
+from pellucid.ground.errors import InputError
+from pellucid.ground.limits import MOST_SEED, check_whole
 
 MOST_PEOPLE, MOST_VISITS = 10_000, 100
 """Of a group, and of a participant: drawing them takes a millisecond each."""

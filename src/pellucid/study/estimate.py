@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pellucid.analysis.fitted_nulls import SCANS
 from pellucid.cohort.draft import ARRAYS
-from pellucid.files import read_json
+from pellucid.engine.tasks import Task
+from pellucid.ground.files import read_json
 from pellucid.image.grid import Grid
 from pellucid.network.files import DESCRIPTION
-from pellucid.study.cohorts import GRIDS
-from pellucid.study.deleting import deletion_images
-from pellucid.study.folder import RunFolder
-from pellucid.study.nulls import learned_folders
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.spec import Spec
 from pellucid.study.run import study_tasks
 from pellucid.study.sizes import Sizes, cohort_sizes, expected_epochs
-from pellucid.study.spec import Spec
-from pellucid.study.tasks import Task
+from pellucid.study.steps.cohorts import GRIDS
+from pellucid.study.steps.deleting import deletion_images
+from pellucid.study.steps.nulls import learned_folders
 from pellucid.study.throughput import KINDS, Throughput, cohort_of, kind_of, measure, name_of
+from pellucid.trust.fitted_nulls import SCANS
 
 _TABLE_SECONDS = {"lesions": 0.7, "regions": 0.1, "truth": 0.4}  # a map
 _NULL_SECONDS = 0.3  # a training scan that nulls learn from

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from pellucid.bids.participants import TABLE
 from pellucid.cohort.bids import index_bids, masks_of_nobody
-from pellucid.errors import InputError
-from pellucid.people import TABLE
-from pellucid.study.sections import Cohort
-from pellucid.words import guess, is_missing, key, some
+from pellucid.ground.errors import InputError
+from pellucid.ground.words import guess, is_missing, key, some
+from pellucid.spec.sections import Cohort
 
 _NAMED = 50  # people of another group that are named one by one
 

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 import torch
 
-from pellucid.errors import InputError, PellucidError
-from pellucid.explain.api import explain
-from pellucid.explain.forward import run_forward
-from pellucid.explain.undisturbed import attributes_kept, undisturbed
+from pellucid.attribution.explain import explain
+from pellucid.attribution.forward import run_forward
+from pellucid.attribution.undisturbed import attributes_kept, undisturbed
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.network.foreign import ForeignNetwork, random_image, source_digest
 from pellucid.network.source import ClassSource, find_class
-from pellucid.study.cohorts import GRIDS
-from pellucid.study.spec import Spec
+from pellucid.spec.spec import Spec
+from pellucid.study.steps.cohorts import GRIDS
 
 
 def own_networks(spec: Spec) -> dict[str, ClassSource]:

@@ -13,32 +13,32 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pellucid.atlas.find import find_atlas
-from pellucid.errors import InputError
-from pellucid.explain.api import find_method
-from pellucid.files import is_leftover, remove_leftovers, write_text
-from pellucid.lock import NAME as LOCK
-from pellucid.lock import locked
-from pellucid.staying import staying
-from pellucid.study.baselines import baseline_tasks
-from pellucid.study.cluster import ClusterSettings, check_cluster, open_pool, threads_of
-from pellucid.study.cohorts import check_cohorts, cohort_tasks
-from pellucid.study.deleting import deletion_tasks
-from pellucid.study.dispatch import execute_on
-from pellucid.study.explaining import explain_tasks
-from pellucid.study.extension import beyond_extension, extend_run, stale_paths
-from pellucid.study.folder import RunFolder
-from pellucid.study.map_tables import map_table_tasks
+from pellucid.attribution.explain import find_method
+from pellucid.engine.cluster import ClusterSettings, check_cluster, open_pool, threads_of
+from pellucid.engine.dispatch import execute_on
+from pellucid.engine.tasks import Result, Task, Watcher, execute, ordered, outdated
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import is_leftover, remove_leftovers, write_text
+from pellucid.ground.lock import NAME as LOCK
+from pellucid.ground.lock import locked
+from pellucid.ground.staying import staying
+from pellucid.rundir.folder import RunFolder
+from pellucid.rundir.outputs import changed_spec, damaged_tasks, read_record
+from pellucid.rundir.record import Record
+from pellucid.spec.reading import read_spec
+from pellucid.spec.rivals import without_bright_voxels
+from pellucid.spec.spec import Spec
+from pellucid.study.extend import beyond_extension, extend_run, stale_paths
 from pellucid.study.members import Members
 from pellucid.study.networks import check_networks, network_sources
-from pellucid.study.nulls import null_tasks
-from pellucid.study.outputs import changed_spec, damaged_tasks, read_record
-from pellucid.study.reading import read_spec
-from pellucid.study.record import Record
-from pellucid.study.rivals import without_bright_voxels
-from pellucid.study.spec import Spec
-from pellucid.study.tables import table_tasks
-from pellucid.study.tasks import Result, Task, Watcher, execute, ordered, outdated
-from pellucid.study.trials import trial_tasks
+from pellucid.study.steps.baselines import baseline_tasks
+from pellucid.study.steps.cohorts import check_cohorts, cohort_tasks
+from pellucid.study.steps.deleting import deletion_tasks
+from pellucid.study.steps.explaining import explain_tasks
+from pellucid.study.steps.map_tables import map_table_tasks
+from pellucid.study.steps.nulls import null_tasks
+from pellucid.study.steps.tables import table_tasks
+from pellucid.study.steps.trials import trial_tasks
 
 
 def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task]:

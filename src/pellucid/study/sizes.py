@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pellucid.simulate.people import people_of
-from pellucid.study.spec import Spec
+from pellucid.spec.spec import Spec
 from pellucid.training.settings import TrialSettings
 
 BEST_SHARE = 0.36

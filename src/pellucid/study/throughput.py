@@ -18,23 +18,23 @@ import pandas as pd
 import torch
 
 from pellucid.cohort.store import build_store
-from pellucid.errors import InputError
+from pellucid.ground.errors import InputError
+from pellucid.ground.memory import demand_memory
 from pellucid.image.grid import Grid
-from pellucid.memory import demand_memory
+from pellucid.maps.maps import explain_image, map_name, open_explainer, write_map
 from pellucid.network.architectures import Network, build_network, corner_read
 from pellucid.network.files import WEIGHTS, save_model
 from pellucid.network.info import ModelInfo
 from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
+from pellucid.rundir.stores import Prepared
 from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
 from pellucid.simulate.people import people_of
 from pellucid.simulate.settings import CohortSettings
-from pellucid.study.arms import Arm
-from pellucid.study.cohorts import GRIDS
-from pellucid.study.maps import explain_image, map_name, open_explainer, write_map
+from pellucid.spec.arms import Arm
+from pellucid.spec.sections import Explain, Simulation
+from pellucid.spec.spec import Spec
 from pellucid.study.members import members
-from pellucid.study.sections import Explain, Simulation
-from pellucid.study.spec import Spec
-from pellucid.study.stores import Prepared
+from pellucid.study.steps.cohorts import GRIDS
 from pellucid.training.fit import Scans, fit, logits, scans_at_once
 
 KINDS = ("simulate", "store", "train", "baseline", "explain", "deletion", "tables")

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pellucid.cohort import augment
-from pellucid.errors import InputError, PellucidError
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.network.allocator import keep_freed_memory
 from pellucid.network.fused_functions import bfloat16_convolutions, bfloat16_obstacle
 from pellucid.training.optimiser import KerasAdam

@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from pellucid.errors import InputError
-from pellucid.limits import MOST_SEED, check_whole
+from pellucid.ground.errors import InputError
+from pellucid.ground.limits import MOST_SEED, check_whole
 
 Checkpoint = Literal["validation-loss", "validation-accuracy"]
 Precision = Literal["float32", "bfloat16"]

@@ -17,8 +17,8 @@ from scipy.special import expit
 from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.splits import ROLES
 from pellucid.cohort.store import Store
-from pellucid.errors import InputError
-from pellucid.files import read_json, read_tsv, write_tsv
+from pellucid.ground.errors import InputError
+from pellucid.ground.files import read_json, read_tsv, write_tsv
 from pellucid.network.architectures import Network, architecture_of, build_network, corner_read
 from pellucid.network.files import load_model, save_model
 from pellucid.network.foreign import ForeignNetwork, Maker

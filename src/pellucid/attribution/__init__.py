@@ -1,0 +1,1 @@
+"""One input and one network to one relevance map: methods, LRP rules, the ledger."""

@@ -1,0 +1,1 @@
+"""Everything that knows BIDS: names, participants.tsv, clinical columns, which mask belongs to which scan."""

@@ -1,0 +1,1 @@
+"""What every floor stands on: errors, files, processes, memory, words. It knows nothing of MRI."""

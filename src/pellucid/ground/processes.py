@@ -1,0 +1,163 @@
+"""Worker processes: one thread each, no code of the current folder, and none outlives the one that started it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from pellucid.ground.errors import PellucidError
+from pellucid.ground.staying import Identity, folders_staying, keep_staying
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+class WorkerDiedError(PellucidError):
+    """A worker process was ended from outside, and its pool with it."""
+
+
+class Stopped(KeyboardInterrupt):
+    """The system told this process to end, as every scheduler does before it kills: taken as Ctrl-C is.
+
+    Parameters
+    ----------
+    number
+        Of the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+
+def keep_folder_out() -> None:
+    """Have every Python that this process starts from here on find no modules in the current folder.
+
+    A child of `multiprocessing` is a `python -c`, which looks for modules in the current folder before anywhere else. A
+    dataset may lie there with a `json.py`, and a dataset is data.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
+def stop_on_signals() -> None:
+    """Take SIGTERM, and SIGHUP unless it is ignored as under nohup, as Ctrl-C: what is begun is put in order first.
+
+    Called once, in the main thread of a command.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # no SIGHUP on Windows
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    sys.unraisablehook = _unraisable
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """Send a signal again that came while Python tidied up, where it drops whatever is raised."""
+    if isinstance(lost.exc_value, KeyboardInterrupt):
+        number = getattr(lost.exc_value, "number", signal.SIGINT)
+        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def completed(
+    call: Callable[[J], R], jobs: Sequence[J], *, workers: int, start: Callable[[], None] | None = None
+) -> Iterator[tuple[J, R]]:
+    """Yield each job with what `call` returns for it, as they end, in so many processes of their own.
+
+    Whoever stops listening, by Ctrl-C or an error, has the workers killed: what a job writes must be whole or absent.
+    Folders that are `staying` here are `staying` for them too.
+
+    Parameters
+    ----------
+    call, jobs
+        What crosses to another process.
+    workers
+        How many processes at most.
+    start
+        Called in each process when it starts, after `start_worker`.
+
+    Raises
+    ------
+    WorkerDiedError
+        If a process ended before its job.
+    """
+    keep_folder_out()
+    pool = ProcessPoolExecutor(
+        min(workers, len(jobs)),
+        # Spawned, not forked: a fork copies the locks of BLAS and PyTorch threads that the child does not have.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start,
+        initargs=(start, folders_staying()),
+    )
+    try:
+        with _deaf_children():
+            futures = {pool.submit(call, job): job for job in jobs}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BaseException as error:
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        if isinstance(error, BrokenProcessPool):
+            raise WorkerDiedError(
+                "A worker process was ended from outside, perhaps for want of memory. "
+                "What is done is kept: run the same command again, with one worker."
+            ) from None
+        raise
+    finally:
+        pool.shutdown()
+
+
+def start_worker() -> None:
+    """Let this worker process use one thread, end when the process that started it ends, and leave Ctrl-C to that one.
+
+    There is a worker for each core already: matrix products on several threads each were measured to take three times
+    as long. And workers of a killed parent would wait for ever, each with its memory.
+    """
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+    threadpool_limits(1)  # for libraries that are loaded already
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _start(start: Callable[[], None] | None, folders: Mapping[Path, Identity]) -> None:
+    start_worker()
+    keep_staying(folders)
+    if start is not None:
+        start()
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Start processes within that never hear Ctrl-C, not even before `start_worker` ran; on Windows they may."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,1 @@
+"""Blocks of text, tables and pictures, put into one HTML file."""

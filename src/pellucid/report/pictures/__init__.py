@@ -1,0 +1,1 @@
+"""Pictures of brains, charts, and their style."""

@@ -1,0 +1,1 @@
+"""Pages for the quality control of preprocessing."""

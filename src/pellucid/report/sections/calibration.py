@@ -1,0 +1,120 @@
+"""Whether probabilities can be taken at their word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pellucid.report.html.blocks import (
+    DASH,
+    Note,
+    Picture,
+    Section,
+    Table,
+    Text,
+    missing,
+    number,
+    percent,
+    records,
+    whole,
+)
+from pellucid.report.pictures.comparisons import KINDS, reliability_figure
+from pellucid.report.pictures.style import save
+from pellucid.rundir.run import Run
+
+SOURCE = "tables/calibration.tsv"
+
+
+def calibration(run: Run, figures: Path) -> Section:
+    """Return a reliability diagram an arm, the table of Brier scores and calibration errors, and that of the bins."""
+    section = Section("calibration", "Can the probabilities be believed?")
+    table = run.table("calibration")
+    if table is None:
+        section.add(missing("Calibration", SOURCE))
+        return section
+    without = table[table["kind"] == "none"]
+    table = table[table["kind"] != "none"]
+    notes = [
+        Note(tone="remark", text=f"No calibration of {', '.join(map(str, some['arm']))}: {reason}.")
+        for reason, some in without.groupby("reason", sort=False)
+    ]
+    if table.empty:
+        section.add(*notes)
+        return section
+    save(reliability_figure(table), figures / "calibration")
+    section.add(
+        Text(paragraphs=[_words(run, table)]),
+        Picture(
+            stem="calibration",
+            suffix=".svg",
+            alt=f"Reliability diagrams of {', '.join(dict.fromkeys(table['arm']))}: observed share of patients against "
+            "predicted probability, and counts.",
+            caption="Above: of the held-out people in a bin of predicted probability, the share that are patients, "
+            "with its 95 % interval; on the dashed line the two agree. Below: how many predictions lie in the "
+            "bin. The trials of an arm are taken together: in shares and counts a person counts once a trial, in "
+            "the intervals once.",
+            sources=[SOURCE],
+        ),
+        *notes,
+        _scores(table),
+        _bins(table),
+    )
+    return section
+
+
+def _words(run: Run, table: pd.DataFrame) -> str:
+    said = (
+        "Of a hundred people who are given a probability of 80 %, about eighty should be patients. As it is, a "
+        "probability is the sigmoid of the logit."
+    )
+    if "calibrated" in set(table["kind"]):
+        said += (
+            " Calibrated, the logit goes through a straight line first, which each trial's validation subjects gave "
+            "(Platt's scaling); few validation subjects give a poor line."
+        )
+    if set(table["arm"]) & set(run.spec.get("baselines", {})):
+        said += " Baselines are shown as they are."
+    return said
+
+
+def _scores(table: pd.DataFrame) -> Table:
+    rows = []
+    for arm, some in table.groupby("arm", sort=False):
+        first = {str(row["kind"]): row for row in records(some.drop_duplicates("kind"))}
+        counted = some[(some["kind"] == some["kind"].iloc[0]) & (some["n"] > 0)]
+        share = float((counted["n"] * counted["observed"]).sum() / counted["n"].sum())
+        cells = [number(first[kind][score]) if kind in first else DASH for score in ("brier", "ece") for kind in KINDS]
+        rows.append([str(arm), whole(counted["n"].sum()), *cells[:2], number(share * (1 - share)), *cells[2:]])
+    header = ["Arm", "Predictions", "Brier score", "Brier, calibrated", "Brier of the share alone"]
+    return Table(
+        header=[*header, "ECE", "ECE, calibrated"],
+        rows=rows,
+        caption="Brier score: mean squared difference of probability and outcome, 0 at best. Beside it that of one who "
+        "gives everybody the held-out share of patients. ECE: expected calibration error, the mean distance of the "
+        "dots from the dashed line, weighted by their counts.",
+        sources=[SOURCE],
+        words=1,
+    )
+
+
+def _bins(table: pd.DataFrame) -> Table:
+    rows = [
+        [
+            str(row["arm"]),
+            KINDS[row["kind"]][0] if row["kind"] in KINDS else str(row["kind"]),
+            f"{percent(row['low'], 0)} to {percent(row['high'], 0)}",
+            whole(row["n"]),
+            percent(row["mean_probability"]),
+            f"{percent(row['observed'])} [{100 * row['observed_low']:.1f}, {100 * row['observed_high']:.1f}]",
+        ]
+        for row in records(table[table["n"] > 0])
+    ]
+    return Table(
+        header=["Arm", "Probability", "Bin", "Predictions", "Mean predicted", "Observed [95 % interval]"],
+        rows=rows,
+        caption="The bins that hold a prediction.",
+        sources=[SOURCE],
+        closed=True,
+        words=2,
+    )

@@ -1,0 +1,220 @@
+"""Whether one arm is better than another, on the same held-out subjects."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from pellucid.analysis.comparison import paired_trials
+from pellucid.analysis.families import with_q
+from pellucid.ground.files import write_tsv
+from pellucid.report.html.blocks import (
+    DASH,
+    Note,
+    Picture,
+    Section,
+    Table,
+    Text,
+    missing,
+    number,
+    records,
+    reference,
+    score,
+    whole,
+)
+from pellucid.report.pictures.comparisons import forest_figure, p_value
+from pellucid.report.pictures.style import save
+from pellucid.report.sections.results import main_arm
+from pellucid.rundir.run import Run
+
+SOURCE = "tables/comparisons.tsv"
+BY_TRIAL = "tables/trials_paired.tsv"
+METRICS = {"auc": "AUC", "balanced_accuracy": "Balanced accuracy", "accuracy": "Accuracy"}
+
+
+def comparisons(run: Run, figures: Path) -> Section:
+    """Return the differences from the main arm as a forest plot, and those of every two arms as a table."""
+    section = Section("comparisons", "Arms compared")
+    table = run.table("comparisons")
+    if table is None:
+        section.add(missing("Comparisons of the arms", SOURCE))
+        return section
+    if table.empty:
+        text = "No two arms were judged on one cohort: there is nothing to compare."
+        section.add(Note(tone="remark", text=text))
+        return section
+    good = _compared(table)
+    section.add(Text(paragraphs=[_words(good)]) if len(good) else Note(tone="missing", text="No two can be compared."))
+    section.add(*_left_undone(table))
+    if good.empty:
+        return section
+    main = main_arm(run, [*good["arm_one"], *good["arm_two"]])
+    pairs = against(good, main)
+    save(forest_figure(pairs, METRICS), figures / "comparisons")
+    others = ", ".join(dict.fromkeys(pairs["other"]))
+    section.add(
+        Picture(
+            stem="comparisons",
+            suffix=".svg",
+            alt=f"Forest plot: differences of {main} from {others} in {', '.join(METRICS.values())}, with intervals.",
+            caption=f"{main} less each of the others: right of 0 {main} is better. A hollow dot has no interval.",
+            sources=[SOURCE],
+        ),
+        _all_pairs(good),
+    )
+    section.add(*_by_trial(run))
+    return section
+
+
+def against(table: pd.DataFrame, main: str) -> pd.DataFrame:
+    """Return the pairs that an arm is one of, seen from it: other, metric, difference, low, high, p.
+
+    >>> row = {"arm_one": "b", "arm_two": "a", "metric": "auc", "difference": 0.1, "low": 0.0, "high": 0.3, "p": 0.05}
+    >>> against(pd.DataFrame([row]), "a").to_dict("records")
+    [{'other': 'b', 'metric': 'auc', 'difference': -0.1, 'low': -0.3, 'high': -0.0, 'p': 0.05}]
+    """
+    rows = []
+    for row in records(table[(table["arm_one"] == main) | (table["arm_two"] == main)]):
+        turned = row["arm_two"] == main
+        ends = (-row["high"], -row["low"]) if turned else (row["low"], row["high"])
+        difference = -row["difference"] if turned else row["difference"]
+        rows.append((row["arm_one"] if turned else row["arm_two"], row["metric"], difference, *ends, row["p"]))
+    return pd.DataFrame(rows, columns=["other", "metric", "difference", "low", "high", "p"])
+
+
+def _problem(row: dict[str, Any]) -> str:
+    """Return why a pair was not compared; empty if it was."""
+    said = row.get("problem")
+    return said if isinstance(said, str) else ""
+
+
+def _compared(table: pd.DataFrame) -> pd.DataFrame:
+    return table[[not _problem(row) for row in records(table)]]
+
+
+def _words(good: pd.DataFrame) -> str:
+    number_of = len(good.drop_duplicates(["arm_one", "arm_two"]))
+    scores = reference("scores", "tables/table2.tsv")
+    said = (
+        "Every two arms or baselines that were judged on one cohort are compared on the participants that both judged. "
+        f"A score is the mean over an arm's trials, as in {scores}, and a participant counts once in each, with its "
+        "mean logit over scans: AUCs by the test of DeLong, both accuracies by a permutation test, or the plain one by "
+        "the exact test of McNemar where both arms have one trial. Intervals of differences hold with few "
+        "participants too; they are no tests, and near 0 may say other than p. "
+    )
+    if number_of == 1:
+        return f"{said}There is one pair."
+    return (
+        f"{said}Each p is that of its pair alone; q controls the false discovery rate of all tests of the table, "
+        f"{number_of} pairs times {len(METRICS)} scores."
+    )
+
+
+def _left_undone(table: pd.DataFrame) -> list[Note]:
+    """Say which pairs were not compared, those with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for row in records(table):
+        if _problem(row):
+            reasons.setdefault(_problem(row), []).append(f"{row['arm_one']} and {row['arm_two']}")
+    return [
+        Note(tone="warning", text=f"Not compared: {'; '.join(names)}. Why: {why.rstrip('.')}.")
+        for why, names in reasons.items()
+    ]
+
+
+def _all_pairs(good: pd.DataFrame) -> Table:
+    rows: list[list[str | Markup]] = []
+    for (one, two), some in good.groupby(["arm_one", "arm_two"], sort=False):
+        by_metric = {str(row["metric"]): row for row in records(some)}
+        cells = [_difference(by_metric[metric]) if metric in by_metric else DASH for metric in METRICS]
+        rows.append(
+            [Markup('<span class="name">{}<br>less {}</span>').format(one, two), *cells, *_counts(records(some)[0])]
+        )
+    return Table(
+        header=["Pair", *METRICS.values(), "Better by", "Participants"],
+        rows=rows,
+        caption=f"Every pair ({len(rows)}). From top to bottom in a cell: the difference, of AUCs as such and of "
+        "accuracies in percentage points, with its 95 % interval, the two scores, p, and q with the false discovery "
+        "rate of all tests of this table controlled. Better by: participants whom the first, and whom the second, "
+        "classifies rightly in more of its trials. Participants: those that both judged; below, those that only one "
+        "did.",
+        sources=[SOURCE],
+        closed=True,
+        words=1,
+    )
+
+
+def _by_trial(run: Run) -> list[Table]:
+    """Compare networks that were trained several times on one division, trial by trial.
+
+    Repeats of a cross-validation share their people, so that a test over them would mean nothing.
+    """
+    trials, trained = run.table("trials"), run.spec.get("training", {})
+    if trials is None:
+        return []
+    cohorts = {
+        name: arm["cohort"]
+        for name, arm in trained.items()
+        if arm.get("fit", True) and not run.is_cross_validated(name)
+    }
+    pairs = paired_trials(trials[trials["arm"].isin(cohorts)])
+    pairs = pairs[[cohorts[row["arm_one"]] == cohorts[row["arm_two"]] for row in records(pairs)]]
+    if pairs.empty:
+        (run.folder / BY_TRIAL).unlink(missing_ok=True)
+        return []
+    pairs = with_q(pairs)
+    write_tsv(run.folder / BY_TRIAL, pairs)
+    rows: list[list[str | Markup]] = [
+        [
+            Markup('<span class="name">{}<br>less {}</span>').format(row["arm_one"], row["arm_two"]),
+            f"{difference(row['difference'], 'auc')} ± {row['sd']:.3f}",
+            DASH if math.isnan(row["low"]) else f"[{difference(row['low'], 'auc')}, {difference(row['high'], 'auc')}]",
+            DASH if math.isnan(row["p"]) else f"{p_value(row['p'])}, q = {number(row['q'], 2)}",
+            whole(row["n_trials"]),
+        ]
+        for row in records(pairs)
+    ]
+    table = Table(
+        header=["Pair", "AUC", "95 % interval", "p", "Trials"],
+        rows=rows,
+        caption="Networks trial by trial, trials of one seed with each other: mean difference of the AUC ± SD over "
+        "trials, the interval and p of the paired t-test, and q with the false discovery rate of the table's pairs "
+        "controlled. It speaks of other seeds on these held-out "
+        "participants, the table above of other participants for these networks.",
+        sources=["tables/trials.tsv", BY_TRIAL],
+        closed=True,
+        words=1,
+    )
+    return [table]
+
+
+def _difference(row: dict[str, Any]) -> Markup:
+    metric = str(row["metric"])
+    both = [difference(row[end], metric) for end in ("low", "high")]
+    ends = "no interval" if math.isnan(row["low"]) else f"[{both[0]}, {both[1]}]"
+    scores = f"{score(row['one'], metric)}, {score(row['two'], metric)}"
+    p = "no p" if math.isnan(row["p"]) else f"{p_value(row['p'])}, q = {number(row['q'], 2)}"
+    return Markup("{}<br>{}<br>{}<br>{}").format(difference(row["difference"], metric), ends, scores, p)
+
+
+def _counts(row: dict[str, Any]) -> list[str | Markup]:
+    only = [whole(row[f"n_only_{side}"]) for side in ("one", "two")]
+    both = whole(row["n_both"])
+    apart = row["n_only_one"] or row["n_only_two"]
+    people = Markup("{}<br>only one: {}, {}").format(both, *only) if apart else both
+    return [f"{whole(row['better_one'])}, {whole(row['better_two'])}", people]
+
+
+def difference(value: float, metric: str) -> str:
+    """Write a difference with its sign: of AUCs as such, of other scores in percentage points.
+
+    >>> difference(0.0512, "auc"), difference(-0.2, "accuracy"), difference(-0.0001, "auc")
+    ('+0.051', '−20.0', '0.000')
+    """
+    digits, scale = (3, 1.0) if metric == "auc" else (1, 100.0)
+    rounded = round(scale * value, digits)
+    return f"{0:.{digits}f}" if rounded == 0 else f"{rounded:+.{digits}f}".replace("-", "−")

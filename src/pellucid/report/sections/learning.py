@@ -1,0 +1,126 @@
+"""How scores grow with the number of training subjects, for arms that differ in nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from pellucid.ground.files import write_tsv
+from pellucid.report.html.blocks import Picture, Section, Table, number, records, score, score_interval, twofold, whole
+from pellucid.report.pictures.models import WIDTH
+from pellucid.report.pictures.style import MUTED, SERIES, STYLES, drawn, save, styled
+from pellucid.rundir.run import Run
+
+SUMMARY = "tables/learning_summary.tsv"
+
+
+def learning(run: Run, figures: Path) -> Section | None:
+    """Return the learning curves of a study whose arms learn from different numbers of subjects; None of any other."""
+    scores, splits = run.table("table2"), run.splits
+    if scores is None or splits is None:
+        return None
+    curves = learning_curves(run.spec, scores, splits)
+    if curves.empty:
+        return None
+    write_tsv(run.folder / SUMMARY, curves)
+    section = Section("learning", "Learning curves")
+    save(learning_figure(curves), figures / "learning")
+    section.add(
+        Picture(
+            stem="learning",
+            suffix=".svg",
+            alt="AUC against the number of training subjects, a line for each family of arms.",
+            caption="AUC on the held-out subjects against the number of training subjects. Arms on one line differ in "
+            "nothing else. Dots: mean over trials, each with subjects of its own where not all learn; bars: 95 % "
+            "interval over held-out subjects of that mean.",
+            sources=[SUMMARY],
+        ),
+        Table(
+            header=["Arms", "Training subjects", "AUC", "Trials"],
+            rows=[
+                [
+                    str(row["family"]),
+                    whole(row["subjects"]),
+                    twofold(
+                        f"{score(row['auc'], 'auc')} ± {number(row['sd'], 2)}",
+                        score_interval(row["low"], row["high"], "auc"),
+                    ),
+                    whole(row["n_trials"]),
+                ]
+                for row in records(curves)
+            ],
+            caption="Mean over trials ± SD over trials [95 % interval over subjects].",
+            sources=[SUMMARY],
+            closed=True,
+        ),
+    )
+    return section
+
+
+def learning_curves(spec: Mapping[str, Any], scores: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
+    """Return the AUC of every arm that belongs to a family in which numbers of training subjects differ.
+
+    A family are arms whose specifications differ in `subjects` alone, and in the number of trials; it has the name of
+    the arm that learns from most.
+
+    Parameters
+    ----------
+    spec
+        The study's specification, every default filled in.
+    scores, splits
+        tables/table2.tsv and splits.tsv.
+
+    Returns
+    -------
+    Columns family, arm, subjects, auc, sd, low, high, n_trials; a family's arms from few subjects to many.
+    """
+    auc = scores[scores["metric"] == "auc"].set_index("arm")
+    learners = splits[(splits["role"] == "train") & (splits["fold"] == 0)].groupby("cohort")["participant_id"].nunique()
+    families: dict[str, list[tuple[int, str]]] = {}
+    for name, arm in spec.get("training", {}).items():
+        if name in auc.index and arm.get("fit", True):
+            alike = repr(sorted((key, str(value)) for key, value in arm.items() if key not in ("subjects", "trials")))
+            families.setdefault(alike, []).append((int(arm.get("subjects", learners[arm["cohort"]])), name))
+    rows = []
+    for members in families.values():
+        ordered = sorted(members)
+        for subjects, name in ordered if len({n for n, _ in ordered}) > 1 else ():
+            row = auc.loc[name]
+            rows.append(
+                {"family": ordered[-1][1], "arm": name, "subjects": subjects, "auc": row["mean"]}
+                | {key: row[key] for key in ("sd", "low", "high", "n_trials")}
+            )
+    return pd.DataFrame(rows, columns=["family", "arm", "subjects", "auc", "sd", "low", "high", "n_trials"])
+
+
+@styled
+def learning_figure(curves: pd.DataFrame) -> Figure:
+    """Draw a line a family: AUC with its interval against the number of training subjects.
+
+    Parameters
+    ----------
+    curves
+        What `learning_curves` gives.
+    """
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+    families = list(dict.fromkeys(curves["family"]))
+    most = curves["subjects"].max()
+    for place, family in enumerate(families):
+        one = curves[curves["family"] == family]
+        colour, style = SERIES[place % len(SERIES)], STYLES[place % len(STYLES)]
+        x = one["subjects"] + (place - (len(families) - 1) / 2) * 0.008 * most  # so that bars stand side by side
+        axes.plot(x, one["auc"], color=colour, linestyle=style, marker="o", markersize=4.5, label=drawn(family, 60))
+        axes.vlines(x, one["low"], one["high"], color=colour, linewidth=1.2)
+    axes.set(xlim=(0, most * 1.06), xlabel="training subjects", ylabel="AUC, mean over trials")
+    axes.set_ylim(min(0.4, curves["low"].min() - 0.02), 1.01)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    axes.set_xticks(sorted(set(curves["subjects"])))
+    axes.legend(loc="lower right")
+    return figure

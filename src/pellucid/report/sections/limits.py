@@ -1,0 +1,163 @@
+"""What the numbers cannot say, and where the files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from pellucid.atlas.template import mni_template
+from pellucid.ground.errors import InputError
+from pellucid.image.grid import Grid
+from pellucid.report.html.blocks import Block, Note, Picture, Section, Text, link, missing, percent
+from pellucid.report.pictures.overlay import draw_field_of_view
+from pellucid.rundir.run import Run, sidecar_sources
+
+_CENTRE = (-20.0, -20.0, 15.0)
+
+
+def limits(run: Run, figures: Path) -> Section:
+    """Return the caveats, with a picture of what the network cannot see."""
+    section = Section("limits", "Limits and caveats")
+    section.add(Note(tone="warning", text="For research only. Not a medical device; not for diagnosis or treatment."))
+    section.add(*_field_of_view(run, figures))
+    caveats: list[str | Markup] = []
+    if run.simulated:
+        caveats.append(
+            Markup(
+                "<strong>Simulated data.</strong> The scans are simulated: lesions, contrast and atrophy follow a "
+                "model. A network that does well here has shown that it can learn this model, not that it can "
+                "diagnose patients."
+            )
+        )
+    caveats += [
+        Markup(
+            "<strong>LRP can be wrong.</strong> On about 45 000 brain MRIs with known truth, Siegel et al. (2025) "
+            "found that LRP gave “extensive, artifactual explanations” where SmoothGrad was consistently accurate. A "
+            "high lift in lesions does not refute that: a map of bright voxels may have more. Compare it with the best "
+            "null map, and read single voxels with care."
+        ),
+        Markup(
+            "<strong>Relevance is not disease.</strong> A map shows what moved this network's output. It does not "
+            "show that tissue is abnormal, nor that the network would decide otherwise without it."
+        ),
+        _sample(run),
+        Markup(
+            "<strong>Scores rest on uncalibrated probabilities.</strong> They are sigmoids of the logit, and the "
+            "threshold is 0.5; the section on calibration shows how far they can be taken at their word."
+        ),
+    ]
+    for name in _changed_networks(run):
+        text = Markup(
+            "<strong>The code of {} changed</strong> between two goes of this run: the file with its class was another "
+            "when the run went on. Its trials may be of two networks; run the study anew."
+        )
+        caveats.append(text.format(name))
+    if run.maps and run.spec.get("explain", {}).get("trials") == "all":
+        text = Markup(
+            "<strong>Maps are means</strong> over all models of arm {} that were trained without the subject. What one "
+            "of them sees may differ: the spread lies beside each map."
+        )
+        caveats.append(text.format(run.maps.arm))
+    elif run.maps and run.is_cross_validated(run.maps.arm):
+        text = Markup(
+            "<strong>One model a subject is explained:</strong> of arm {}, a model of the fold in which the subject "
+            "was held out, in the first repeat: {}. Other models may look elsewhere."
+        )
+        caveats.append(text.format(run.maps.arm, _chosen(run)))
+    elif run.maps and run.maps.trial:
+        text = Markup("<strong>One model is explained:</strong> {} of arm {}, {}. Other trials may look elsewhere.")
+        caveats.append(text.format(run.maps.trial.name, run.maps.arm, _chosen(run)))
+    caveats.append(
+        Markup(
+            "<strong>Patents.</strong> The licence of Pellucid grants no patent rights. The inventors of layer-wise "
+            "relevance propagation have claimed a patent on it; commercial use may need their permission."
+        )
+    )
+    section.add(Text(paragraphs=caveats))
+    return section
+
+
+def _chosen(run: Run) -> str:
+    """Say how the explained trial was chosen of those that held the same subjects out."""
+    if run.spec.get("explain", {}).get("choose") == "holdout":
+        return "the trial that did best on the holdout, as in the paper: its maps are of a model chosen for them"
+    return "the trial with the lowest validation loss"
+
+
+def _changed_networks(run: Run) -> list[str]:
+    """Return the networks of the user's own whose file was not the same in every go of the run."""
+    found: dict[str, set[str | None]] = {}
+    for go in run.record.get("runs", []):
+        for name, digest in go.get("networks", {}).items():
+            found.setdefault(name, set()).add(digest)
+    return [name for name, digests in found.items() if len(digests) > 1]
+
+
+def _sample(run: Run) -> Markup:
+    """Say what the intervals cover."""
+    if any(run.is_cross_validated(trial.arm) for trial in run.trials):
+        return Markup(
+            "<strong>One sample, few subjects.</strong> Intervals cover the choice of subjects; which of them are "
+            "widened for what the folds share is said under the results. The SD over trials is that between repeats of "
+            "the cross-validation, whose training sets overlap. Neither covers another population or another scanner."
+        )
+    return Markup(
+        "<strong>One split, few subjects.</strong> Intervals cover the choice of held-out subjects within this "
+        "one split. The SD over trials covers the optimiser's chance. Neither covers another training sample or "
+        "another scanner."
+    )
+
+
+def files(run: Run) -> Section:
+    """Return the list of the run's tables and what else can be opened."""
+    tables = sorted(path.relative_to(run.folder).as_posix() for path in (run.folder / "tables").glob("*.tsv"))
+    others = ["study.toml", "record.json", "splits.tsv", "models", "maps", "figures"]
+    present = [name for name in others if (run.folder / name).exists()]
+    text = Markup(", ").join(link(name) for name in [*present, *tables])
+    opening = (
+        "Every number of this report stands in a file beside it. Maps open in FSLeyes and 3D Slicer, tables anywhere."
+    )
+    return Section("files", "Files", [Text(paragraphs=[opening, text])])
+
+
+def _field_of_view(run: Run, figures: Path) -> list[Block]:
+    view, grid = run.field_of_view, _grid(run)
+    if run.maps is not None and (unknown := run.maps.sidecar.get("FieldOfViewUnknown")):
+        return [Note(tone="remark", text=f"What the network sees of its grid is {unknown}")]
+    if view is None or grid is None:
+        return [missing("The field of view", "maps/ARM/METHOD/sub-…_relevance.json")]
+    share = float(view["SeenShare"])
+    shape = "×".join(str(stop) for stop in view["Stops"])
+    whole = "×".join(str(n) for n in grid.shape)
+    if share == 1:
+        return [Text(paragraphs=[f"The network sees all {whole} voxels of its grid."])]
+    try:
+        template = mni_template(grid)
+    except InputError as error:
+        return [Note(tone="missing", text=f"Missing: a picture of the field of view. {error}")]
+    title = f"What the network sees: {percent(share)} of its grid"
+    for suffix in (".png", ".svg"):
+        draw_field_of_view(
+            template, grid, run.seen(grid), title=title, centre=_CENTRE, path=figures / f"field-of-view{suffix}"
+        )
+    text = Markup(
+        "<strong>The network is blind to {} of its grid.</strong> Convolutions without padding and pools that round "
+        "down drop the far end of every axis: {} of {} voxels can move the output. Every result here is silent about "
+        "the rest, whatever lies there."
+    )
+    return [
+        Text(paragraphs=[text.format(percent(1 - share), shape, whole)]),
+        Picture(
+            stem="field-of-view",
+            suffix=".png",
+            alt="MNI152 template in three planes; the part outside the field of view is dimmed and hatched.",
+            caption="The field of view over the MNI152 template.",
+            sources=sidecar_sources(run),
+        ),
+    ]
+
+
+def _grid(run: Run) -> Grid | None:
+    description = next((trial.description for trial in run.trials if "grid" in trial.description), None)
+    return None if description is None else Grid.from_json(description["grid"])

@@ -1,0 +1,224 @@
+"""Relevance maps over the scans they explain: single subjects, and the mean of each group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pellucid.image.nifti import read_volume
+from pellucid.maps.sidecars import read_sidecar
+from pellucid.report.explained import alarm_note, explained
+from pellucid.report.html.blocks import Note, Picture, Section, Text, missing, number, records
+from pellucid.report.paper.groups import mean_scan
+from pellucid.report.pictures.overlay import draw_map, strongest_voxel, symmetric_limit
+from pellucid.rundir.run import Maps, Run
+
+PATIENTS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A scan whose map is drawn: its row in the store, the explained logit, why it was chosen, and how it adds up."""
+
+    row: int
+    name: str
+    group: str
+    logit: float
+    reason: str
+    path: Path
+    alarms: tuple[str, ...]
+    gross: str
+    adds_up: str
+
+
+def heatmaps(run: Run, figures: Path) -> Section:
+    """Draw the surest patients found, the worst error and the surest control, all in one colour scale."""
+    section = Section("heatmaps", "Individual heatmaps")
+    maps = run.maps
+    store = run.store(maps) if maps else None
+    if maps is None or store is None:
+        section.add(missing("Relevance maps", "maps") if maps is None else missing("The scans", "stores"))
+        return section
+    shown = choose(explained(maps, store))
+    if not shown:
+        section.add(missing("The logits that maps explain", f"maps/{maps.arm}/{maps.method}/sub-…_relevance.json"))
+        return section
+    seen = run.seen(store.grid)
+    values = [read_volume(one.path).data for one in shown]
+    limit = symmetric_limit(values)
+    modality = store.modality
+    section.add(
+        Text(
+            paragraphs=[
+                f"Each picture lays a subject's relevance map ({maps.method}) over its {modality}. Warm voxels speak "
+                f"for {store.classes.get(1, 'label 1')}, cool ones against. All share one colour scale, which ends at "
+                f"the 99.9th percentile of |relevance| of these maps (± {number(limit)}). The planes cut through the "
+                "strongest voxel. The choice is by score alone: the surest hits, the surest miss or false alarm, the "
+                f"surest control. {_whose(maps)}"
+            ]
+        )
+    )
+    for one, relevance in zip(shown, values, strict=True):
+        stem = f"heatmap-{one.name}"
+        probability = 0.5 * (1.0 + np.tanh(0.5 * one.logit))
+        said = f"logit {number(one.logit)}, probability {number(probability)}, not calibrated"
+        title = f"{one.name} ({one.group}), {one.reason}: {said}"
+        for suffix in (".png", ".svg"):
+            draw_map(
+                store.images[one.row],
+                relevance,
+                store.grid,
+                seen,
+                lesions=store.lesions(one.row),
+                title=title,
+                limit=limit,
+                path=figures / (stem + suffix),
+                note=one.gross,
+                alarms=one.alarms,
+            )
+        section.add(
+            Picture(
+                stem=stem,
+                suffix=".png",
+                alt=f"Axial, coronal and sagittal {modality} of {one.name} with its relevance map in colour.",
+                caption=f"{one.name}, group {one.group}: {one.reason}. {one.adds_up} "
+                + _lesion_note(store.lesions(one.row)),
+                sources=[str(one.path.relative_to(run.folder))],
+            )
+        )
+    return section
+
+
+def averages(run: Run, figures: Path) -> Section:
+    """Draw the mean map of each group over the mean of the scans it comes from."""
+    section = Section("averages", "Group averages")
+    maps = run.maps
+    store = run.store(maps) if maps else None
+    if maps is None or store is None:
+        section.add(missing("Group averages", "maps"))
+        return section
+    found = {one.group: one for one in map(_average, sorted(maps.folder.glob("group-*_relevance.nii.gz")))}
+    if not found:
+        section.add(missing("Group averages", f"maps/{maps.arm}/{maps.method}/group-GROUP_…_relevance.nii.gz"))
+        return section
+    volumes = {group: read_volume(one.path).data for group, one in found.items()}
+    limit = symmetric_limit(list(volumes.values()))
+    averaged, which = explained(maps, store), "held-out scans"
+    if run.spec.get("explain", {}).get("averages") == "correct":
+        averaged, which = averaged[averaged["correct"]], f"correctly classified {which}"
+    groups = sorted(found, key=lambda group: group != run.positive)
+    centre = store.grid.world(strongest_voxel(volumes[groups[0]], run.seen(store.grid))).tolist()
+    for group in groups:
+        rows = averaged.loc[averaged["group"].astype(str) == group, "row"].tolist()
+        if len(rows) != found[group].scans:
+            stated = found[group].scans or "no number of"
+            text = (
+                f"Missing: the average of {group}. Its sidecar states {stated} scans, but {len(rows)} {which} of the "
+                "group have a map that states its logit."
+            )
+            section.add(Note(tone="missing", text=text))
+            continue
+        stem = f"average-{found[group].label}"
+        for suffix in (".png", ".svg"):
+            draw_map(
+                mean_scan(store, rows),
+                volumes[group],
+                store.grid,
+                run.seen(store.grid),
+                title=f"{group}: mean relevance of {len(rows)} {which}",
+                centre=centre,
+                limit=limit,
+                path=figures / (stem + suffix),
+            )
+        section.add(
+            Picture(
+                stem=stem,
+                suffix=".png",
+                alt=f"Mean {store.modality} of group {group} in three planes with the group's mean relevance in "
+                "colour.",
+                caption=f"Mean relevance of the {len(rows)} {which} of group {group}, over the mean of the same "
+                f"scans. No participant is scaled; networks: {found[group].networks}. All groups are cut through the "
+                "strongest voxel of the first; their "
+                f"colours end at ± {number(limit)}.{found[group].alarm_note()}",
+                sources=[str(found[group].path.relative_to(run.folder))],
+            )
+        )
+    return section
+
+
+def choose(table: pd.DataFrame) -> list[Shown]:
+    """Choose of the scans that `explained` gives, by score: surest hits, surest error, surest control."""
+    called, patient = table["logit"] > 0, table["label"] == 1
+    picks = [
+        (table[called & patient].nlargest(PATIENTS_SHOWN, "logit"), "true positive"),
+        (_worst(table[called != patient]), None),
+        (table[~called & ~patient].nsmallest(1, "logit"), "true negative"),
+    ]
+    return [
+        Shown(
+            row=row["row"],
+            name=row["name"],
+            group=str(row["group"]),
+            logit=float(row["logit"]),
+            reason=reason or ("missed patient" if row["label"] == 1 else "false alarm"),
+            path=row["path"],
+            alarms=(*([row["remark"]] if isinstance(row["remark"], str) else []), *(row["alarms"] or ())),
+            gross=str(row["gross"]),
+            adds_up=alarm_note(row),
+        )
+        for some, reason in picks
+        for row in records(some)
+    ]
+
+
+def _whose(maps: Maps) -> str:
+    """Say which models give the logits."""
+    model = maps.sidecar.get("Model")
+    if isinstance(model, list):
+        return f"Logits and verdicts are of the mean over the {len(model)} models whose mean a map is."
+    if maps.trial is not None:
+        return f"Logits and verdicts are those of the explained model, {maps.trial.name} of arm {maps.arm}."
+    return f"Logits and verdicts are those of the model of arm {maps.arm} that a map explains."
+
+
+class _Average(NamedTuple):
+    """The mean map of a group: its name, as it is and in file names, its scans, alarms and scale."""
+
+    group: str
+    label: str
+    scans: int | None
+    alarmed: int
+    networks: str
+    path: Path
+
+    def alarm_note(self) -> str:
+        """Say how many of the averaged maps have an alarm, if any."""
+        return f" {self.alarmed} of these maps have an alarm of their ledger." if self.alarmed else ""
+
+
+def _average(path: Path) -> _Average:
+    label = path.name.split("_")[0].removeprefix("group-")
+    said = read_sidecar(path)
+    return _Average(
+        group=str(said.get("Group", label)),
+        label=label,
+        scans=said.get("Scans"),
+        alarmed=int(said.get("AlarmedMaps", 0)),
+        networks=said.get("NetworkScale", "their scale is not stated"),
+        path=path,
+    )
+
+
+def _lesion_note(mask: npt.NDArray[np.bool_] | None) -> str:
+    if mask is None:
+        return "No lesion mask."
+    return "Yellow: lesion outline." if mask.any() else "Its lesion mask is empty."
+
+
+def _worst(errors: pd.DataFrame) -> pd.DataFrame:
+    return errors.loc[errors["logit"].abs().nlargest(1).index]

@@ -1,0 +1,274 @@
+"""A method paragraph made from what really ran: for the page, and with its references as CITATION.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pellucid.ground.files import read_json
+from pellucid.report.html.blocks import Section, Text
+from pellucid.report.references import atlases, references
+from pellucid.rundir.run import Run, Trial
+
+
+def method(run: Run) -> Section:
+    """Return a paragraph for a paper's method section, from what ran, and the references that it needs."""
+    paragraphs = [method_text(run), f"References. {' '.join(references(run))}"]
+    return Section("method", "Method, from what ran", [Text(paragraphs=paragraphs)])
+
+
+def citation(run: Run) -> str:
+    """Return the same as Markdown, to be pasted into a paper."""
+    listed = "\n".join(f"{number}. {text}" for number, text in enumerate(references(run), start=1))
+    return f"# How to describe and cite this run\n\n{method_text(run)}\n\n## References\n\n{listed}\n"
+
+
+def method_text(run: Run) -> str:
+    """Return the method paragraph."""
+    sentences = [
+        *_data_sentences(run),
+        *_network_sentences(run),
+        *_baseline_sentences(run),
+        *_explain_sentences(run),
+        *_analysis_sentences(run),
+        f"All was done with Pellucid {_version(run)}.",
+    ]
+    return " ".join(sentences)
+
+
+def _data_sentences(run: Run) -> list[str]:
+    said = []
+    for name, store in run.stores():
+        groups = store.table.groupby("group", sort=False)["participant_id"].nunique()
+        counts = " and ".join(f"{count} {group}" for group, count in groups.items())
+        simulated = "simulated " if name in run.simulated else ""
+        said.append(
+            f"Cohort {name} has {len(store)} {simulated}{store.modality} scans of {counts} participants, brought to a "
+            f"grid of {store.grid} by their affines and scaled by the method “{store.scaling}” within the brain, the "
+            "background being 0."
+        )
+    if run.splits is not None:
+        said += [_split_sentence(name, how) for name, how in run.spec.get("splits", {}).items()]
+    return said
+
+
+def _split_sentence(name: str, how: Mapping[str, Any]) -> str:
+    """Say how a cohort was divided."""
+    by = [str(part) for part in how.get("stratify", ["group"])]
+    within = f"balanced by {', '.join(by)}" if len(by) > 1 else "at random within each group" if by else "at random"
+    if how.get("scheme") == "cross-validation":
+        folds, repeats = how.get("folds", 5), how.get("repeats", 1)
+        times = f", repeated {repeats} times" if repeats > 1 else ""
+        return (
+            f"Participants of {name} were divided {within} for a {folds}-fold cross-validation{times}; of each fold's "
+            "training subjects some were set aside for validation."
+        )
+    parts = "training, validation and holdout" if how.get("holdout") else "training and validation"
+    return f"Participants of {name} were divided once into {parts}, {within}."
+
+
+_NETWORKS = {
+    "PaperNetwork": "that of Eitel et al. (2019)",
+    "WholeBrainNetwork": "that of Eitel et al. (2019), padded so that it sees the whole grid",
+}
+
+
+def _network_sentence(description: Mapping[str, Any]) -> str:
+    """Say which network a model is of: one of Pellucid's and its width, or the user's own and its options."""
+    kind, options = str(description.get("architecture")), description.get("options")
+    if options is None:
+        return f"The network is {_NETWORKS.get(kind, kind)}, with {description.get('channels')} channels a convolution."
+    given = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"The network is {kind}, which is not part of Pellucid{f', with {given}' if given else ''}."
+
+
+def _network_sentences(run: Run) -> list[str]:
+    first: dict[str, Trial] = {}
+    for trial in run.trials:
+        first.setdefault(trial.arm, trial)
+    if not first:
+        return []
+    said = sorted({_network_sentence(trial.description) for trial in first.values()})
+    known: dict[str, str] = {}
+    for arm, trial in first.items():
+        count = sum(other.arm == arm for other in run.trials)
+        said.append(_arm_sentence(arm, run.spec.get("training", {}).get(arm, {}), trial.trained, count, known))
+    return said
+
+
+_IMAGES = {
+    "lesion-filled": "was given scans whose lesions had been filled",
+    "lesion-mask": "is a control, given the lesion mask alone, as 0 and 1, to show what lesions tell without the scan",
+    "brain-mask": "is a control, given the brain mask alone, as 0 and 1, to show what the brain's outline tells",
+}
+"""What an arm was given, if not the prepared scans."""
+
+
+def _arm_sentence(
+    arm: str, asked: Mapping[str, Any], trained: Mapping[str, Any], count: int, known: dict[str, str]
+) -> str:
+    """Say what an arm is: what it was given, what it started from, and how it was trained, if it was.
+
+    `known` holds the settings that were said already, and of which arm.
+    """
+    start = asked.get("start_from")
+    given = _IMAGES.get(str(trained.get("images", asked.get("images"))), "")
+    subject = f"Arm {arm} {given}; it" if given else f"Arm {arm}"
+    if trained.get("untrained", asked.get("fit") is False):
+        kept = f"the weights of the selected trial of {start}" if start else "its random weights"
+        return f"{subject} kept {kept}: a control that has learned nothing{' of this cohort' if start else ''}."
+    origin = f"the selected trial of {start}" if start else "random weights"
+    times = f"{count} time{'s' if count != 1 else ''}"
+    how = _settings(dict(trained.get("settings", {})))
+    first = known.setdefault(how, arm) if how else arm
+    said = how if first == arm else f" with the settings of {first}"
+    return f"{subject} started from {origin} and was trained {times}{said}."
+
+
+_CONFOUNDS = {"brain_volume_ml": "brain volume", "brightness": "mean brightness"}
+
+
+def _baseline_sentences(run: Run) -> list[str]:
+    """Say what each baseline is that was fitted, from what its model's description says."""
+    said = []
+    for name, asked in run.spec.get("baselines", {}).items():
+        found = sorted((run.folder / "baselines" / name).glob("trial-*/model.json"))
+        if found:
+            said.append(_baseline_sentence(name, dict(read_json(found[0])["settings"]), asked.get("images")))
+    return said
+
+
+def _baseline_sentence(name: str, settings: Mapping[str, Any], images: str | None) -> str:
+    kind = settings["kind"]
+    if kind == "logistic-confounds":
+        used = _listed([_CONFOUNDS.get(part, part) for part in settings["confounds"]])
+        what = f"a logistic regression on {used} alone"
+        rest = (
+            "scans that lack one left out" if settings["missing"] == "exclude" else "the mean put where one is missing"
+        )
+        how = f"{rest}, its penalty chosen by {settings['folds']}-fold cross-validation"
+        return f"Baseline {name} is {what}, on which no diagnosis should rest, {how}."
+    scans = "lesion-filled" if images == "lesion-filled" else "prepared"
+    if kind == "bright-voxels":
+        return (
+            f"Baseline {name} is a logistic regression on one number, the share of the brain of the {scans} scans that "
+            "is brighter than a threshold in robust spreads above the brain's median; threshold and direction were "
+            "chosen on the training participants."
+        )
+    counts = [int(count) for count in settings.get("components", [0])]
+    on = "the lesion volume" if kind == "svm-lesion-load" else f"all voxels of the {scans} scans"
+    if any(counts):
+        listed = " or ".join("all voxels" if count == 0 else str(count) for count in counts)
+        on = f"the principal components of the {scans} scans ({listed})"
+    if settings["protocol"] == "paper":
+        how = "fitted as the paper's code did it, faults included"
+        if kind == "svm-lesion-load":
+            how += " (a missing mask counts as random numbers)"
+    else:
+        how = (
+            "kernel and penalty chosen by balanced accuracy in a "
+            f"{settings['folds']}-fold cross-validation around every step"
+        )
+    return f"Baseline {name} is a support vector machine on {on}, {how}."
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    words = {
+        "learning_rate": "learning rate {}",
+        "decay": "decay {} a step",
+        "batch_size": "batches of {}",
+        "max_epochs": "at most {} epochs",
+        "patience": "early stopping on the validation loss with patience {}",
+        "l2": "L2 penalty {}",
+    }
+    said = [text.format(f"{settings[key]:g}") for key, text in words.items() if key in settings]
+    if "augment" in settings:
+        said.append("flips and shifts along the left-right axis" if settings["augment"] else "no augmentation")
+    return f" with Adam ({', '.join(said)})" if said else ""
+
+
+def _explain_sentences(run: Run) -> list[str]:
+    if run.maps is None:
+        return []
+    sidecar = run.maps.sidecar
+    parameters = ", ".join(f"{name} {float(value):g}" for name, value in sidecar.get("Parameters", {}).items())
+    settings = f" ({parameters})" if parameters else ""
+    seed = sidecar.get("SeedNeuron", "the output")
+    number_of = len(list(run.maps.folder.glob("sub-*_relevance.nii.gz")))
+    asked = run.spec.get("explain", {})
+    if asked.get("trials") == "all":
+        whose = f"every trial of arm {run.maps.arm} that was trained without them; each map is the mean of these"
+    elif asked.get("choose") == "holdout":
+        whose = f"the trial of arm {run.maps.arm} that did best on the holdout itself, as in the original code"
+    else:
+        whose = f"the trial of arm {run.maps.arm} with the lowest validation loss"
+    if asked.get("trials") != "all" and run.is_cross_validated(run.maps.arm):
+        whose = f"a model of the fold that they were held out in: {whose}"
+    others = [str(arm) for arm in asked.get("arms", []) if arm != run.maps.arm]
+    likewise = f" The scans were explained likewise by {_listed(others)}." if others else ""
+    return [
+        f"{number_of} held-out scans were explained by {run.maps.method}{settings}, starting at the {seed} of "
+        f"{whose}.{likewise}"
+    ]
+
+
+def _listed(names: list[str]) -> str:
+    """Write names as a sentence has them: `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _analysis_sentences(run: Run) -> list[str]:
+    said = []
+    analysis = run.spec.get("analysis", {})
+    if run.table("table2") is not None:
+        said.append(
+            "Intervals of scores are 95 % intervals over subjects: Wilson's of sensitivity and specificity, their "
+            "mean's of balanced accuracy, Newcombe's of the AUC; with fewer than five patients or controls they are "
+            "quantiles of Beta distributions."
+        )
+        if "bootstrap" in analysis:
+            said.append(
+                f"Intervals in figures are percentiles of {analysis['bootstrap']} bootstrap draws of subjects within "
+                "group."
+            )
+        if run.is_cross_validated():
+            said.append(
+                "Those of scores, of differences between arms and of relevance over areas, and all p, are corrected "
+                "for what the k folds of a cross-validation share (Nadeau and Bengio 2003): intervals are "
+                "sqrt(1 + k / (k − 1)) times as wide."
+            )
+    if run.table("lesions") is not None:
+        said.append(
+            "How maps find lesions is measured within the seen brain by average precision, precision at as many voxels "
+            "as lesions have, AUROC and lift, the share of positive relevance inside lesions over the share of volume. "
+            "Each map is compared, paired by subject, with the best of eight null maps that know nothing of the "
+            "network: the image, its fourth power, its brightest part and its edges, noise, the training subjects' "
+            "mean lesion map, the image times that map, and a voxel-wise logistic regression on intensity, local "
+            "contrast and that map, fitted to the training subjects."
+        )
+    if run.table("regions") is not None and atlases(run):
+        said.append(
+            "Regional relevance is summed over the seen voxels of the areas of "
+            f"{' and of '.join(atlases(run))}, left and right merged."
+        )
+    if run.table("region_tests") is not None:
+        said.append(
+            "Groups are compared area by area by permutation tests of the mean sum, of the sum over the |logit|, and "
+            "of the share of the map's |relevance|, the false discovery rate of all of them controlled together."
+        )
+    if run.table("calibration") is not None:
+        said.append("Probabilities are calibrated on each trial's validation subjects (Platt).")
+    if run.table("comparisons") is not None:
+        said.append(
+            "Arms are compared in pairs on the participants that both judged, a score being the mean over an arm's "
+            "trials: AUCs by the test of DeLong; accuracies by a permutation test that flips participants between the "
+            "arms, or, where both arms have one trial, the accuracy by the exact test of McNemar; without correction "
+            "for the number of pairs."
+        )
+    return said
+
+
+def _version(run: Run) -> str:
+    runs = run.record.get("runs") or [{}]
+    return str(runs[-1].get("environment", {}).get("pellucid", "(version unknown)"))

@@ -1,0 +1,239 @@
+"""How well the models do: scores, ROC and training curves, and what brightness alone would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from pellucid.analysis.proportions import FEW
+from pellucid.report.html.blocks import (
+    DASH,
+    Note,
+    Picture,
+    Section,
+    Table,
+    Text,
+    missing,
+    number,
+    percent,
+    records,
+    score,
+    score_interval,
+    twofold,
+)
+from pellucid.report.pictures.models import brightness_figure, roc_figure, training_figure
+from pellucid.report.pictures.style import save
+from pellucid.rundir.run import Run
+
+METRICS = {
+    "balanced_accuracy": "Balanced accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "auc": "AUC",
+}
+
+
+def main_arm(run: Run, arms: Sequence[str]) -> str:
+    """Return the arm that the page is about: of `arms`, the first to be explained, or the first of all if none was."""
+    named = [*run.spec.get("explain", {}).get("arms", []), run.maps.arm if run.maps else None]
+    return next((str(arm) for arm in named if arm in arms), arms[0])
+
+
+def results(run: Run, figures: Path) -> Section:
+    """Return the table of scores and the ROC curves."""
+    section = Section("results", "Results on the held-out subjects")
+    table = run.table("table2")
+    if table is None:
+        section.add(missing("Scores", "tables/table2.tsv"))
+    else:
+        section.add(_scores(table, crossed=run.is_cross_validated()))
+    section.add(*(Note(tone="remark", text=f"{one[0].upper()}{one[1:]}.") for one in run.record.get("remarks", [])))
+    curves = run.table("roc")
+    if curves is None:
+        section.add(missing("ROC curves", "tables/roc.tsv"))
+        return section
+    save(roc_figure(curves, _auc(table)), figures / "roc")
+    section.add(
+        Picture(
+            stem="roc",
+            suffix=".svg",
+            alt=f"ROC curves of the arms {', '.join(dict.fromkeys(curves['arm']))}, sensitivity against 1 − "
+            "specificity.",
+            caption="ROC curve of each trial and their vertical mean. The band shows the trials' SD, which is "
+            f"{run.spread_of_trials(list(curves['arm'].unique()))}; the interval under each name is over subjects.",
+            sources=["tables/roc.tsv"],
+        )
+    )
+    return section
+
+
+def training(run: Run, figures: Path) -> Section:
+    """Return the training curves of every trial."""
+    section = Section("training", "Training")
+    histories = [(trial.arm, trial.name, trial.history) for trial in run.trials]
+    found = [(arm, name, history) for arm, name, history in histories if history is not None]
+    if not found:
+        section.add(missing("Training curves", "models/ARM/trial-00/history.tsv"))
+        return section
+    save(training_figure(found), figures / "training")
+    rows = [
+        [
+            trial.arm,
+            trial.name + (" (selected)" if run.selected(trial.arm) == trial else ""),
+            f"{trial.trained.get('epoch', DASH)} of {trial.trained.get('epochs', DASH)}",
+            number(trial.trained.get("val_loss")),
+            percent(trial.trained.get("val_accuracy")),
+            score(trial.trained.get("val_auc"), "auc"),
+        ]
+        for trial in run.trials
+    ]
+    sources = [str(trial.folder.relative_to(run.folder) / "history.tsv") for trial in run.trials]
+    section.add(
+        Picture(
+            stem="training",
+            suffix=".svg",
+            alt="Training and validation loss, and validation accuracy, against the epoch, one column an arm.",
+            caption="Each line is a trial; the dot marks the epoch whose weights were kept. The training loss is "
+            "measured with dropout on and while the weights move, so it may lie above the validation loss.",
+            sources=sources,
+        ),
+        Table(
+            header=["Arm", "Trial", "Kept epoch", "Validation loss", "Validation accuracy", "Validation AUC"],
+            rows=rows,
+            caption="What was kept of each trial. The selected one has the arm's lowest validation loss.",
+            sources=[source.replace("history.tsv", "model.json") for source in sources],
+            closed=True,
+            words=2,
+        ),
+    )
+    return section
+
+
+def brightness(run: Run, figures: Path) -> Section:
+    """Return how well mean brightness alone classifies under each scaling."""
+    section = Section("brightness", "What brightness alone gives away")
+    table = run.table("brightness")
+    if table is None:
+        section.add(missing("Brightness", "tables/brightness.tsv"))
+        return section
+    section.add(
+        Text(
+            paragraphs=[
+                "A scaling can betray the group before any network looks: if one bright lesion sets the scale, a "
+                "brain without lesions becomes brighter as a whole. So the mean brightness of the brain is used here "
+                "as the only score. An AUC below 0.5 means that patients are darker; separability is what a "
+                "classifier could make of it."
+            ]
+        )
+    )
+    cohorts = table["cohort"] if "cohort" in table else pd.Series("all scans", index=table.index)
+    for name, one in table.groupby(cohorts, sort=False):
+        stem = f"brightness-{name}".replace(" ", "-")
+        used = _scalings(run, str(name) if "cohort" in table else None)
+        save(brightness_figure(one.reset_index(drop=True), used), figures / stem)
+        section.add(
+            Picture(
+                stem=stem,
+                suffix=".svg",
+                alt="AUC of mean brain brightness alone with its interval under each intensity scaling.",
+                caption=f"AUC of mean brain brightness alone, cohort {name}. "
+                "Filled: the scalings of the scans that its networks were given.",
+                sources=["tables/brightness.tsv"],
+            )
+        )
+    rows = [
+        [
+            str(row.get("cohort", DASH)),
+            str(row["scaling"]),
+            _auc_cell(row, "auc"),
+            score(row.get("separability"), "auc"),
+        ]
+        for row in records(table)
+    ]
+    header = ["Cohort", "Scaling", "AUC of “brighter = patient” [95 % interval]", "Separability"]
+    caption = "Brightness alone under each scaling."
+    section.add(Table(header=header, rows=rows, caption=caption, sources=["tables/brightness.tsv"], words=2))
+    return section
+
+
+def _scalings(run: Run, cohort: str | None) -> set[str]:
+    """Return the scalings of the images of a cohort's arms, or of all arms."""
+    arms = run.spec.get("training", {})
+    return {
+        str(trial.description.get("scaling"))
+        for trial in run.trials
+        if cohort is None or arms.get(trial.arm, {}).get("cohort") == cohort
+    }
+
+
+def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
+    """Show the scores as the paper's Table 2 does: one row an arm, one column a metric."""
+    rows = []
+    for arm, one in table.groupby("arm", sort=False):
+        by_metric = {row["metric"]: row for row in records(one)}
+        first = one.iloc[0]
+        start = first.get("pretraining")
+        cells = [_score(by_metric[metric]) if metric in by_metric else DASH for metric in METRICS]
+        counts = [f"{first[key]:.0f}" if key in one else DASH for key in ("n_trials", "n_subjects")]
+        few = ", few" if first["few"] else ""
+        rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, ", ".join(counts) + few])
+    return Table(
+        header=["Arm", "Pre-training", *METRICS.values(), "Trials, subjects"],
+        rows=rows,
+        caption="Mean over trials ± SD over trials [95 % interval over subjects]. A subject counts once, with the mean "
+        "logit of its scans. The interval is Wilson's of sensitivity and specificity, made of both for balanced "
+        "accuracy, and Newcombe's of the AUC; it counts subjects, gives no credit for several trials, and does not "
+        "cover the choice of the training subjects."
+        + (
+            f" Few: fewer than {FEW} patients or controls; the interval takes the form for few, and nothing can be "
+            "judged by it." * bool(table["few"].any())
+        )
+        + (
+            " p: permutation test (share of label shuffles with an AUC at least this high). q: p with the false "
+            "discovery rate of all tests of AUC and balanced accuracy in this table controlled." * ("p_chance" in table)
+        )
+        + (
+            " In a cross-validation a trial is a repeat; its AUC compares patients with controls of their own fold, as "
+            "logits of two models have no common scale. Everyone also trains the models of the other folds: "
+            "intervals and p of scores, of differences between arms and of relevance over areas are corrected for that "
+            "(Nadeau and Bengio 2003), and such a p is no share of shuffles: a small one is the tail of a normal "
+            "distribution. Intervals of medians (of lift, and in planted places) and of probabilities in bins are not "
+            "corrected." * crossed
+        ),
+        sources=["tables/table2.tsv"],
+        words=2,
+        key="scores",
+    )
+
+
+def _score(row: dict[str, Any]) -> Markup:
+    metric = str(row["metric"])
+    spread = "" if pd.isna(row["sd"]) else f" ± {row['sd']:.3f}" if metric == "auc" else f" ± {100 * row['sd']:.1f}"
+    value = DASH if pd.isna(row["mean"]) else f"{row['mean']:.3f}" if metric == "auc" else f"{100 * row['mean']:.1f}"
+    unit = "" if metric == "auc" or value == DASH else " %"
+    why = str(row["reason"]) if isinstance(row.get("reason"), str) and row["reason"] else ""
+    shown = twofold(f"{value}{spread}{unit}", f"n/a: {why}" if why else score_interval(row["low"], row["high"], metric))
+    p = row.get("p_chance") if metric == "auc" else None
+    if p is None or pd.isna(p):
+        return shown
+    return Markup("{}<br>p {}, q {}").format(shown, _chance(float(p)), _chance(float(row["q_chance"])))
+
+
+def _chance(p: float) -> str:
+    return f"= {p:.2g}" if p >= 0.001 else "< 0.001"
+
+
+def _auc_cell(row: dict[str, Any], key: str) -> str:
+    return f"{score(row[key], 'auc')} {score_interval(row['low'], row['high'], 'auc')}"
+
+
+def _auc(table: pd.DataFrame | None) -> dict[str, str]:
+    """Return for each arm `AUC 0.931 [0.850, 0.982]`."""
+    if table is None:
+        return {}
+    rows = records(table[table["metric"] == "auc"])
+    return {str(row["arm"]): f"AUC {_auc_cell(row, 'mean')}" for row in rows}

@@ -1,0 +1,185 @@
+"""Of simulated people: whether maps find what was planted, beside the best map that knows nothing of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from pellucid.analysis.clusters import by_person, clustered_interval, together
+from pellucid.ground.files import write_tsv
+from pellucid.report.html.blocks import (
+    Note,
+    Section,
+    Table,
+    Text,
+    number,
+    over_networks,
+    percent,
+    records,
+    seen_share,
+    twofold,
+)
+from pellucid.rundir.run import Run
+from pellucid.trust.nulls import NULLS
+
+SUMMARY = "tables/truth_summary.tsv"
+
+PLACES = {
+    "lesionprior": "where patients' lesions are likely, most of them behind the middle of the ventricles",
+    "callosum": "corpus callosum, thinner in patients",
+    "thalamus": "thalami, smaller in patients",
+    "ventricles": "ventricles, wider with age, and patients are older",
+    "caps": "bright caps at the frontal horns, in everybody: nothing is to be found there",
+    "artefact": "a fault of the coil, patients only",
+}
+"""What lies in the places of a simulated cohort; a strength of 0 in the specification takes the difference away."""
+
+
+def truth(run: Run) -> Section | None:
+    """Return the table of relevance in planted places; None of a study whose people are real."""
+    table, others = run.maps_table("truth"), run.untaught_table("truth")
+    if table is None or others is None or run.positive is None or table.empty:
+        return None
+    patients, others = table[table["group"] == run.positive], others[others["group"] == run.positive]
+    untaught = {str(arm): rows for arm, rows in others.groupby("arm", sort=False)}
+    summary = truth_summary(patients, untaught)
+    write_tsv(run.folder / SUMMARY, summary)
+    networks = "; ".join(f"{arm}: {run.untaught[arm]}" for arm in untaught)
+    beside = (
+        f" Lifts of networks that never learned from these people stand beside it ({networks}): what the map has no "
+        "more of than they is due to the method, to the anatomy or to earlier training."
+    )
+    section = Section("truth", "What the simulation planted")
+    section.add(
+        Text(
+            paragraphs=[
+                "These people are simulated, so it is known where patients differ from controls. A map that can be "
+                "believed has relevance there, and none where everybody is alike. Lift is the share of positive "
+                "relevance in a place over its share of the seen brain. It stands beside that of the best null, a map "
+                f"made of the scan alone, chosen among the same people, which favours it.{beside if untaught else ''}"
+            ]
+        ),
+        Note(tone="warning", text=_blurred(run)),
+        Table(
+            header=[
+                *("Place", "What was planted", "Seen", "Lift of the map", "Best null; the map has more"),
+                *(f"Lift of {arm}; the map has more" for arm in untaught),
+                *("Lift of the scan", "Patients above 0"),
+            ],
+            rows=[
+                [
+                    str(row["place"]),
+                    PLACES.get(str(row["place"]), "an effect of the simulation"),
+                    seen_share(row["seen_share"]),
+                    twofold(number(row["lift"]), f"[{number(row['low'])}, {number(row['high'])}]"),
+                    _beside(row, "best_null", f" {row['best_null'] or ''}"),
+                    *(_beside(row, arm) for arm in untaught),
+                    number(row["lift_of_scan"]),
+                    percent(row["above_zero"], 0),
+                ]
+                for row in records(summary)
+            ],
+            caption=f"Medians over the held-out subjects of group {run.positive}, with the 95 % interval of the median "
+            f"{over_networks(summary['networks'])}; last column: how many have more positive than negative relevance "
+            "in that place. A person of several scans counts once. Below another map's lift: what the same subject's "
+            "map has more; where its interval does not lie above 0 the map finds that place no better.",
+            sources=[SUMMARY, "tables/truth.tsv"],
+            words=2,
+        ),
+    )
+    return section
+
+
+def _blurred(run: Run) -> str:
+    """Say what places cannot tell apart, by whether the cohort's patients have lesions of their own."""
+    arm = run.spec.get("training", {}).get(run.maps.arm if run.maps else run.main_arm, {})
+    simulated = run.spec.get("cohorts", {}).get(arm.get("cohort"), {}).get("simulate", {})
+    said = (
+        "Places lie in the template. Heads differ from it in size and by a smooth warp, and are not registered to it, "
+        "so a place covers its neighbours too."
+    )
+    if float(simulated.get("lesions", 1.0)) == 0:
+        return f"{said} Patients of this cohort have the lesions of controls, so these do not tell the groups apart."
+    return (
+        f"{said} Places of grey matter and ventricles thus contain lesions, and the corpus callosum gets lesions of "
+        "its own, of patients only. Relevance in callosum, thalami or ventricles may be that of lesions: only arms of "
+        "a cohort simulated with `lesions = 0` can show callosum or thalamus."
+    )
+
+
+def _beside(row: Mapping[str, Any], name: str, whose: str = "") -> Markup:
+    """Return a cell: another map's lift, and below it what the map has more, with the interval."""
+    more, low, high = (number(row[f"more_than_{name}{end}"], 2) for end in ("", "_low", "_high"))
+    return twofold(f"{number(row[f'lift_of_{name}'])}{whose}", twofold(more, f"[{low}, {high}]"))
+
+
+def truth_summary(patients: pd.DataFrame, untaught: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Sum up people, each once: medians of lift for map, nulls and untaught networks, and who is above 0.
+
+    Parameters
+    ----------
+    patients
+        Rows of tables/truth.tsv: a map, and nulls by their names; `intensity` is the scan itself.
+    untaught
+        Such rows of the same subjects' maps of other networks, by the names of their arms.
+
+    Returns
+    -------
+    One row a place: place, subjects, networks (over how many the interval is), seen_share, lift, low, high,
+    lift_of_scan, above_zero, best_null (of the highest median over the same people, which favours it); and
+    for `best_null` and each other network lift_of_NAME and more_than_NAME with _low and _high, the median over people
+    of lift less theirs, and its interval.
+    """
+    rows = []
+    for place, every in patients.groupby("place", sort=False):
+        own = _people(every[~every["map"].isin(NULLS)])
+        of_null = {str(name): _people(some) for name, some in every.groupby("map") if name in NULLS}
+        of_null = {name: of_null[name] for name in NULLS if len(of_null.get(name, ()))}
+        shared = [who for who in own.index if all(who in null.index for null in of_null.values())]
+        lifts = {name: null.loc[shared, "lift"].median() for name, null in of_null.items()} if shared else {}
+        best = max(lifts, key=lambda name: lifts[name]) if lifts else None
+        found = clustered_interval(own["lift"], own.get("networks"), least=0.0)
+        row: dict[str, object] = {
+            "place": place,
+            "subjects": len(own),
+            "networks": found.networks,
+            "seen_share": by_person(every, ["seen_share"])["seen_share"].median(),
+            "lift": own["lift"].median(),
+            "low": found.low,
+            "high": found.high,
+            "lift_of_scan": of_null["intensity"]["lift"].median() if "intensity" in of_null else float("nan"),
+            "above_zero": (own["mean"] > 0).mean() if len(own) else float("nan"),
+            "best_null": best,
+        }
+        row |= _more("best_null", own.loc[shared], own.iloc[:0] if best is None else of_null[best])
+        for name, table in untaught.items():
+            there = table[(table["place"] == place) & ~table["map"].isin(NULLS)]
+            row |= _more(name, own, _people(there))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _people(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the means of each person's scans that have a lift."""
+    return by_person(table[table["lift"].notna()], ["lift", "mean"])
+
+
+def _more(name: str, own: pd.DataFrame, other: pd.DataFrame) -> dict[str, float]:
+    """Return another map's median lift and what the map has more, over the people of both."""
+    both = [who for who in own.index if who in other.index]
+    own, other = own.loc[both], other.loc[both]
+    networks = None
+    if "networks" in own and "networks" in other:
+        pairs = zip(own["networks"], other["networks"], strict=True)
+        networks = pd.Series([together(*pair) for pair in pairs], index=own.index, dtype=object)
+    more = own["lift"] - other["lift"]
+    found = clustered_interval(more, networks)
+    return {
+        f"lift_of_{name}": other["lift"].median(),
+        f"more_than_{name}": more.median(),
+        f"more_than_{name}_low": found.low,
+        f"more_than_{name}_high": found.high,
+    }

@@ -1,0 +1,1 @@
+"""The run directory: its paths, its record and what its tasks left."""

@@ -1,0 +1,1 @@
+"""What a study does: a module a kind of task."""

@@ -1,0 +1,200 @@
+"""A study's deletions: the voxels that maps rank first are filled, and the network is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from pellucid.atlas.tissue_priors import tissue_priors
+from pellucid.attribution.explain import methods
+from pellucid.engine.tasks import Progress, Task
+from pellucid.ground.errors import PellucidError
+from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.ground.seeds import derive_seed
+from pellucid.maps.evidence import find_learned
+from pellucid.maps.maps import Explainer, Floats, explain_image, mean_explained
+from pellucid.network.architectures import corner_read
+from pellucid.rundir.folder import RunFolder, files_in
+from pellucid.spec.sections import Explain
+from pellucid.spec.spec import Spec
+from pellucid.study.steps.explaining import HeldOut, held_out_scans, scan_columns
+from pellucid.study.steps.tables import table_task
+from pellucid.trust.deletion import COLUMNS, DRAWS, FILLS, Bools, Predict, deletion, white_matter_like
+from pellucid.trust.deletion_summary import COLUMNS as SUMMARY_COLUMNS
+from pellucid.trust.deletion_summary import deletion_summary
+from pellucid.trust.nulls import null_maps
+
+DELETION = "deletion.tsv"
+"""All deletions by an arm's maps, beside those of each person."""
+
+_ONE = "_deletion.tsv"
+
+RIVALS = ("intensity", "brightest-percent", "intensity-power-4", "intensity-x-prior", "logistic")
+"""Null maps whose first voxels are filled too; random ones are always."""
+
+BY_GRADIENT = "input-x-gradient"
+"""The method that each map is compared with."""
+
+_TOLERANCE = 1e-3  # of a logit, as far as threads and crops add up in another order
+_WHOSE = ("arm", "participant_id", "session_id", "group", "networks")
+
+
+def deletion_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+    """Return a task for each arm whose maps are tested, and two tables; none if the study tests none."""
+    asked = spec.explain
+    if asked is None or not asked.deletion:
+        return []
+    arms = tuple((f"deletion/{arm}",) for arm in asked.deletion)
+    return [
+        *(_deletion_task(spec, asked, arm, folder) for arm in asked.deletion),
+        table_task("deletion", spec, folder, deletions, parts=arms),
+        table_task("deletion_summary", spec, folder, deletions_summary, needs=("table/deletion",)),
+    ]
+
+
+def deletions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Return how far each person's logit falls: a row an arm, person, ranking, fill and k."""
+    assert spec.explain is not None  # the task exists only then
+    paths = [folder.deletions(arm, spec.explain.method) / DELETION for arm in spec.explain.deletion]
+    return pd.concat([read_tsv(path) for path in paths if path.is_file()], ignore_index=True)
+
+
+def deletions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum up each arm's deletions over people; `deletion_summary` says how."""
+    tables = [
+        deletion_summary(table).assign(arm=arm)
+        for arm, table in read_tsv(folder.table("deletion")).groupby("arm", sort=False)
+    ]
+    columns = ["arm", *SUMMARY_COLUMNS]
+    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+
+
+def _deletion_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Task:
+    def run(progress: Progress) -> None:
+        delete_holdout(spec, asked, arm, folder, progress)
+
+    out = folder.deletions(arm, asked.method)
+    return Task(
+        name=f"deletion/{arm}",
+        outputs=(out / DELETION,),  # written when every person is done
+        leaves=partial(files_in, out),
+        piece=lambda path: path.name.removesuffix(_ONE),
+        needs=(f"explain/{arm}", f"nulls/{arm}"),
+        run=run,
+    )
+
+
+def delete_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, progress: Progress) -> None:
+    """Test the map of every held-out scan of the positive group by deletion; who is done stays done."""
+    scans = [one for one in held_out_scans(spec, asked, arm, folder) if one.store.table["label"].iloc[one.row] == 1]
+    likely = _likely_white(scans[0].explainer) if scans else None
+    out, tables = folder.deletions(arm, asked.method), []
+    for done, one in enumerate(scans, start=1):
+        path = out / f"{one.name}{_ONE}"
+        if not path.is_file():
+            assert likely is not None  # there is a scan
+            seed = derive_seed(spec.study.seed, "deletion", one.name)
+            table = delete_scan(one, likely, voxels=asked.deletion_voxels, seed=seed)
+            whose = scan_columns(arm, one.store.table.iloc[one.row]) | {"networks": one.networks}
+            write_tsv(path, table.assign(**whose)[[*_WHOSE, *COLUMNS]])
+        tables.append(read_tsv(path))
+        progress(done, len(scans), one.name)
+    empty = pd.DataFrame(columns=[*_WHOSE, *COLUMNS])
+    write_tsv(out / DELETION, pd.concat(tables, ignore_index=True) if tables else empty)
+
+
+def delete_scan(one: HeldOut, likely: Bools, *, voxels: Sequence[int], seed: int) -> pd.DataFrame:
+    """Test one map by deletion, beside input times gradient and the null maps; columns as `deletion` has them.
+
+    Parameters
+    ----------
+    one
+        The scan, whose map is there.
+    likely
+        Where white matter is likely, (X, Y, Z).
+    voxels
+        The numbers k.
+    seed
+        Of draws and of noise.
+
+    Raises
+    ------
+    PellucidError
+        The network's logit is not the one that the map explains.
+    """
+    store, n, explainer = one.store, one.row, one.explainer
+    image, brain, seen = store.images[n].astype(np.float32), np.asarray(store.brain[n]), explainer.view.mask()
+    predict, name, relevance = logits_of(one.explainers), explainer.method.name, one.relevance
+    logit = float(predict(image[None])[0])
+    if abs(logit - one.logit) > _TOLERANCE * max(1.0, abs(one.logit)):
+        what = f"{one.path}: the map explains a logit of {one.logit:.4g}, but the network gives {logit:.4g}"
+        raise PellucidError(f"{what}. Delete the map and run the study again.")
+    maps: dict[str, npt.ArrayLike] = {name: relevance, f"|{name}|": np.abs(relevance)}
+    if name != BY_GRADIENT:
+        maps[BY_GRADIENT] = _by_gradient(one.explainers, image)
+    learned = find_learned(explainer.folder, explainer.grid)
+    nulls = null_maps(image, brain, seen, learned, voxel_sizes=explainer.grid.voxel_sizes, seed=seed)
+    maps |= {rival: nulls.maps[rival] for rival in RIVALS if rival in nulls.maps}
+    lesions = store.lesions(n)
+    table = deletion(
+        image,
+        maps,
+        inside=brain & seen,
+        white=white_matter_like(image, brain, likely),
+        lesions=None if lesions is None else np.asarray(lesions, dtype=bool),
+        voxels=voxels,
+        voxel_sizes=explainer.grid.voxel_sizes,
+        predict=predict,
+        seed=seed,
+    )
+    absent: list[dict[str, Any]] = [
+        {"ranking": rival, "fill": fill, "k": k, "voxels": 0, "draws": 0, "logit": logit, "missing": why}
+        for rival, why in nulls.missing.items()
+        if rival in RIVALS
+        for fill in FILLS
+        for k in voxels
+    ]
+    return pd.DataFrame([*table.to_dict("records"), *absent], columns=list(COLUMNS))
+
+
+def deletion_images(voxels: Sequence[int]) -> int:
+    """Return how many images a network is given at most to test one map.
+
+    A set of voxels for each k and fill: of the map, its size, input times gradient and four null maps once; of random
+    voxels, and of `brightest-percent`, which has many equal ones, `DRAWS` times; the lesions; and the scan as it is.
+    """
+    sets = 3 + len(RIVALS) - 1 + 2 * DRAWS
+    return len(FILLS) * (sets * len(voxels) + 1) + 1
+
+
+def logits_of(explainers: Sequence[Explainer]) -> Predict:
+    """Return what gives the mean logit of some models on prepared images: (B, X, Y, Z) to (B,)."""
+    models = [(one.model, corner_read(one.model) or one.grid.shape) for one in explainers]
+
+    def predict(images: Floats) -> npt.NDArray[np.floating]:
+        x = torch.from_numpy(images)[:, None]
+        with torch.inference_mode():
+            found = [model(x[..., :wide, :deep, :high]).numpy() for model, (wide, deep, high) in models]
+        return np.asarray(np.mean(found, axis=0, dtype=np.float64))
+
+    return predict
+
+
+def _by_gradient(explainers: Sequence[Explainer], image: Floats) -> Floats:
+    """Return the mean map of input times gradient of some models."""
+    method = next(one for one in methods() if one.name == BY_GRADIENT)
+    found = [explain_image(replace(one, method=method, parameters={}), image) for one in explainers]
+    return mean_explained(found).relevance
+
+
+def _likely_white(explainer: Explainer) -> Bools:
+    """Return where white matter is the likeliest tissue of the average brain, on a model's grid."""
+    fluid, grey, white = tissue_priors(explainer.grid)
+    return np.asarray((white > grey) & (white > fluid))

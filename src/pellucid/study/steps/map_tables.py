@@ -1,0 +1,264 @@
+"""A study's tables of maps: relevance in lesions and in areas, what layers absorb, and whether groups differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pellucid.analysis.families import with_q
+from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
+from pellucid.atlas.find import find_atlas
+from pellucid.atlas.labels import Atlas
+from pellucid.cohort.store import open_store
+from pellucid.engine.tasks import Progress, Task
+from pellucid.ground.files import read_tsv
+from pellucid.ground.seeds import derive_seed
+from pellucid.image.grid import Grid
+from pellucid.maps.evidence import Floats, find_learned, lesion_evidence, truth_maps
+from pellucid.maps.maps import read_sums
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.sections import Explain
+from pellucid.spec.spec import Spec
+from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
+from pellucid.study.steps.tables import table_task
+from pellucid.study.steps.untaught import untaught_arms
+from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
+from pellucid.trust.nulls import NULLS, Learned, null_maps
+from pellucid.trust.places import relevance_in_places
+
+
+def map_table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+    """Return one task a table of maps; none if the study explains nothing."""
+    if spec.explain is None:
+        return []
+    arms = tuple((f"explain/{arm}",) for arm in spec.explain.arms)
+    judged = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in spec.explain.arms)
+    simulated = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in _simulated(spec, spec.explain))
+    return [
+        table_task("ledger", spec, folder, ledger, parts=arms),
+        table_task("sums", spec, folder, sums, parts=arms),
+        table_task("lesions", spec, folder, lesions, parts=judged),
+        table_task("lesions_summary", spec, folder, lesions_summary, needs=("table/lesions",)),
+        table_task("lesions_compared", spec, folder, lesions_compared, needs=("table/lesions",)),
+        table_task("lesions_untaught", spec, folder, lesions_untaught, needs=("table/lesions",)),
+        table_task("regions", spec, folder, regions, parts=arms),
+        table_task("region_tests", spec, folder, region_tests, needs=("table/regions", "table/sums")),
+        table_task("lesion_regions", spec, folder, lesion_regions, needs=("splits",)),
+        *([table_task("truth", spec, folder, truth, parts=simulated)] if simulated else []),
+    ]
+
+
+def ledger(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Say of every map what each layer passed on, and what bias and epsilon absorbed."""
+    tables = [read_tsv(folder.maps(arm, _asked(spec).method) / LEDGER) for arm in _explained(spec, folder)]
+    return pd.concat(tables, ignore_index=True)
+
+
+def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum every map over all voxels: one row a map.
+
+    Columns: whose map it is, `correct` (the explained logit has the label's sign), logit, sum, positive and negative
+    (the sums of either sign), gross (of all sizes), gross_per_logit, what the layers absorbed, alarm (what of that is
+    wrong: `analysis.alarms`), voxel_mean (sum / voxels of the grid, what Eitel 2019, section 3.2, calls a sum).
+    """
+    # deviates: the paper states a group's sum +- an SD over voxels (0.0013) and 9.71 % of relevance in lesions; here a
+    # sum is a person's, with no SD over voxels, and the share in lesions is a median of positive shares (`lesions`).
+    rows = []
+    for arm, one in _scans(spec, folder, progress):
+        R = one.relevance
+        said = read_sums(one.path, R).columns() | {"voxel_mean": R.mean(dtype=np.float64)}
+        rows.append(_whose(arm, one) | {"correct": one.correct} | said)
+    return pd.DataFrame(rows)
+
+
+def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Measure every map, its absolute value, and its nulls against the subject's lesion mask."""
+    tables = []
+    for arm, one in _scans(spec, folder, progress):
+        store, n, explainer = one.store, one.row, one.explainer
+        mask = store.lesions(n)
+        table = lesion_evidence(
+            one.relevance,
+            None if mask is None else mask.astype(bool),
+            name=_asked(spec).method,
+            image=store.images[n].astype(np.float32),
+            brain=store.brain[n],
+            seen=explainer.view.mask(),
+            learned=find_learned(explainer.folder, explainer.grid),
+            grid=explainer.grid,
+        )
+        tables.append(_with_subject(table, _whose(arm, one)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def lesions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum up each arm's maps and nulls over the people of each group; `lesion_summary` says how."""
+    found = read_tsv(folder.table("lesions")).groupby(["arm", "group"], sort=False)
+    tables = [_with_subject(lesion_summary(one), {"arm": arm, "group": group}) for (arm, group), one in found]
+    return pd.concat(tables, ignore_index=True)
+
+
+def lesions_compared(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Compare each arm's maps with the best null over its patients, by each measure, as `compare_with_nulls` says."""
+    tables = []
+    for arm, table in read_tsv(folder.table("lesions")).groupby("arm", sort=False):
+        patients = table[table["group"] == spec.cohorts[spec.training[str(arm)].cohort].positive]
+        tables.append(_with_subject(compare_with_nulls(patients), {"arm": arm}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Compare each arm's maps, over its patients, with those of networks that never learned from these people.
+
+    As `lesions_compared`, with the other arm as the one null, and its name for a column.
+    """
+    found, tables = read_tsv(folder.table("lesions")), []
+    for arm, own in found.groupby("arm", sort=False):
+        positive = spec.cohorts[spec.training[str(arm)].cohort].positive
+        for other in untaught_arms(spec, str(arm)):
+            theirs = found[found["arm"] == other]
+            for name in (name for name in dict.fromkeys(own["map"]) if name not in NULLS):
+                rival = theirs[theirs["map"] == name].assign(map="untaught")
+                both = pd.concat([own[own["map"] == name], rival])
+                compared = compare_with_nulls(both[both["group"] == positive], nulls=("untaught",))
+                compared = compared.drop(columns=["best_null", "scan_value"])
+                compared = compared.rename(columns={"null_value": "untaught_value"})
+                tables.append(_with_subject(compared, {"arm": arm, "untaught": other}))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm", "untaught", "measure"])
+
+
+def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum every map over the areas of each atlas, unseen voxels left out and their share stated."""
+    tables, atlases = [], dict[str, Atlas]()
+    for arm, one in _scans(spec, folder, progress):
+        atlases = atlases or _atlases(spec, one.explainer.grid)
+        whose = _whose(arm, one) | {"correct": one.correct}
+        relevance, seen = one.relevance, one.explainer.view.mask()
+        for name, atlas in atlases.items():
+            table = regional_relevance(relevance, atlas.labels, atlas.regions, seen)
+            tables.append(_with_subject(table, whose | {"atlas": name}))
+    return pd.concat(tables, ignore_index=True)
+
+
+_TESTED = {"sum": "", "sum_per_logit": "_per_logit", "sum_per_gross": "_per_gross"}
+"""What is tested of an area: column of the regions to ending of the columns of the tests."""
+
+
+def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Ask of every area of each arm and atlas whether the groups' relevance differs; `compare_groups` says how.
+
+    Of sums, which follow the logit and so differ wherever relevance is; and of what each area has of a map: its sum
+    over the map's |logit| (`_per_logit`), and over the map's sum of |relevance| (`_per_gross`).
+    `q` controls the false discovery rate of all p of the table: of all areas, atlases, arms and the three tests.
+    """
+    tables = []
+    of_map = ["arm", "participant_id", "session_id"]
+    totals = read_tsv(folder.table("sums"))
+    totals = totals.assign(per_logit=totals["logit"].abs(), per_gross=totals["gross"])
+    found = read_tsv(folder.table("regions")).merge(totals[[*of_map, "per_logit", "per_gross"]], on=of_map, how="left")
+    for total in ("per_logit", "per_gross"):
+        found[f"sum_{total}"] = found["sum"] / found[total].where(found[total] > 0)
+    for (arm, atlas), table in found.groupby(["arm", "atlas"], sort=False):
+        positive = spec.cohorts[spec.training[str(arm)].cohort].positive
+        factor, seed = spec.split_of(str(arm)).correction, derive_seed(spec.study.seed, "permutation")
+        for column, ending in _TESTED.items():
+            tested = compare_groups(table, positive, column=column, correction=factor, seed=seed)
+            tables.append(_with_subject(tested, {"arm": arm, "atlas": atlas, "test": ending}))
+    family = with_q(pd.concat(tables, ignore_index=True))
+    whose = ["arm", "atlas", "area"]
+    by_test = {str(test): one.drop(columns="test").set_index(whose) for test, one in family.groupby("test", sort=False)}
+    return pd.concat([one.add_suffix(test) for test, one in by_test.items()], axis=1).reset_index()
+
+
+def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Count the lesion voxels of every scan that has a mask in the areas of each atlas, on the network's grid."""
+    cohort = spec.training[_asked(spec).arms[0]].cohort
+    store = open_store(folder.store(cohort))
+    atlases, tables = _atlases(spec, store.grid), []
+    for n in range(len(store)):
+        row, mask = store.table.iloc[n], store.lesions(n)
+        if mask is not None:
+            whose = {name: row[name] for name in ("participant_id", "session_id", "group")}
+            for name, atlas in atlases.items():
+                table = regional_lesions(mask, atlas.labels, atlas.regions)
+                tables.append(_with_subject(table, whose | {"atlas": name}))
+        progress(n + 1, len(store), scan_name(row))
+    columns = ["participant_id", "session_id", "group", "atlas", "area", "voxels", "lesion_voxels"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Measure every map, and nulls made of the scan alone, in the places where a simulation planted its effects.
+
+    Places are the maps of the cohort's `derivatives/truth`, as they lie in the template; subjects' brains are warped.
+    """
+    tables, places = [], dict[str, dict[str, Floats]]()
+    for arm, one in _scans(spec, folder, progress):
+        cohort = spec.training[arm].cohort
+        if spec.cohorts[cohort].simulate is None:
+            continue
+        explainer = one.explainer
+        if cohort not in places:
+            places[cohort] = truth_maps(folder.cohort(cohort), explainer.grid)
+        brain, seen = one.store.brain[one.row], explainer.view.mask()
+        percent = find_learned(explainer.folder, explainer.grid).percent
+        nulls = null_maps(
+            one.store.images[one.row].astype(np.float32),
+            brain,
+            seen,
+            Learned(percent=percent),
+            voxel_sizes=explainer.grid.voxel_sizes,
+            seed=derive_seed(spec.study.seed, "null", one.name),
+        )
+        rivals = {name: values for name, values in nulls.maps.items() if name != "random"}  # its lift is 1 anywhere
+        for name, values in {_asked(spec).method: one.relevance, **rivals}.items():
+            table = relevance_in_places(values, places[cohort], brain, seen)
+            tables.append(_with_subject(table, _whose(arm, one) | {"map": name}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _simulated(spec: Spec, asked: Explain) -> list[str]:
+    """Return the explained arms that learned from simulated people."""
+    return [arm for arm in asked.arms if spec.cohorts[spec.training[arm].cohort].simulate is not None]
+
+
+def _scans(spec: Spec, folder: RunFolder, progress: Progress) -> Iterator[tuple[str, HeldOut]]:
+    """Yield every map with its arm, and tell the progress once each has been dealt with."""
+    # deviates: tables of lesions, regions and tests use all held-out people; the paper's the correctly classified.
+    asked = _asked(spec)
+    scans = [(arm, one) for arm in _explained(spec, folder) for one in held_out_scans(spec, asked, arm, folder)]
+    for done, (arm, one) in enumerate(scans, start=1):
+        yield arm, one
+        progress(done, len(scans), one.name)
+
+
+def _explained(spec: Spec, folder: RunFolder) -> list[str]:
+    """Return the arms all of whose maps are there."""
+    asked = _asked(spec)
+    return [arm for arm in asked.arms if (folder.maps(arm, asked.method) / LEDGER).is_file()]
+
+
+def _atlases(spec: Spec, grid: Grid) -> dict[str, Atlas]:
+    """Return the study's atlases on a grid, by name."""
+    return {name: find_atlas(name, merge=spec.analysis.merge).on(grid) for name in spec.analysis.atlases}
+
+
+def _asked(spec: Spec) -> Explain:
+    """Return what was asked to be explained."""
+    assert spec.explain is not None  # the tasks that call this exist only then
+    return spec.explain
+
+
+def _whose(arm: str, one: HeldOut) -> dict[str, Any]:
+    """Return the columns that say whose map a row is about, and of which networks: people of one are alike."""
+    return scan_columns(arm, one.store.table.iloc[one.row]) | {"networks": one.networks}
+
+
+def _with_subject(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+    """Put the columns that say whose rows these are in front."""
+    for place, (column, value) in enumerate(columns.items()):
+        table.insert(place, column, value)
+    return table

@@ -1,0 +1,133 @@
+"""What null maps may know of each model's training participants, learned once and written beside the models."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.engine.tasks import Progress, Task
+from pellucid.ground.files import sha256, write_json
+from pellucid.ground.seeds import derive_seed
+from pellucid.image.grid import Grid
+from pellucid.image.nifti import sidecar_path, write_volume
+from pellucid.maps.evidence import LEARNED, POPULATION
+from pellucid.network.field_of_view import field_of_view
+from pellucid.network.files import load_model
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.spec import Spec
+from pellucid.study.steps.trials import trial_rows
+from pellucid.trust.fitted_nulls import CRITERION, PERCENTS, FittedNulls, TrainingScan, fit_nulls
+from pellucid.trust.nulls import CONTRAST_MM, FEATURES, PRIOR_FLOOR, PRIOR_MM
+
+
+def null_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+    """Return a task an arm, which learns what null maps of its models may know."""
+    return [_null_task(name, spec, folder) for name in spec.training]
+
+
+def learned_folders(arm: str, spec: Spec, folder: RunFolder) -> dict[int, Path]:
+    """Return where what was learned from the training participants of a trial lies: trial to folder.
+
+    Trials of one division and no draw of their own have the same ones: the arm's folder has it for all. Else each model
+    has its own beside it.
+    """
+    if spec.split_of(arm).numbers == 1 and spec.training[arm].subjects is None:
+        return {0: folder.arm(arm)}
+    return {number: folder.trial(arm, number) for number in range(spec.trial_count(arm))}
+
+
+def _null_task(name: str, spec: Spec, folder: RunFolder) -> Task:
+    places = learned_folders(name, spec, folder)
+
+    def run(progress: Progress) -> None:
+        for done, (number, out) in enumerate(places.items(), start=1):
+            fitted, grid = _fit(name, number, spec, folder)
+            write_learned(fitted, out, grid=grid)
+            progress(done, len(places), out.name)
+
+    def leaves() -> list[Path]:
+        drawn = [out / POPULATION for out in places.values()]
+        return [*drawn, *map(sidecar_path, drawn)]
+
+    return Task(
+        name=f"nulls/{name}",
+        outputs=tuple(out / LEARNED for out in places.values()),  # each after its mean lesion map
+        needs=tuple(f"train/{name}/{folder.trial(name, number).name}" for number in places),
+        run=run,
+        leaves=leaves,
+    )
+
+
+def _fit(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[FittedNulls, Grid]:
+    """Learn from the training participants of a trial that have a lesion mask, within what its network sees."""
+    store, rows = trial_rows(name, number, spec, folder)
+    drawn = [int(n) for n in rows["train"] if store.lesions(int(n)) is not None]
+    model = load_model(folder.trial(name, number), network=spec.training[name].own_network)
+
+    def scan(place: int) -> TrainingScan:
+        n = drawn[place]
+        return TrainingScan(image=store.images[n], brain=store.brain[n], lesions=store.masks[n].astype(bool))
+
+    fitted = fit_nulls(
+        store.table["participant_id"].iloc[drawn].tolist(),
+        scan,
+        field_of_view(model).mask(),
+        voxel_sizes=store.grid.voxel_sizes,
+        seed=derive_seed(spec.study.seed, "nulls"),
+    )
+    return fitted, store.grid
+
+
+def write_learned(fitted: FittedNulls, out: Path, *, grid: Grid) -> None:
+    """Write the mean lesion map, if there is one, and then what else was learned."""
+    population = out / POPULATION
+    population.unlink(missing_ok=True)
+    mean = fitted.learned.mean_lesion
+    if mean is not None:
+        write_volume(
+            population,
+            mean,
+            grid,
+            np.float32,
+            description="Mean lesion mask of the training subjects",
+            sidecar={
+                "Description": "Share of the training scans with a lesion at each voxel; nobody else was counted",
+                "Scans": fitted.scans,
+                "Subjects": fitted.participants,
+            },
+        )
+    write_json(out / LEARNED, _describe(fitted, None if mean is None else sha256(population)))
+
+
+def _describe(fitted: FittedNulls, population: str | None) -> dict[str, Any]:
+    """Return, as JSON types, what `evidence.read_learned` reads and whatever else a reader may ask."""
+    logistic = fitted.learned.logistic
+    regression = None
+    if logistic is not None:
+        parts = {key.capitalize(): value for key, value in dataclasses.asdict(logistic).items()}
+        regression = {"Features": list(FEATURES), **parts}
+        regression |= {"Voxels": fitted.voxels, "LesionVoxels": fitted.lesion_voxels}
+    return {
+        "Description": "What null maps may know of the training participants of the models here; nobody else was read",
+        "Participants": fitted.participants,
+        "Scans": fitted.scans,
+        "ScansRead": fitted.scans_read,
+        "ScansWithLesions": fitted.scans_with_lesions,
+        "MeanLesionSha256": population,
+        "Missing": fitted.learned.missing,
+        "BrightestPercent": {
+            "Percent": fitted.learned.percent,
+            "Criterion": CRITERION if fitted.scores else "none: 1 %, for no training participant's lesions are known",
+            "Candidates": {str(percent): score for percent, score in zip(PERCENTS, fitted.scores, strict=False)},
+        },
+        "IntensityXPrior": {"SmoothingSdMm": PRIOR_MM},
+        "Logistic": regression,
+        "Features": {
+            "intensity": "the scaled image as the network sees it",
+            "local_contrast": f"intensity less its mean in the brain around, by a Gaussian of {CONTRAST_MM} mm SD",
+            "log10_prior": f"log10 of the mean lesion map smoothed by {PRIOR_MM} mm SD, plus {PRIOR_FLOOR}",
+        },
+    }

@@ -1,0 +1,1 @@
+"""Classifiers that are no network, each fitted once."""

@@ -1,0 +1,199 @@
+"""Baselines: classifiers that are no network, fitted once on one store, with a network trial's predictions file."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from pellucid.cohort.guard import check_leakage
+from pellucid.cohort.splits import ROLES
+from pellucid.cohort.store import Store
+from pellucid.ground.errors import InputError
+from pellucid.training.baselines.bright import fit_bright
+from pellucid.training.baselines.features import VOXELS, Features, features_of
+from pellucid.training.baselines.files import BaselineResult, finished_baseline, read_baseline, write_baseline
+from pellucid.training.baselines.gram import chunks
+from pellucid.training.baselines.logistic import fit_logistic
+from pellucid.training.baselines.paper_svm import fit_paper_image, fit_paper_lesion_load
+from pellucid.training.baselines.search import Data, Fit, Rows, Tick, participant_folds
+from pellucid.training.baselines.settings import BaselineSettings
+from pellucid.training.baselines.svm import fit_svm
+
+
+def run_baseline(
+    store: Store,
+    rows: Mapping[str, Rows],
+    settings: BaselineSettings,
+    folder: Path,
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> BaselineResult:
+    """Fit a baseline and write model, history and predictions; or read them, if that was done before.
+
+    It is fitted to the roles train and validation together, for it validates inside; the holdout is read after the fit.
+    No scan is stored: of a machine that is not linear only the predictions remain.
+
+    Parameters
+    ----------
+    store
+        The scans.
+    rows
+        Rows of the store by role; train is needed, validation and holdout may be absent or empty.
+    settings
+        What is fitted, and how.
+    folder
+        Where its files shall lie. model.json is written last: a folder without it is no finished baseline.
+    progress
+        Called with chunks of voxels read, chunks at most, and what is done; twice if no voxels are read.
+
+    Raises
+    ------
+    InputError
+        An unknown role, one class only, too few participants, a feature that the store lacks, or another baseline in
+        the folder.
+    LeakageError
+        A participant in two roles.
+    """
+    folder = Path(folder)
+    _check_rows(store, rows)
+    given = np.concatenate([rows[role] for role in ROLES if role in rows])
+    features = features_of(store, settings, given)
+    asked = {
+        "settings": settings.to_json(),
+        "store": {"modality": store.modality, "scaling": store.scaling, "grid": store.grid.to_json()},
+        "scans_sha256": _digest_scans(store, rows),
+        "features_sha256": _digest_features(features, given),
+    }
+    finished = finished_baseline(folder)
+    if finished is not None:
+        if any(finished.described.get(key) != value for key, value in asked.items()):
+            raise InputError(folder, "holds a baseline with other settings or scans", "Name another folder")
+        return finished
+    start = time.perf_counter()
+    roles = {role: index[features.reasons[index] == ""] for role, index in rows.items()}
+    excluded = _excluded(store, rows, features)
+    data = _data(store, features, roles, excluded)
+    fit = _fit(data, features, settings, progress)
+    described = asked | {
+        "scans": {role: len(roles[role]) for role in ROLES if role in roles},
+        "excluded": excluded,
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    write_baseline(folder, store, features, fit, _predictions(store, roles, data, fit, settings), described)
+    return read_baseline(folder)
+
+
+def _check_rows(store: Store, rows: Mapping[str, Rows]) -> None:
+    """Refuse unknown roles, no scans to train on, and participants in two roles."""
+    unknown = sorted(set(rows) - set(ROLES))
+    if unknown:
+        raise InputError("rows", f"the role {unknown[0]!r} is unknown", f"Use {', '.join(ROLES)}")
+    if "train" not in rows:
+        raise InputError("rows", "the role train is missing", "Give scans of both groups for this role")
+    people = [store.table[["participant_id"]].iloc[index].assign(role=role) for role, index in rows.items()]
+    check_leakage({store.folder.name: pd.concat(people)})
+
+
+def _excluded(store: Store, rows: Mapping[str, Rows], features: Features) -> list[dict[str, Any]]:
+    """Return who is left out, and why."""
+    sessions = store.table["session_id"].astype(object).where(store.table["session_id"].notna(), None)
+    return [
+        {
+            "participant_id": str(store.table["participant_id"].iloc[n]),
+            "session_id": sessions.iloc[n],
+            "role": role,
+            "reason": str(features.reasons[n]),
+        }
+        for role in ROLES
+        for n in rows.get(role, [])
+        if features.reasons[n]
+    ]
+
+
+def _data(store: Store, features: Features, roles: Mapping[str, Rows], excluded: list[dict[str, Any]]) -> Data:
+    """Return what is fitted and predicted; refuse one class only."""
+    fit = np.sort(np.concatenate([roles[role] for role in ("train", "validation") if role in roles]))
+    groups = sorted(set(store.table["group"].iloc[fit]))
+    if len(groups) < 2:
+        out = f"; {len(excluded)} scans are left out, the first: {excluded[0]['reason']}" if excluded else ""
+        what = f"a study with one class only ({', '.join(groups) or 'nobody'}){out}"
+        raise InputError("train", what, "Give scans of both groups for this role")
+    return Data(
+        x=features.x,
+        labels=store.table["label"].to_numpy(dtype=np.int64),
+        participants=store.table["participant_id"].to_numpy(dtype=object),
+        fit=fit,
+        other=np.asarray(roles.get("holdout", []), dtype=np.intp),
+    )
+
+
+def _fit(
+    data: Data, features: Features, settings: BaselineSettings, progress: Callable[[int, int, str], None] | None
+) -> Fit:
+    """Fit the baseline that the settings name."""
+    total = 2 * chunks(data.x, data.fit) + chunks(data.x, data.rows)
+    tick = _ticker(total, settings.kind, progress)
+    if settings.kind == "bright-voxels":
+        fit = fit_bright(data)
+    elif settings.protocol == "paper" and settings.kind == "svm-image":
+        fit = fit_paper_image(data, settings.seed, tick)
+    elif settings.protocol == "paper":
+        fit = fit_paper_lesion_load(data, settings.seed)
+    else:
+        folds = participant_folds(data, settings.folds, settings.seed)
+        if settings.kind == "logistic-confounds":
+            fit = fit_logistic(data, features.names, folds)
+        else:
+            fit = fit_svm(data, folds, settings.components, tick)
+    if progress is not None:
+        progress(total, total, f"fitted {settings.kind}")
+    return fit
+
+
+def _ticker(total: int, kind: str, progress: Callable[[int, int, str], None] | None) -> Tick:
+    """Return a function that reports one more chunk at each call."""
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total, f"reading for {kind}")
+
+    return tick
+
+
+def _predictions(
+    store: Store, roles: Mapping[str, Rows], data: Data, fit: Fit, settings: BaselineSettings
+) -> pd.DataFrame:
+    """Return the predictions of all roles, columns as those of a network's trial; margins have no probability."""
+    logit = np.full(len(store), np.nan)
+    logit[data.rows] = fit.decision
+    parts = []
+    for role in ROLES:
+        if role in roles:
+            table = store.table[["participant_id", "session_id", "group", "label"]].iloc[roles[role]]
+            z = logit[roles[role]]
+            likely = expit(z) if settings.has_probabilities else np.nan
+            parts.append(table.assign(role=role, logit=z, probability_not_calibrated=likely))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _digest_scans(store: Store, rows: Mapping[str, Rows]) -> str:
+    """Return one SHA-256 for who has which role and what their image files are, as a network's trial does."""
+    parts = [store.table[["participant_id", "session_id", "sha256"]].iloc[rows[r]].assign(role=r) for r in sorted(rows)]
+    return hashlib.sha256(pd.concat(parts).to_csv(index=False).encode()).hexdigest()
+
+
+def _digest_features(features: Features, given: Rows) -> str | None:
+    """Return the SHA-256 of features that are not the images, whose files are hashed already."""
+    if features.names == VOXELS:
+        return None
+    return hashlib.sha256(features.x[given].tobytes()).hexdigest()

@@ -1,0 +1,77 @@
+"""Figure S2: the paper ranks areas by one patient, we by all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.report.figure_run import NO_MASK, material, pixels, shared_run, words
+
+from pellucid.report.paper.lesion_regions import figure_s2, lesion_data, paper_lesion_data
+from pellucid.report.paper.material import MissingError
+
+GROUPS = ("MS", "HC")
+ROWS = pd.DataFrame(
+    [
+        ("sub-0", "HC", "a", 100, 0),
+        ("sub-0", "HC", "b", 10, 2),
+        ("sub-0", "HC", "c", 0, 0),
+        ("sub-1", "MS", "a", 100, 3),
+        ("sub-1", "MS", "b", 10, 1),
+        ("sub-1", "MS", "c", 0, 0),
+        ("sub-2", "MS", "a", 100, 5),
+        ("sub-2", "MS", "b", 10, 9),
+        ("sub-2", "MS", "c", 0, 0),
+    ],
+    columns=["participant_id", "group", "area", "voxels", "lesion_voxels"],
+)
+
+
+@pytest.fixture
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shared_run(tmp_path_factory)
+
+
+def test_the_paper_ranks_areas_by_its_first_patient() -> None:
+    data = paper_lesion_data(ROWS, GROUPS)
+    assert data["area"].unique().tolist() == ["a", "b", "c"]
+    assert data.loc[data["area"] == "b", ["group", "lesion_voxels"]].to_numpy().tolist() == [
+        ["MS", 1],
+        ["MS", 9],
+        ["HC", 2],
+    ]
+
+
+def test_a_second_session_of_the_first_patient_does_not_count() -> None:
+    later = ROWS[ROWS["participant_id"] == "sub-1"].assign(session_id="ses-2", lesion_voxels=[0, 50, 60])
+    rows = pd.concat([ROWS.assign(session_id="ses-1"), later], ignore_index=True)
+    assert paper_lesion_data(rows, GROUPS)["area"].unique().tolist() == ["a", "b", "c"]
+
+
+def test_shares_rank_by_the_mean_of_the_patients() -> None:
+    data = lesion_data(ROWS, GROUPS)
+    assert data["area"].unique().tolist() == ["b", "a"]  # c has no voxel on this grid
+    assert data.loc[data["area"] == "b", "share"].tolist() == [0.1, 0.9, 0.2]
+    assert data.loc[data["area"] == "b", "mean"].tolist() == pytest.approx([0.5, 0.5, 0.2])
+
+
+def test_without_patients_with_a_mask_there_is_no_figure() -> None:
+    controls = ROWS[ROWS["group"] == "HC"]
+    for make in (paper_lesion_data, lesion_data):
+        with pytest.raises(MissingError, match="no scan of group MS has a lesion mask"):
+            make(controls, GROUPS)
+
+
+def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
+    found = material(root)
+    paper, revised = figure_s2(found, "paper"), figure_s2(found, "revised")
+    first = paper.data[paper.data["participant_id"] == "sub-0001"]
+    assert first["lesion_voxels"].is_monotonic_decreasing
+    assert revised.data.drop_duplicates("place")["mean"].is_monotonic_decreasing
+    for drawing in (paper, revised):
+        assert drawing.data["area"].nunique() == 12  # those of the white-matter atlas alone
+        assert NO_MASK not in set(drawing.data["participant_id"])
+        assert pixels(drawing.figure, tmp_path / "figure.png").std() > 15
+    assert {"MS: 9 scans", "HC: 10 scans"} <= set(words(revised.figure))
+    assert "0 %" in words(revised.figure)

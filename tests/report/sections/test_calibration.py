@@ -1,0 +1,63 @@
+"""Probabilities are shown as the table has them: by bin, with their scores, and those of baselines as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.report.html.blocks import Picture, Table
+from pellucid.report.sections.calibration import calibration
+from pellucid.rundir.run import open_run
+
+
+def test_what_is_missing_is_named_and_nothing_is_drawn(empty_run: Path, look: Any) -> None:
+    section = calibration(open_run(empty_run), empty_run / "figures")
+    assert any("tables/calibration.tsv" in note for note in look.notes(section))
+    look.nothing_was_made(section, empty_run)
+
+
+def test_scores_and_bins_are_those_of_the_table(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    section = calibration(open_run(finished_run), tmp_path)
+    scores, bins = look.of(section, Table)
+    table = read_tsv(finished_run / "tables" / "calibration.tsv")
+    assert [row[:2] for row in scores.rows] == [["finetuned", "36"], ["scratch", "24"]]  # 12 subjects a trial
+    first = table[(table["arm"] == "finetuned") & (table["kind"] == "calibrated")].iloc[0]
+    assert float(scores.rows[0][3]) == pytest.approx(first["brier"], rel=0.01)
+    assert float(scores.rows[0][6]) == pytest.approx(first["ece"], rel=0.01)
+    assert scores.rows[0][4] == "0.250"  # of 6 patients and 6 controls
+    assert bins.closed
+    assert len(bins.rows) == (table["n"] > 0).sum() < len(table)
+    assert sum(int(row[3]) for row in bins.rows) == 2 * (36 + 24)
+    assert {row[1] for row in bins.rows} == {"as it is", "calibrated"}
+    assert len(look.of(section, Picture)) == 1
+    assert (tmp_path / "calibration.png").exists()
+
+
+def test_a_baseline_is_not_calibrated_and_said_to_be_so(copy: Path, look: Any) -> None:
+    path = copy / "tables" / "calibration.tsv"
+    table = read_tsv(path)
+    lone = table[(table["arm"] == "scratch") & (table["kind"] == "sigmoid")].assign(arm="load")
+    said = "Baselines are shown as they are"
+    assert said not in look.words(calibration(open_run(copy), copy / "figures"))
+    write_tsv(path, pd.concat([table, lone]))
+    with (copy / "study.toml").open("a", encoding="utf-8") as spec:
+        spec.write('[baselines.load]\ncohort = "ms"\n')
+    section = calibration(open_run(copy), copy / "figures")
+    assert said in look.words(section)
+    row = look.of(section, Table)[0].rows[-1]
+    assert row[0] == "load"
+    assert [n for n, cell in enumerate(row) if cell == "–"] == [3, 6]
+    assert np.isfinite(float(row[2]))
+
+
+def test_nothing_is_said_of_calibration_that_was_not_done(copy: Path, look: Any) -> None:
+    path = copy / "tables" / "calibration.tsv"
+    table = read_tsv(path)
+    assert "Platt" in look.words(calibration(open_run(copy), copy / "figures"))
+    write_tsv(path, table[table["kind"] == "sigmoid"])
+    assert "Platt" not in look.words(calibration(open_run(copy), copy / "figures"))

@@ -1,0 +1,132 @@
+"""Arms are compared as the table says, pairs that could not be are named, and the picture is of one arm's pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.report.html.blocks import Note, Picture, Table
+from pellucid.report.sections.comparisons import METRICS, against, comparisons, difference
+from pellucid.rundir.run import open_run
+
+ROW = {"difference": 0.1, "low": -0.05, "high": 0.25, "p": 0.2, "q": 0.4, "one": 0.9, "two": 0.8}
+COUNTS = {"better_one": 4, "better_two": 2, "n_both": 20, "n_only_one": 0, "n_only_two": 0}
+
+
+def _pair(one: str, two: str, **changes: object) -> list[dict[str, object]]:
+    start = {"arm_one": one, "arm_two": two, "problem": ""}
+    return [start | ROW | COUNTS | {"metric": metric} | changes for metric in METRICS]
+
+
+def _write(folder: Path, *pairs: list[dict[str, object]]) -> None:
+    write_tsv(folder / "tables" / "comparisons.tsv", pd.DataFrame([row for pair in pairs for row in pair]))
+
+
+def test_what_is_missing_is_named_and_nothing_is_drawn(empty_run: Path, look: Any) -> None:
+    section = comparisons(open_run(empty_run), empty_run / "figures")
+    assert any("tables/comparisons.tsv" in note for note in look.notes(section))
+    look.nothing_was_made(section, empty_run)
+
+
+def test_a_pair_stands_with_difference_interval_scores_and_p(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    section = comparisons(open_run(finished_run), tmp_path)
+    (table,) = look.of(section, Table)
+    row = read_tsv(finished_run / "tables" / "comparisons.tsv").iloc[0]
+    assert (row["arm_one"], row["metric"]) == ("finetuned", "auc")
+    assert table.closed
+    assert len(table.rows) == 1
+    lines = str(table.rows[0][1]).split("<br>")
+    assert lines[0] == difference(row["difference"], "auc")
+    assert lines[1] == f"[{difference(row['low'], 'auc')}, {difference(row['high'], 'auc')}]"
+    assert lines[2] == f"{row['one']:.3f}, {row['two']:.3f}"
+    assert lines[3].startswith("p ")
+    assert table.rows[0][4] == f"{row['better_one']:.0f}, {row['better_two']:.0f}"
+    assert table.rows[0][5] == "12"
+    assert (tmp_path / "comparisons.svg").exists()
+
+
+def test_pairs_that_were_not_compared_are_named_with_the_reason(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    section = comparisons(open_run(finished_run), tmp_path)
+    (note,) = look.of(section, Note)
+    assert note.text == "Not compared: finetuned and lone. Why: nobody in common. Do <b>not</b>."
+    assert "There is one pair." in look.words(section)
+
+
+def test_the_picture_holds_the_main_arms_pairs_and_the_table_all(
+    copy: Path, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(copy, _pair("a", "finetuned"), _pair("a", "b"), _pair("finetuned", "b", n_only_two=3))
+    drawn: list[Any] = []
+    from pellucid.report.sections import comparisons
+
+    monkeypatch.setattr(comparisons, "save", lambda figure, stem: drawn.append(figure))
+    section = comparisons(open_run(copy), copy)
+    (table,), (picture,) = look.of(section, Table), look.of(section, Picture)
+    assert len(table.rows) == 3
+    assert "only one: 0, 3" in str(table.rows[2][5])
+    assert picture.caption.startswith("finetuned less each")
+    assert [tick.get_text() for tick in drawn[0].axes[0].get_yticklabels()] == ["a", "b"]
+    assert "false discovery rate of all tests of the table, 3 pairs times 3 scores" in look.words(section)
+
+
+def test_without_an_explained_arm_the_first_is_the_main_one(copy: Path, look: Any) -> None:
+    _write(copy, _pair("x", "y"), _pair("y", "z"))
+    (picture,) = look.of(comparisons(open_run(copy), copy / "figures"), Picture)
+    assert picture.caption.startswith("x less each")
+    assert "differences of x from y in" in picture.alt
+
+
+def test_a_pair_is_turned_where_the_arm_is_the_second() -> None:
+    table = pd.DataFrame([*_pair("b", "a"), *_pair("a", "c"), *_pair("b", "c")])
+    seen = against(table, "a")
+    assert seen["other"].unique().tolist() == ["b", "c"]
+    first, last = seen.iloc[0], seen.iloc[-1]
+    assert (first["difference"], first["low"], first["high"]) == (-0.1, -0.25, 0.05)
+    assert (last["difference"], last["low"], last["high"]) == (0.1, -0.05, 0.25)
+
+
+def test_what_has_no_interval_is_not_given_one(copy: Path, look: Any) -> None:
+    _write(copy, _pair("a", "b", low=None, high=None, p=None))
+    (table,) = look.of(comparisons(open_run(copy), copy / "figures"), Table)
+    assert table.rows[0][1] == "+0.100<br>no interval<br>0.900, 0.800<br>no p"
+
+
+def test_where_no_two_could_be_compared_nothing_is_drawn(copy: Path, look: Any) -> None:
+    empty = pd.DataFrame(columns=["arm_one", "arm_two", "metric", "problem"])
+    write_tsv(copy / "tables" / "comparisons.tsv", empty)
+    section = comparisons(open_run(copy), copy / "figures")
+    assert "No two arms were judged on one cohort" in look.words(section)
+    assert not look.of(section, Table)
+    write_tsv(copy / "tables" / "comparisons.tsv", pd.DataFrame({"arm_one": "a", "arm_two": "b", "problem": ["few"]}))
+    section = comparisons(open_run(copy), copy / "figures")
+    assert "Not compared: a and b. Why: few." in look.words(section)
+    assert not look.of(section, Picture)
+    assert not (copy / "figures").exists()
+
+
+def test_networks_are_compared_trial_by_trial(finished_run: Path, copy: Path, look: Any, tmp_path: Path) -> None:
+    assert len(look.of(comparisons(open_run(finished_run), tmp_path), Table)) == 1  # no table of trials
+    rows = [("scratch", n, auc) for n, auc in enumerate((0.5, 0.6))] + [("svm", 0, 0.9), ("svm", 1, 0.8)]
+    rows += [("finetuned", n, auc) for n, auc in enumerate((0.6, 0.9, 0.7))]
+    write_tsv(copy / "tables" / "trials.tsv", pd.DataFrame(rows, columns=["arm", "trial", "auc"]))
+    _, table = look.of(comparisons(open_run(copy), tmp_path), Table)
+    ((pair, apart, ends, p, trials),) = table.rows  # no baseline
+    assert "scratch<br>less finetuned" in str(pair)
+    assert (apart, trials) == ("−0.200 ± 0.141", "2")
+    assert ends == "[−1.000, +1.000]"
+    assert p == "p = 0.30, q = 0.30"
+    assert len(read_tsv(copy / "tables" / "trials_paired.tsv")) == 1
+
+
+def test_repeats_of_a_cross_validation_are_not_compared_trial_by_trial(copy: Path, look: Any, tmp_path: Path) -> None:
+    rows = [(arm, n, 0.5 + 0.1 * n + 0.03 * n * (arm == "scratch")) for arm in ("scratch", "finetuned") for n in (0, 1)]
+    write_tsv(copy / "tables" / "trials.tsv", pd.DataFrame(rows, columns=["arm", "trial", "auc"]))
+    assert len(look.of(comparisons(open_run(copy), tmp_path), Table)) == 2
+    with (copy / "study.toml").open("a") as spec:
+        spec.write('[splits.ms]\nscheme = "cross-validation"\n')
+    assert len(look.of(comparisons(open_run(copy), tmp_path), Table)) == 1
+    assert not (copy / "tables" / "trials_paired.tsv").exists()

@@ -1,0 +1,111 @@
+"""Scores are shown as the tables hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid.analysis.families import with_q
+from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
+from pellucid.report.html.blocks import Picture, Section, Table
+from pellucid.report.sections import results as module
+from pellucid.report.sections.results import brightness, main_arm, results, training
+from pellucid.rundir.run import Run, open_run
+
+
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [
+        (results, "tables/table2.tsv"),
+        (results, "tables/roc.tsv"),
+        (training, "history.tsv"),
+        (brightness, "tables/brightness.tsv"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_is_drawn(
+    empty_run: Path, look: Any, make: Callable[[Run, Path], Section], path: str
+) -> None:
+    section = make(open_run(empty_run), empty_run / "figures")
+    assert any(path in note for note in look.notes(section))
+    look.nothing_was_made(section, empty_run)
+
+
+def test_scores_show_mean_sd_and_interval(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    section = results(open_run(finished_run), tmp_path)
+    (table,) = look.of(section, Table)
+    row = read_tsv(finished_run / "tables" / "table2.tsv").set_index(["arm", "metric"]).loc[("finetuned", "auc")]
+    assert table.rows[0][:2] == ["finetuned", "pretraining"]
+    assert table.rows[1][:2] == ["scratch", "none"]
+    expected = f"{row['mean']:.3f} ± {row['sd']:.3f}<br>[{row['low']:.3f}, {row['high']:.3f}]"
+    assert table.rows[0][5] == expected
+    assert table.rows[0][6] == "3, 12"
+    assert (tmp_path / "roc.png").exists()
+    assert (tmp_path / "roc.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("p", "said"), [(0.0001, "p &lt; 0.001, q &lt; 0.001"), (0.04123, "p = 0.041, q = 0.082"), (float("nan"), "]")]
+)
+def test_the_chance_of_permuted_labels_is_shown(copy: Path, look: Any, p: float, said: str) -> None:
+    table = read_tsv(copy / "tables" / "table2.tsv")
+    table["p_chance"] = table["metric"].map({"auc": p, "balanced_accuracy": 0.5})
+    write_tsv(copy / "tables" / "table2.tsv", with_q(table, p="p_chance", q="q_chance"))
+    (shown,) = look.of(results(open_run(copy), copy / "figures"), Table)
+    assert str(shown.rows[0][list(shown.header).index("AUC")]).endswith(said)
+    assert "p " not in str(shown.rows[0][list(shown.header).index("Balanced accuracy")])
+
+
+@pytest.mark.parametrize(
+    ("explain", "arm"),
+    [
+        ('arms = ["c", "b"]', "c"),
+        ('arms = ["absent", "b"]', "b"),
+        ("", "a"),
+    ],
+)
+def test_the_page_is_about_the_first_arm_explained(empty_run: Path, explain: str, arm: str) -> None:
+    (empty_run / "study.toml").write_text(f"[explain]\n{explain}\n", encoding="utf-8")
+    assert main_arm(open_run(empty_run), ["a", "b", "c"]) == arm
+
+
+def test_the_selected_trial_is_marked(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    (table,) = look.of(training(open_run(finished_run), tmp_path), Table)
+    assert [row[1] for row in table.rows if row[0] == "finetuned"] == ["trial-00 (selected)", "trial-01", "trial-02"]
+
+
+def test_brightness_keeps_an_auc_below_a_half(finished_run: Path, tmp_path: Path, look: Any) -> None:
+    (table,) = look.of(brightness(open_run(finished_run), tmp_path), Table)
+    expected = read_tsv(finished_run / "tables" / "brightness.tsv").set_index("scaling")
+    for row in table.rows:
+        assert row[2].startswith(f"{expected.loc[row[1], 'auc']:.3f} [")
+    assert expected.loc["max", "auc"] < 0.5
+
+
+def test_the_scalings_of_a_cohorts_own_arms_are_marked(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for arm, scaling in (("pretraining", "minmax"), ("finetuned", "max"), ("scratch", "robust")):
+        for path in (copy / "models" / arm).glob("*/model.json"):
+            write_json(path, read_json(path) | {"scaling": scaling})
+    marked: list[set[str]] = []
+    draw = module.brightness_figure
+    monkeypatch.setattr(results, "brightness_figure", lambda table, used: marked.append(used) or draw(table, used))
+    brightness(open_run(copy), copy / "figures")
+    assert marked == [{"max", "robust"}]
+
+
+def test_of_a_cross_validation_it_is_said_what_is_corrected_and_what_trials_are(copy: Path, look: Any) -> None:
+    def said() -> str:
+        section = results(open_run(copy), copy / "figures")
+        return " ".join(str(block.caption) for kind in (Table, Picture) for block in look.of(section, kind))
+
+    assert "Nadeau" not in said()
+    assert "which is the optimiser's chance alone;" in said()
+    with (copy / "study.toml").open("a") as spec:
+        spec.write('[splits.ms]\nscheme = "cross-validation"\nfolds = 3\n')
+    crossed = said()
+    assert "relevance over areas are corrected for that" in crossed
+    assert "medians (of lift, and in planted places) and of probabilities in bins are not" in crossed
+    assert "optimiser" not in crossed
+    assert "which is due to other folds" in crossed
