@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("src", "tests", "benchmarks", "docs", ".github", ".ci")
+FOLDERS = ("src", "tests", "experiments", "docs", ".github", ".ci")
 KINDS = {".py", ".md", ".toml", ".yaml", ".yml", ".j2", ".css", ""}
 MADE = "CITATION.md"
 """What Pellucid itself writes beside results."""

@@ -212,7 +212,7 @@ def test_a_class_that_is_all_right_is_no_certainty_of_balanced_accuracy() -> Non
     [(13, 10, 1, 0.9), (3, 2, 1, 0.8), (1, 10, 1, 0.9), (13, 10, 5, 0.95)],
 )
 def test_intervals_hold_what_is_true(patients: int, controls: int, folds: int, auc: float) -> None:
-    """A short look at what benchmarks/interval_coverage.py measures at length."""
+    """A short look at what experiments/interval_coverage.py measures at length."""
     generator, held = np.random.default_rng(5), []
     for _ in range(100):
         table = _in_folds(_predictions(1, patients, controls, seed=0), folds)

@@ -316,7 +316,7 @@ def test_the_interval_of_an_auc_difference_is_that_of_both_aucs_less_what_they_s
 def test_intervals_of_auc_differences_hold_their_level(
     people: tuple[int, int], aucs: tuple[float, float], trials: int
 ) -> None:
-    """Where difference -+ 1.96 SE of DeLong held 87 and 78 %; benchmarks/interval_coverage.py has more."""
+    """Where difference -+ 1.96 SE of DeLong held 87 and 78 %; experiments/interval_coverage.py has more."""
     generator, label = np.random.default_rng(1), np.repeat([1, 0], people)
     held = 0
     for _ in range(150):

@@ -90,7 +90,7 @@ def test_gradients_where_no_pool_ties(
 
 
 def test_the_cut_is_of_the_whole(shared_golden: Path) -> None:
-    script = Path(__file__).parents[2] / "benchmarks" / "cut_golden.py"
+    script = Path(__file__).parents[2] / "experiments" / "cut_golden.py"
     again = runpy.run_path(str(script))["cut"](_arrays(shared_golden / WHOLE))
     kept = _arrays(CUT)
     assert kept.keys() == again.keys()

@@ -244,7 +244,7 @@ def test_white_matter_of_a_synthesised_scan_with_lesions(shared_data: Path, monk
     """The benchmark measures nine maps: white matter 0.90 to 0.93, grey 0.85 to 0.89, fluid 0.73 to 0.83."""
     # Where the scan lies in MNI space need not be found to a tenth of a millimetre, and that takes most of the time.
     monkeypatch.setattr(registration, "_FINE", dataclasses.replace(registration._FINE, iterations=10))
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "tissue.py"
+    path = Path(__file__).resolve().parents[2] / "experiments" / "tissue.py"
     spec = importlib.util.spec_from_file_location("benchmark_tissue", path)
     assert spec is not None
     assert spec.loader is not None

@@ -73,7 +73,7 @@ def clustered_interval(
 
     Source: the t-interval over clusters, Donner and Klar 2000, section 7; over several memberships the clusters' parts
     add up as in Cameron, Gelbach and Miller 2011, without taking off what people have by themselves. Its coverage is
-    measured by benchmarks/interval_coverage.py.
+    measured by experiments/interval_coverage.py.
     """
     y = np.asarray(values, dtype=np.float64)
     if y.ndim != 1 or (networks is not None and len(networks) != y.size):

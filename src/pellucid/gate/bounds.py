@@ -1,4 +1,4 @@
-"""The bounds of the gate, each between what was measured of good scans and of broken ones (`benchmarks/gate.py`).
+"""The bounds of the gate, each between what was measured of good scans and of broken ones (`experiments/gate.py`).
 
 Good are 87 real scans without a skull in MNI space (FLAIR and T1w, aligned by 6 or 12 parameters), also turned by 10
 degrees and scaled by 10 %, and 80 simulated ones; broken are 10 heads with their skulls, and good scans turned over,

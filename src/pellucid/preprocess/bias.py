@@ -48,7 +48,7 @@ def correct_bias(
     -----
     N4 (Tustison et al. 2010, IEEE TMI 29:1310) as ported by niimath, with ANTs' settings. Of a known field laid over
     three real scans it left 3.6, 4.2 and 9.3 % of the spread, in 0.5 to 1.4 s on one core; SimpleITK's left 3.2, 3.0
-    and 14.7 %, in 4 to 8 s (benchmarks/preprocessing.py).
+    and 14.7 %, in 4 to 8 s (experiments/preprocessing.py).
     """
     box = brain_box(brain, grid, _MARGIN_MM)
     part = crop(grid, box)

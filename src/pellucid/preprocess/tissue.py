@@ -90,7 +90,7 @@ def segment_tissue(image: Map, brain: Mask, grid: Grid, *, lesions: Mask | None 
     Notes
     -----
     EM goes over histograms: within a tissue a voxel's share in each Gaussian depends on its brightness alone.
-    On a synthetic T1w of 1.8 million voxels (`benchmarks/tissue.py`) Dice of white matter was 0.92 in 4 s on one core.
+    On a synthetic T1w of 1.8 million voxels (`experiments/tissue.py`) Dice of white matter was 0.92 in 4 s on one core.
     nipy 0.6.1 with the same priors reached 0.92 in 12 s, but cannot be imported where warnings are errors and has no
     wheel for Python 3.14; dipy 1.12.1 (TissueClassifierHMRF), which takes no priors, 0.92 in 51 s and 2.4 GB.
 

@@ -1,6 +1,6 @@
 """Does preprocessing do what it shall, and how fast? Prints what is asked beside what is measured.
 
-    python benchmarks/preprocessing.py --data ../shared/data --out runs/preprocessing
+    python experiments/preprocessing.py --data ../shared/data --out runs/preprocessing
 
 Parts (all unless `--only` names some): `warp`, a known 12-parameter warp of a real T1w; `slices`, a real T1w as another
 contrast in thick slices, displaced rigidly; `displacement`, a known rigid displacement of real FLAIRs; `brain`, brain

@@ -1,4 +1,4 @@
-"""benchmarks/field_of_view.py: lesions stay in their part, the counts are right."""
+"""experiments/field_of_view.py: lesions stay in their part, the counts are right."""
 
 import importlib.util
 from dataclasses import replace
@@ -16,7 +16,7 @@ from pellucid.simulate.anatomy import load_anatomy
 
 @pytest.fixture(scope="module")
 def benchmark_script() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "field_of_view.py"
+    path = Path(__file__).parents[1] / "experiments" / "field_of_view.py"
     spec = importlib.util.spec_from_file_location("benchmark_field_of_view", path)
     assert spec is not None
     assert spec.loader is not None

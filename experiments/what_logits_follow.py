@@ -1,6 +1,6 @@
 """What the networks of a finished run follow: rank correlation of held-out logits with lesion volume and brightness.
 
-    python benchmarks/what_logits_follow.py runs/transfer
+    python experiments/what_logits_follow.py runs/transfer
 
 A line an arm: Spearman's rho, the mean over trials, of the logit with the lesion volume and with the mean brightness of
 the brain after division by the maximum, over everybody held out and inside each group.

@@ -1,6 +1,6 @@
 """Cut iNNvestigate's reference maps to what the repository can hold, so that a bare clone can compare with them.
 
-    python benchmarks/cut_golden.py ../shared/golden/innvestigate_lrp_8ch.npz tests/golden/innvestigate_cut.npz
+    python experiments/cut_golden.py ../shared/golden/innvestigate_lrp_8ch.npz tests/golden/innvestigate_cut.npz
 
 The whole file holds maps of 11 methods that iNNvestigate 2.1.2 made of two inputs, noise within an ellipsoid (no scan
 of anybody), for a network of 8 channels. The cut keeps the first input, the weights, and 20,000 voxels of each map.

@@ -1,6 +1,6 @@
 """What the gate sees in good scans and in broken ones, beside its bounds.
 
-    python benchmarks/gate.py ../shared/data [DATASET ...]
+    python experiments/gate.py ../shared/data [DATASET ...]
 
 Takes the real scans of the test data, and the scans of datasets that `pellucid preprocess` or `pellucid simulate`
 wrote; turns and scales the real good ones; turns over, cuts, empties and shrinks them; and prints a line for each: its

@@ -1,6 +1,6 @@
 """Does it matter what a network cannot see? Both networks on lesions in the paper's network's seen and blind part.
 
-    python benchmarks/field_of_view.py --out runs/field-of-view
+    python experiments/field_of_view.py --out runs/field-of-view
 
 Heads without lesions are simulated once, brought to the paper's grid and scaled. For each seed and each part of the
 brain, half of the heads, drawn anew, become patients: lesions as the simulator grows them are put into their white

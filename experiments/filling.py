@@ -1,6 +1,6 @@
 """Are filled lesions white matter to a detector, and in mean and spread? On real patients and on simulated ones.
 
-    python benchmarks/filling.py --real ../shared/data/ms_real/open_ms_data --simulated 3 --pictures runs/filling
+    python experiments/filling.py --real ../shared/data/ms_real/open_ms_data --simulated 3 --pictures runs/filling
 
 --real names a folder with NAME_FLAIR, NAME_T1 and NAME_lesions of each patient. White matter comes from the T1w, which
 lies on the FLAIR: the brightest of three clusters of intensities two voxels inside the brain, or with `--white tissue`

@@ -1,6 +1,6 @@
 """Lay the registered scans of ds002748 out as a BIDS derivative dataset, for the study sex-ds002748.
 
-python benchmarks/lay_out_ds002748.py ../shared/data/healthy ds002748
+python experiments/lay_out_ds002748.py ../shared/data/healthy ds002748
 DS002748=ds002748 pellucid study run sex-ds002748
 """
 

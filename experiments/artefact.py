@@ -1,6 +1,6 @@
 """What can see a planted fault of the receive coil: the table of docs/simulation.md.
 
-    python benchmarks/artefact.py --out runs/artefact
+    python experiments/artefact.py --out runs/artefact
 
 50 patients and 50 controls of 4 mm, every true effect at 0, robustly scaled; classifiers by two-fold cross-validation.
 """

@@ -1,6 +1,6 @@
 """How well lesion volume alone tells simulated patients from controls, over cohorts of the paper's size.
 
-python benchmarks/lesion_load.py --cohorts 40
+python experiments/lesion_load.py --cohorts 40
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pellucid.image.nifti import read_volume
 from pellucid.spec.reading import find_spec, read_spec
 from pellucid.study.steps.cohorts import check_cohorts
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "lay_out_ds002748.py"
+SCRIPT = Path(__file__).parents[1] / "experiments" / "lay_out_ds002748.py"
 
 
 def test_all_but_one_have_a_scan_and_the_study_takes_them(shared_data: Path, tmp_path: Path, monkeypatch) -> None:

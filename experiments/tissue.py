@@ -1,6 +1,6 @@
 """How well are tissues told apart? Dice with the label maps that T1-weighted scans were synthesised from.
 
-    python benchmarks/tissue.py --maps ../shared/data/label_maps/synthseg
+    python experiments/tissue.py --maps ../shared/data/label_maps/synthseg
 
 Each label map of the folder (FreeSurfer's numbers, as SynthSeg ships them) becomes a brain-extracted T1w: every
 structure has a brightness of its own near its tissue's, borders share voxels, some shading is left, the noise is

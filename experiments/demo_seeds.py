@@ -1,6 +1,6 @@
 """Does the demo's network learn whatever the seed? One fine-tuned trial of the demo study for each of several seeds.
 
-    python benchmarks/demo_seeds.py --out runs/seeds
+    python experiments/demo_seeds.py --out runs/seeds
 
 Each seed gets cohorts, splits, pre-training and initial weights of its own. The holdout AUC with its subject-level
 bootstrap interval goes to OUT/seeds.tsv after every seed; a stopped benchmark goes on where it stopped, and two may
@@ -45,7 +45,7 @@ def main() -> None:
         spec = parse_spec(spec_of(seed, shipped), file=shipped)
         if not (run / TABLE).is_file():
             with Bars() as bars:
-                run_study(spec, run, watcher=bars, workers=options.workers, command=["benchmarks/demo_seeds.py"])
+                run_study(spec, run, watcher=bars, workers=options.workers, command=["experiments/demo_seeds.py"])
             for bulky in ("cohorts", "stores"):  # a gigabyte a seed, and made again from the seed when wanted
                 shutil.rmtree(run / bulky, ignore_errors=True)
         result = finished(options.out)

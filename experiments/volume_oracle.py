@@ -1,7 +1,7 @@
 """How far perfect volumetry of the simulated brains tells the groups apart: effects as what can be measured.
 
-python benchmarks/volume_oracle.py --people 200
-python benchmarks/volume_oracle.py --people 200 --kind pretraining
+python experiments/volume_oracle.py --people 200
+python experiments/volume_oracle.py --people 200 --kind pretraining
 
 A structure's volume is the sum of its probability, warped into the subject, on a grid of 2 mm: no scan, no noise, no
 segmentation. d is Cohen's, patients less controls in pooled standard deviations. The oracle is a logistic regression

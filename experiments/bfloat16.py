@@ -1,6 +1,6 @@
 """Is training in bfloat16 quicker, and are the trained networks as good? Both precisions, paired by seed.
 
-    python benchmarks/bfloat16.py demo --arm finetuned --out runs/bfloat16
+    python experiments/bfloat16.py demo --arm finetuned --out runs/bfloat16
 
 An arm of a finished run is trained again with other seeds, once in either precision, on the run's own scans and splits,
 from the run's own start. OUT/bfloat16.tsv has one row a precision and seed; a stopped benchmark goes on where it

@@ -1,6 +1,6 @@
 """How often the 95 % intervals of scores, and of maps' medians, hold what is true, also of few people.
 
-    python benchmarks/interval_coverage.py --data 400
+    python experiments/interval_coverage.py --data 400
 
 First part: people are judged by as many trials of a classifier as are asked for. A logit is the distance of the groups,
 plus what a person has in all trials (70 % of the variance), plus what it has in one. The truth is the AUC of one trial,
