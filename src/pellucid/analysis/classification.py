@@ -74,7 +74,7 @@ def over_trials(predictions: pd.DataFrame, *, correction: float = 1.0) -> pd.Dat
     `share_interval` of sensitivity and specificity, of both `mean_of_two` for balanced accuracy, and `auc_interval`. An
     error more never narrows them while the score stays above a half. No credit is taken for several trials, which vary
     less together than one alone, so that intervals of their means hold the truth more often than 95 %; nor is anything
-    estimated from how trials differ, which a few people do not tell. experiments/interval_coverage.py measures all this.
+    estimated from how trials differ, which a few people do not tell (measured by experiments/interval_coverage.py).
     The SD over trials measures the optimiser's chance only, never the sample's.
 
     Parameters
