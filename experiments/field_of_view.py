@@ -35,6 +35,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, IndexArray, Int64Array
 from pellucid.ground.files import atomic_path, read_tsv, write_json, write_tsv
 from pellucid.image.grid import PAPER_GRID
 from pellucid.image.nifti import Volume
@@ -58,9 +59,6 @@ from pellucid.training.fit import Scans, fit, logits
 from pellucid.training.optimiser import KerasAdam
 from pellucid.training.settings import TrialSettings
 
-Map = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-
 PARTS = ("seen", "blind")
 NAMES = {"paper": "PaperNetwork", "whole-brain": "WholeBrainNetwork"}
 MARGIN = 2  # voxels that a lesion's soft border reaches
@@ -75,10 +73,10 @@ PLACE = "deep"  # the simulator asks for a class of lesions; here it is all whit
 class Heads(NamedTuple):
     """N heads without lesions on the paper's grid: `images`, `white` (N, X, Y, Z), and how each was scaled."""
 
-    images: Map
-    white: Mask
-    zero: npt.NDArray[np.float64]  # what the intensity 0 became
-    white_matter: npt.NDArray[np.float64]  # what the white matter's median became
+    images: Float32Array
+    white: BoolArray
+    zero: Float64Array  # what the intensity 0 became
+    white_matter: Float64Array  # what the white matter's median became
 
 
 def make_heads(number: int, *, seed: int = 0) -> Heads:
@@ -87,7 +85,7 @@ def make_heads(number: int, *, seed: int = 0) -> Heads:
     fields = Fields.of(anatomy)
     room = inside(part_masks()["blind"])
     people = (p for p in ms_people(CohortSettings(patients=1, controls=4 * number, seed=seed)) if p.group == "HC")
-    kept: list[tuple[Map, Mask, float, float]] = []
+    kept: list[tuple[Float32Array, BoolArray, float, float]] = []
     while len(kept) < number:
         person = next(people)
         rng = np.random.default_rng([seed, 21, int(person.participant_id[-4:])])
@@ -120,13 +118,13 @@ def load_heads(path: Path, number: int) -> Heads:
     return heads
 
 
-def part_masks() -> dict[str, Mask]:
+def part_masks() -> dict[str, BoolArray]:
     """Return the two parts of the paper's grid."""
     seen = field_of_view(PaperNetwork(1)).mask()
     return {"seen": seen, "blind": ~seen}
 
 
-def inside(part: Mask) -> Mask:
+def inside(part: BoolArray) -> BoolArray:
     """Return the voxels of a part from which `MARGIN` voxels in any direction do not lead out of it."""
     return np.asarray(ndimage.distance_transform_cdt(part, metric="chessboard") > MARGIN)
 
@@ -137,7 +135,9 @@ def still(anatomy: Anatomy) -> Warp:
     return Warp.of(np.zeros((3, *lattice.shape), np.float32), anatomy.grid, lattice, np.eye(4))
 
 
-def add_lesions(rng: np.random.Generator, heads: Heads, n: int, part: Mask, anatomy: Anatomy, warp: Warp) -> Map:
+def add_lesions(
+    rng: np.random.Generator, heads: Heads, n: int, part: BoolArray, anatomy: Anatomy, warp: Warp
+) -> Float32Array:
     """Return head `n` with lesions whose voxels all lie in the white matter of `part`; the rest stays as it is."""
     inner = heads.white[n] & inside(part)
     priors = replace(anatomy, lesion_prior={PLACE: inner.astype(np.float32)})
@@ -156,12 +156,12 @@ def add_lesions(rng: np.random.Generator, heads: Heads, n: int, part: Mask, anat
     return out
 
 
-def draw_labels(seed: int, number: int) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.intp]]]:
+def draw_labels(seed: int, number: int) -> tuple[Int64Array, dict[str, IndexArray]]:
     """Draw who is a patient, and a split by subject, stratified; the same for both parts and networks of a seed."""
     order = np.random.default_rng([seed, 1]).permutation(number)
     labels = np.zeros(number, np.int64)
     labels[order[: number // 2]] = 1
-    rows: dict[str, list[npt.NDArray[np.intp]]] = {"train": [], "validation": [], "test": []}
+    rows: dict[str, list[IndexArray]] = {"train": [], "validation": [], "test": []}
     for group in (order[: number // 2], order[number // 2 :]):
         first, second = round(TRAIN * len(group)), round((TRAIN + VALIDATION) * len(group))
         for role, some in zip(rows, np.split(group, [first, second]), strict=True):

@@ -26,10 +26,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.planes import planes, to_ras
@@ -41,11 +41,8 @@ from pellucid.simulate.settings import CohortSettings
 ASKED = {"found_after": 0.05, "mean_off": 0.05, "sd_off": 0.25, "outside": 0}
 """The most that is allowed of each."""
 
-Mask = npt.NDArray[np.bool_]
-Image = npt.NDArray[np.float32]
 
-
-def clusters_white(t1: Volume, lesions: Mask) -> Mask:
+def clusters_white(t1: Volume, lesions: BoolArray) -> BoolArray:
     """Return the brightest of three clusters (k-means) of the T1w's intensities, two voxels inside the brain."""
     inner = ndimage.binary_erosion(find_brain(t1.data), iterations=2)
     x = t1.data[inner & ~lesions]
@@ -56,7 +53,7 @@ def clusters_white(t1: Volume, lesions: Mask) -> Mask:
     return np.asarray(inner & (t1.data > centres[1:].mean()))
 
 
-def tissue_white(t1: Volume, lesions: Mask) -> Mask:
+def tissue_white(t1: Volume, lesions: BoolArray) -> BoolArray:
     """Return where `segment_tissue` finds white matter the most probable tissue of the T1w."""
     from pellucid.preprocess.tissue import segment_tissue
 
@@ -64,7 +61,9 @@ def tissue_white(t1: Volume, lesions: Mask) -> Mask:
     return np.asarray((tissue.white > tissue.csf) & (tissue.white > tissue.grey))
 
 
-def measure(image: Image, filled: Filled, lesions: Mask, white: Mask, grid: Grid, *, bright: bool) -> dict[str, float]:
+def measure(
+    image: Float32Array, filled: Filled, lesions: BoolArray, white: BoolArray, grid: Grid, *, bright: bool
+) -> dict[str, float]:
     """Return the figures of one filled image; those that end in `_off` are relative to the white matter around."""
     healthy = white & ndimage.binary_erosion(white) & ~dilate(lesions, grid, 3.0)
     around = healthy & dilate(lesions, grid, 10.0)
@@ -84,7 +83,7 @@ def measure(image: Image, filled: Filled, lesions: Mask, white: Mask, grid: Grid
     }
 
 
-def _roughness(image: Image, mask: Mask) -> float:
+def _roughness(image: Float32Array, mask: BoolArray) -> float:
     """Return the median absolute difference of neighbours along the axes within a mask."""
     steps = []
     for axis in range(3):
@@ -110,7 +109,7 @@ def simulated_patients(folder: Path, patients: int) -> Iterator[tuple[str, Path,
         yield f"simulated {name}", anat / f"{name}_FLAIR.nii.gz", anat / f"{name}_T1w.nii.gz", mask
 
 
-def draw(path: Path, image: Image, filled: Filled, lesions: Mask, grid: Grid) -> None:
+def draw(path: Path, image: Float32Array, filled: Filled, lesions: BoolArray, grid: Grid) -> None:
     """Draw before, after and difference, axial, coronal and sagittal, through the largest lesion."""
     mpl.use("Agg")
     from matplotlib import pyplot as plt

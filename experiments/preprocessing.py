@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import SimpleITK
 import torch
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.prepare import find_brain
@@ -37,9 +37,6 @@ from pellucid.preprocess.quality import dice
 from pellucid.preprocess.registration import Side, displacement, register
 from pellucid.preprocess.run import preprocess
 from pellucid.preprocess.settings import Settings
-
-Matrix = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 RAW = ("patient01_study1", "patient01_study2", "patient03_study2", "patient04_study1")
 sitk: Any = SimpleITK
@@ -66,7 +63,7 @@ def main() -> None:
         parts[name](arguments.data, arguments.out)
 
 
-def known(rng: np.random.Generator, *, rigid: bool) -> Matrix:
+def known(rng: np.random.Generator, *, rigid: bool) -> Float64Array:
     """Draw rotations to 12 degrees and shifts to 12 mm, and if not rigid scales of 0.88 to 1.12 and shears to 0.08."""
     matrix = np.eye(4)
     matrix[:3, :3] = Rotation.from_euler("xyz", rng.uniform(-12, 12, 3), degrees=True).as_matrix()
@@ -184,7 +181,7 @@ def brains(data: Path, out: Path) -> None:
 
 def masks(data: Path, out: Path) -> None:
     """Bring expert lesion masks to MNI space by random affines; volumes shall scale as the affine says."""
-    ways: dict[str, Callable[[Bools, Grid], Bools]] = {
+    ways: dict[str, Callable[[BoolArray, Grid], BoolArray]] = {
         "nearest": lambda mask, grid: resample_mask(mask, grid, MNI_1MM),
         "linear >= 0.50": lambda mask, grid: resample(mask, grid, MNI_1MM, antialias=False) >= 0.5,
         "linear >= 0.45": lambda mask, grid: resample(mask, grid, MNI_1MM, antialias=False) >= 0.45,
@@ -270,14 +267,14 @@ def _pair(data: Path, name: str) -> tuple[Volume, Volume]:
     return read_volume(folder / f"{name}_T1W.nii.gz"), read_volume(folder / f"{name}_FLAIR.nii.gz")
 
 
-def _mask_side(mask: Bools, grid: Grid) -> Side:
+def _mask_side(mask: BoolArray, grid: Grid) -> Side:
     """Return a mask as an image to register: the signed distance from its surface."""
     inside = ndimage.distance_transform_edt(mask, sampling=grid.voxel_sizes)
     outside = ndimage.distance_transform_edt(~mask, sampling=grid.voxel_sizes)
     return Side((50.0 + (inside - outside).clip(-20, 20)).astype(np.float32), mask, grid)
 
 
-def _synthetic_head(labels: Volume, *, seed: int) -> tuple[npt.NDArray[np.float32], Bools]:
+def _synthetic_head(labels: Volume, *, seed: int) -> tuple[Float32Array, BoolArray]:
     """Make a T1w of a whole head from its label map; return it with its brain, sulci and ventricles included."""
     rng = np.random.default_rng(seed)
     numbers = resample_labels(labels.data, labels.grid, labels.grid)
@@ -295,11 +292,11 @@ def _synthetic_head(labels: Volume, *, seed: int) -> tuple[npt.NDArray[np.float3
     return np.hypot(head + noise[0], noise[1]).astype(np.float32), brain
 
 
-def _niimath(image: npt.NDArray[np.float32], brain: Bools, grid: Grid) -> npt.NDArray[np.float32]:
+def _niimath(image: Float32Array, brain: BoolArray, grid: Grid) -> Float32Array:
     return correct_bias(image, brain, grid)[1]
 
 
-def _simpleitk(image: npt.NDArray[np.float32], brain: Bools, grid: Grid) -> npt.NDArray[np.float32]:
+def _simpleitk(image: Float32Array, brain: BoolArray, grid: Grid) -> Float32Array:
     """Return the field that SimpleITK's N4 finds among voxels of 4 mm, with its own tolerance."""
     box = brain_box(brain, grid, 4.0)
     part = crop(grid, box)

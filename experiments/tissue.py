@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, Int32Array
 from pellucid.image.grid import MNI_1MM
 from pellucid.image.nifti import read_volume
 from pellucid.image.resample import resample, resample_labels, resample_mask
@@ -30,9 +30,6 @@ from pellucid.preprocess.brain import brain_box, crop
 from pellucid.preprocess.itk import moved
 from pellucid.preprocess.registration import Side, register
 from pellucid.preprocess.tissue import segment_tissue
-
-Map = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 TISSUES = ("csf", "grey", "white")
 BRIGHTNESS = (  # of each label on T1w, where white matter is 1; left and right
@@ -49,10 +46,10 @@ LESIONS, LESION_BRIGHTNESS = 25, 0.7
 class Case(NamedTuple):
     """A synthetic patient on the 1 mm MNI grid; `truth` is 0 outside the brain, else 1 + the index of its tissue."""
 
-    image: Map
-    brain: Mask
-    lesions: Mask
-    truth: npt.NDArray[np.int32]
+    image: Float32Array
+    brain: BoolArray
+    lesions: BoolArray
+    truth: Int32Array
 
 
 def make_case(path: Path, *, seed: int, lesions: bool) -> Case:
@@ -67,7 +64,7 @@ def make_case(path: Path, *, seed: int, lesions: bool) -> Case:
     labels, grid = labels[box], crop(volume.grid, box)
     truth = truth[labels]
     solid = ndimage.binary_fill_holes(_rounded(truth >= 2, 4.0))
-    brain: Mask = solid & (truth > 0)
+    brain: BoolArray = solid & (truth > 0)
     told = _lesions(rng, truth == 3) if lesions else np.zeros(labels.shape, bool)
     image = _t1w(rng, labels, brain, told)
     template = Side(mni_template(MNI_1MM), mni_brain_mask(MNI_1MM), MNI_1MM)
@@ -81,13 +78,13 @@ def make_case(path: Path, *, seed: int, lesions: bool) -> Case:
     )
 
 
-def _rounded(mask: Mask, radius: float) -> Mask:
+def _rounded(mask: BoolArray, radius: float) -> BoolArray:
     """Close gaps narrower than twice `radius` voxels: what a brain extraction leaves around and between the gyri."""
     wide = ndimage.distance_transform_edt(~mask) <= radius
     return np.asarray(ndimage.distance_transform_edt(wide) > radius)
 
 
-def _lesions(rng: np.random.Generator, white: Mask) -> Mask:
+def _lesions(rng: np.random.Generator, white: BoolArray) -> BoolArray:
     """Draw ellipsoids of 3 to 8 mm within white matter."""
     deep = np.argwhere(ndimage.distance_transform_edt(white) > 3.0)
     out = np.zeros(white.shape, bool)
@@ -98,7 +95,7 @@ def _lesions(rng: np.random.Generator, white: Mask) -> Mask:
     return out & white
 
 
-def _t1w(rng: np.random.Generator, labels: npt.NDArray[np.int32], brain: Mask, lesions: Mask) -> Map:
+def _t1w(rng: np.random.Generator, labels: Int32Array, brain: BoolArray, lesions: BoolArray) -> Float32Array:
     """Paint the labels, then blur, shade and add noise; 0 outside the brain."""
     table = np.full(int(labels.max()) + 1, 0.2)  # skull, dura, eyes
     for brightness in BRIGHTNESS:
@@ -113,7 +110,7 @@ def _t1w(rng: np.random.Generator, labels: npt.NDArray[np.int32], brain: Mask, l
     return np.asarray(500.0 * np.hypot(image + real, imaginary) * brain, dtype=np.float32)
 
 
-def _field(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> npt.NDArray[np.float64]:
+def _field(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Float64Array:
     """Draw a smooth random field of standard deviation 1, `sigma` voxels wide."""
     step = max(sigma / 2.0, 1.0)
     coarse = ndimage.gaussian_filter(rng.normal(size=[int(n / step) + 2 for n in shape]), sigma / step)

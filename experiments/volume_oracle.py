@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pellucid.ground.arrays import BoolArray, Float64Array
 from pellucid.simulate.anatomy import load_anatomy
 from pellucid.simulate.deformation import sample
 from pellucid.simulate.people import people_of
@@ -30,10 +30,8 @@ from pellucid.simulate.subject import Fields, shape_subject
 STRUCTURES = {"ms": ("thalamus", "callosum", "ventricles"), "pretraining": ("hippocampus", "ventricles")}
 TRAIT = "_mm"  # `thalamus_mm` is the hidden strength behind the thalamus
 
-Floats = npt.NDArray[np.float64]
 
-
-def cohen(values: Floats, label: npt.NDArray[np.bool_]) -> float:
+def cohen(values: Float64Array, label: BoolArray) -> float:
     """Return (mean of patients - mean of controls) / pooled SD."""
     patients, controls = values[label], values[~label]
     pooled = np.sqrt(
@@ -42,13 +40,13 @@ def cohen(values: Floats, label: npt.NDArray[np.bool_]) -> float:
     return float((patients.mean() - controls.mean()) / pooled)
 
 
-def auc(values: Floats, label: npt.NDArray[np.bool_]) -> float:
+def auc(values: Float64Array, label: BoolArray) -> float:
     """Return the AUC of one number, turned round where patients have the smaller ones."""
     found = float(roc_auc_score(label, values))
     return max(found, 1.0 - found)
 
 
-def oracle(features: Floats, label: npt.NDArray[np.bool_]) -> float:
+def oracle(features: Float64Array, label: BoolArray) -> float:
     """Return the cross-validated AUC of a logistic regression on `features`: (n, features)."""
     model = make_pipeline(StandardScaler(), LogisticRegression())
     folds = StratifiedKFold(min(10, int(label.sum())), shuffle=True, random_state=0)

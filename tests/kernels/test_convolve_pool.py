@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pellucid.kernels.arrays import Floats, Size
+from pellucid.ground.arrays import FloatArray
+from pellucid.kernels.arrays import Size
 from pellucid.kernels.compile import threads
 from pellucid.kernels.convolve_pool import convolve_pool
 
@@ -28,7 +29,7 @@ pairs = st.sampled_from(PAIRS)
 shapes = st.tuples(*[st.integers(5, 9)] * 3)
 
 
-def textbook(x: Floats, weight: Floats, kernel: Size, pool: Size) -> Floats:
+def textbook(x: FloatArray, weight: FloatArray, kernel: Size, pool: Size) -> FloatArray:
     """Return all outputs of each window, (B, X', Y', Z', positions, C): the convolution, cut into windows."""
     patches = sliding_window_view(x.astype(np.float64), kernel, axis=(1, 2, 3))
     z = patches.reshape(*patches.shape[:4], -1) @ weight.astype(np.float64)
@@ -38,7 +39,7 @@ def textbook(x: Floats, weight: Floats, kernel: Size, pool: Size) -> Floats:
 
 def drawn(
     shape: Size, batch: int, channels: int, kernel: Size, *, whole: bool = False
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return x, weight and bias."""
     rng = np.random.default_rng([*shape, batch, channels])
     sizes = [(batch, *shape), (int(np.prod(kernel)), channels), (channels,)]

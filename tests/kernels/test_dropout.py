@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.kernels.arrays import Floats
+from pellucid.ground.arrays import FloatArray
 from pellucid.kernels.compile import threads
 from pellucid.kernels.dropout import drop, elu_dropout_backward
 
@@ -70,7 +70,7 @@ def test_nothing_is_dropped_at_0() -> None:
     np.testing.assert_array_equal(values, before)
 
 
-def textbook_backward(v: Floats, gradient: Floats, kept: np.ndarray, p: float) -> tuple[Floats, Floats]:
+def textbook_backward(v: FloatArray, gradient: FloatArray, kept: np.ndarray, p: float) -> tuple[FloatArray, FloatArray]:
     """Return dropout(elu(v)) and the gradient of v, by PyTorch."""
     leaf = torch.tensor(v, dtype=torch.float64, requires_grad=True)
     values = torch.nn.functional.elu(leaf) * torch.from_numpy(kept) / (1 - p)

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.kernels.arrays import Floats, Size, Winners
+from pellucid.ground.arrays import FloatArray
+from pellucid.kernels.arrays import Size, Winners
 from pellucid.kernels.compile import threads
 from pellucid.kernels.pool import pool
 
 sizes = st.tuples(*[st.integers(1, 3)] * 3)
 
 
-def textbook(z: Floats, size: Size) -> tuple[Floats, Winners]:
+def textbook(z: FloatArray, size: Size) -> tuple[FloatArray, Winners]:
     """Look at every window by itself."""
     B, *spatial, C = z.shape
     shape = (B, *(n // p for n, p in zip(spatial, size, strict=True)), C)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pellucid.ground.arrays import FloatArray
 from pellucid.kernels import winners
-from pellucid.kernels.arrays import Floats, Size, Winners
+from pellucid.kernels.arrays import Size, Winners
 from pellucid.kernels.compile import threads
 from pellucid.kernels.winners import input_gradient, weight_gradient
 
@@ -18,7 +19,7 @@ PAIRS: list[tuple[Size, Size]] = [  # few, for each is compiled by itself
 ]
 pairs = st.sampled_from(PAIRS)
 inputs = st.sampled_from([1, 3, 17])  # one has a kernel of its own; 17 need two blocks of lanes
-Case = tuple[Floats, Floats, Floats, Winners]
+Case = tuple[FloatArray, FloatArray, FloatArray, Winners]
 
 
 def drawn(pair: tuple[Size, Size], spare: Size, batch: int, c_in: int, c_out: int, kind: type = np.float64) -> Case:
@@ -34,7 +35,7 @@ def drawn(pair: tuple[Size, Size], spare: Size, batch: int, c_in: int, c_out: in
     return x, weight, gradient, rng.integers(0, int(np.prod(pool)), windows).astype(np.uint8)
 
 
-def textbook(case: Case, kernel: Size, pool: Size) -> tuple[Floats, Floats]:
+def textbook(case: Case, kernel: Size, pool: Size) -> tuple[FloatArray, FloatArray]:
     """Return the gradients of x and weight: each winner sends its own back through the taps, one by one."""
     x, weight, gradient, winner = case
     dx, dw = np.zeros(x.shape), np.zeros(weight.shape)
@@ -47,7 +48,7 @@ def textbook(case: Case, kernel: Size, pool: Size) -> tuple[Floats, Floats]:
     return dx, dw
 
 
-def close(found: Floats, expected: Floats, tolerance: float) -> None:
+def close(found: FloatArray, expected: FloatArray, tolerance: float) -> None:
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
@@ -82,11 +83,13 @@ def test_nothing_is_read_or_written_behind_the_end(
 ) -> None:
     """Compiled kernels do not look; Python does."""
 
-    def copy(target: Floats, at: int, source: Floats, start: int, count: int, lanes: int) -> None:
+    def copy(target: FloatArray, at: int, source: FloatArray, start: int, count: int, lanes: int) -> None:
         assert min(at, start, len(target) - at - count, len(source) - start - count) >= 0
         target[at : at + count] = source[start : start + count]
 
-    def add_scaled(target: Floats, at: int, source: Floats, start: int, factor: float, count: int, lanes: int) -> None:
+    def add_scaled(
+        target: FloatArray, at: int, source: FloatArray, start: int, factor: float, count: int, lanes: int
+    ) -> None:
         assert min(at, start, len(target) - at - count, len(source) - start - count) >= 0
         target[at : at + count] += factor * source[start : start + count]
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.ground.arrays import Float32Array, Float64Array
 from pellucid.ground.errors import InputError
 from pellucid.image.nifti import read_volume
 
@@ -17,7 +18,7 @@ from pellucid.image.nifti import read_volume
 class Average(NamedTuple):
     """A mean map, (X, Y, Z), and the number of people behind it."""
 
-    values: npt.NDArray[np.float32]
+    values: Float32Array
     number: int
 
 
@@ -75,7 +76,7 @@ def group_means(maps: Iterable[Part]) -> dict[str, Average]:
     InputError
         If two maps differ in shape.
     """
-    sums: dict[str, npt.NDArray[np.float64]] = {}
+    sums: dict[str, Float64Array] = {}
     people: dict[str, float] = {}
     shape: tuple[int, ...] | None = None
     for group, values, share, scale in maps:
@@ -110,7 +111,7 @@ def network_scales(gross: Sequence[float], networks: Sequence[str], shares: Sequ
     return [middle / mean[name] if mean[name] > 0 else 1.0 for name in networks]
 
 
-def mean_map(maps: Iterable[npt.ArrayLike]) -> npt.NDArray[np.float32]:
+def mean_map(maps: Iterable[npt.ArrayLike]) -> Float32Array:
     """Average maps voxel by voxel; of lesion masks this is a lesion probability map.
 
     Leave missing masks out: a missing mask is no empty one.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.ground.arrays import Float64Array, IndexArray
+
 RESAMPLES = 2000
 LOW, HIGH = 2.5, 97.5  # percentiles: a 95 % interval
 
 
-def resample(strata: npt.ArrayLike, *, resamples: int = RESAMPLES, seed: int) -> npt.NDArray[np.intp]:
+def resample(strata: npt.ArrayLike, *, resamples: int = RESAMPLES, seed: int) -> IndexArray:
     """Draw subjects with replacement within each stratum.
 
     Each row keeps the number of subjects of every stratum, so that a resample never loses a group.
@@ -36,7 +38,7 @@ def resample(strata: npt.ArrayLike, *, resamples: int = RESAMPLES, seed: int) ->
     return drawn
 
 
-def counts(drawn: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+def counts(drawn: IndexArray) -> Float64Array:
     """Return how often each of n subjects stands in each resample: (B, n) positions to (B, n) counts."""
     rows, n = drawn.shape
     flat = drawn + n * np.arange(rows)[:, None]

@@ -12,8 +12,9 @@ from scipy.special import expit
 from scipy.special import logit as logit_of
 from sklearn.metrics import brier_score_loss
 
-from pellucid.analysis.classification import Floats, checked, paired_with_labels
+from pellucid.analysis.classification import checked, paired_with_labels
 from pellucid.analysis.proportions import share_interval
+from pellucid.ground.arrays import Float64Array, IntArray
 from pellucid.ground.errors import InputError
 
 BINS = 10
@@ -93,7 +94,7 @@ class Calibration:
     slope: float
     intercept: float
 
-    def probability(self, logit: npt.ArrayLike) -> Floats:
+    def probability(self, logit: npt.ArrayLike) -> Float64Array:
         """Return sigmoid(slope * logit + intercept), the shape of `logit`."""
         return np.asarray(expit(self.slope * np.asarray(logit, dtype=np.float64) + self.intercept))
 
@@ -128,14 +129,14 @@ def calibrate(label: npt.ArrayLike, logit: npt.ArrayLike) -> Calibration:
         return Calibration(slope=0.0, intercept=float(logit_of(target.mean())))
     design = np.column_stack([(value - centre) / spread, np.ones(value.size)])
 
-    def loss(weights: Floats) -> float:
+    def loss(weights: Float64Array) -> float:
         z = design @ weights
         return float((np.logaddexp(0.0, z) - target * z).mean())
 
-    def gradient(weights: Floats) -> Floats:
+    def gradient(weights: Float64Array) -> Float64Array:
         return np.asarray(design.T @ (expit(design @ weights) - target) / value.size)
 
-    def hessian(weights: Floats) -> Floats:
+    def hessian(weights: Float64Array) -> Float64Array:
         p = expit(design @ weights)
         return np.asarray((design * (p * (1.0 - p))[:, None]).T @ design / value.size)
 
@@ -147,7 +148,7 @@ def calibrate(label: npt.ArrayLike, logit: npt.ArrayLike) -> Calibration:
     return Calibration(slope=slope, intercept=float(fit.x[1]) - slope * centre)
 
 
-def _checked_probability(label: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
+def _checked_probability(label: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[IntArray, Float64Array]:
     truth, value = paired_with_labels(label, probability, "probabilities")
     if not truth.size:
         raise InputError("predictions", "there is nobody", "Give predictions of somebody")

@@ -10,13 +10,12 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from pellucid.analysis.proportions import FEW, Ends, auc_interval, mean_of_two, share_interval
+from pellucid.ground.arrays import AnyArray, Float64Array, IntArray, ObjectArray
 from pellucid.ground.errors import InputError
 
 METRICS = ("balanced_accuracy", "sensitivity", "specificity", "auc")
 THRESHOLD = 0.0
 """A logit above it means patient: sigmoid(0) = 0.5, the paper's threshold."""
-
-Floats = npt.NDArray[np.float64]
 
 
 def scores(label: npt.ArrayLike, logit: npt.ArrayLike, fold: npt.ArrayLike | None = None) -> dict[str, float]:
@@ -56,7 +55,7 @@ def scores(label: npt.ArrayLike, logit: npt.ArrayLike, fold: npt.ArrayLike | Non
     }
 
 
-def _auc(truth: npt.NDArray[np.int_], value: Floats, fold: npt.NDArray[Any]) -> float:
+def _auc(truth: IntArray, value: Float64Array, fold: AnyArray) -> float:
     """Return the mean of the folds' AUCs by their numbers of pairs; a missing one if no fold has both classes."""
     won = pairs = 0.0
     for one in np.unique(fold):
@@ -131,10 +130,10 @@ def over_trials(predictions: pd.DataFrame, *, correction: float = 1.0) -> pd.Dat
 class People(NamedTuple):
     """Predictions by person: participant (n,), label (n,), logit (n, trials) and fold (n, trials), trials (names)."""
 
-    participant: npt.NDArray[np.object_]
-    label: npt.NDArray[np.int_]
-    logit: Floats
-    fold: npt.NDArray[np.int_]
+    participant: ObjectArray
+    label: IntArray
+    logit: Float64Array
+    fold: IntArray
     trials: list[Any]
 
     @property
@@ -155,17 +154,17 @@ def trial_scores(people: People) -> pd.DataFrame:
     return table
 
 
-def fewest_pairs(label: npt.NDArray[np.int_], folds: npt.NDArray[Any]) -> list[tuple[int, int]]:
+def fewest_pairs(label: IntArray, folds: AnyArray) -> list[tuple[int, int]]:
     """Return patients and controls of each fold that has both, in the trial of folds (n, trials) with fewest pairs."""
     return min((_sizes(label, fold) for fold in folds.T), key=lambda sizes: sum(m * n for m, n in sizes))
 
 
-def _sizes(label: npt.NDArray[np.int_], fold: npt.NDArray[Any]) -> list[tuple[int, int]]:
+def _sizes(label: IntArray, fold: AnyArray) -> list[tuple[int, int]]:
     sizes = [(int((label[fold == one] == 1).sum()), int((label[fold == one] == 0).sum())) for one in np.unique(fold)]
     return [size for size in sizes if min(size)]
 
 
-def paired_with_labels(label: npt.ArrayLike, value: npt.ArrayLike, what: str) -> tuple[npt.NDArray[np.int_], Floats]:
+def paired_with_labels(label: npt.ArrayLike, value: npt.ArrayLike, what: str) -> tuple[IntArray, Float64Array]:
     """Return labels and values as arrays (n,); raise InputError if their shapes differ or a label is not 0 or 1."""
     truth, values = np.asarray(label), np.asarray(value, dtype=np.float64)
     if truth.shape != values.shape or truth.ndim != 1:
@@ -176,7 +175,7 @@ def paired_with_labels(label: npt.ArrayLike, value: npt.ArrayLike, what: str) ->
     return truth.astype(int), values
 
 
-def checked(label: npt.ArrayLike, logit: npt.ArrayLike, *, classes: int = 2) -> tuple[npt.NDArray[np.int_], Floats]:
+def checked(label: npt.ArrayLike, logit: npt.ArrayLike, *, classes: int = 2) -> tuple[IntArray, Float64Array]:
     """Return labels and logits as arrays, (n,) each, or raise InputError where `scores` could not use them."""
     truth, value = paired_with_labels(label, logit, "logits")
     if not np.isfinite(value).all():

@@ -11,9 +11,9 @@ import pandas as pd
 from scipy.stats import binom
 from scipy.stats import t as student
 
+from pellucid.ground.arrays import BoolArray, Float64Array, ObjectArray
 from pellucid.ground.errors import InputError
 
-Floats = npt.NDArray[np.float64]
 Statistic = Literal["mean", "median"]
 
 FEWEST_PEOPLE = 6
@@ -130,7 +130,7 @@ def together(*sets: pd.Series | str) -> str:
     return " ".join(sorted({name for text in texts for name in str(text).split()}))
 
 
-def _of_people(y: Floats, statistic: Statistic) -> tuple[float, float]:
+def _of_people(y: Float64Array, statistic: Statistic) -> tuple[float, float]:
     """Return the interval of n people who share nothing."""
     n = y.size
     if statistic == "mean":
@@ -145,7 +145,7 @@ def _of_people(y: Floats, statistic: Statistic) -> tuple[float, float]:
     return float(ordered[place - 1]), float(ordered[n - place])
 
 
-def _membership(networks: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+def _membership(networks: ObjectArray) -> BoolArray:
     """Return whom each network judged, (networks, people); networks that judged the same people are one."""
     sets = [set() if pd.isna(names) else set(str(names).split()) for names in networks]
     if not all(sets):

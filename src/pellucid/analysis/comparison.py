@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import binomtest, norm, rankdata, ttest_1samp
 
-from pellucid.analysis.classification import THRESHOLD, Floats, by_person, checked, fewest_pairs
+from pellucid.analysis.classification import THRESHOLD, by_person, checked, fewest_pairs
 from pellucid.analysis.crossed import weakened
 from pellucid.analysis.permutation import PERMUTATIONS, chance
 from pellucid.analysis.proportions import FEW, auc_interval, difference_of_two, paired_interval
+from pellucid.ground.arrays import BoolArray, Float64Array, IntArray
 from pellucid.ground.errors import InputError
 
 _EQUAL = 1e-12
@@ -253,7 +254,7 @@ def paired_trials(trials: pd.DataFrame, metric: str = "auc") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["arm_one", "arm_two", "n_trials", "difference", "sd", "low", "high", "p"])
 
 
-def _checked_models(label: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[npt.NDArray[np.int_], Floats]:
+def _checked_models(label: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[IntArray, Float64Array]:
     """Return labels (n,) and logits (n, models), or raise InputError."""
     several = np.asarray(logits, dtype=np.float64)
     several = several[:, None] if several.ndim == 1 else several
@@ -261,7 +262,7 @@ def _checked_models(label: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[npt.ND
     return models[0][0], np.column_stack([value for _, value in models])
 
 
-def _components(truth: npt.NDArray[np.int_], value: Floats, fold: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+def _components(truth: IntArray, value: Float64Array, fold: npt.ArrayLike | None) -> tuple[Float64Array, Float64Array]:
     """Return the components V (patients,) and W (controls,) of `delong`, means over the models of logits (n, models).
 
     A patient's controls below, and a control's patients above, are counted by midranks; an equal one counts half.
@@ -286,7 +287,7 @@ def _components(truth: npt.NDArray[np.int_], value: Floats, fold: npt.ArrayLike 
     return v[patients].mean(axis=1), w[controls].mean(axis=1)
 
 
-def _right(truth: npt.NDArray[np.int_], value: Floats) -> npt.NDArray[np.bool_]:
+def _right(truth: IntArray, value: Float64Array) -> BoolArray:
     return np.asarray((value > THRESHOLD) == (truth == 1))
 
 
@@ -298,10 +299,12 @@ def _by_participant(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
     return logits.assign(label=people.label), folds
 
 
-def _flip_p(weight: Floats, one: Floats, two: Floats, permutations: int, factor: float, seed: int) -> tuple[float, str]:
+def _flip_p(
+    weight: Float64Array, one: Float64Array, two: Float64Array, permutations: int, factor: float, seed: int
+) -> tuple[float, str]:
     """Return the two-sided p, and how it came about, of the difference of weighted shares under flips of people."""
 
-    def statistic(a: Floats, b: Floats, axis: int) -> Any:
+    def statistic(a: Float64Array, b: Float64Array, axis: int) -> Any:
         return np.moveaxis(a - b, axis, -1) @ weight
 
     found = chance(

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
+from pellucid.ground.arrays import Float64Array
+
 
 def correction(folds: int) -> float:
     """Return by how much the standard error of a score over k folds exceeds that of independent subjects.
@@ -21,7 +23,7 @@ def correction(folds: int) -> float:
     return float(np.sqrt(1.0 + folds / (folds - 1.0)))
 
 
-def weakened(p: npt.ArrayLike, factor: float, *, sides: int) -> npt.NDArray[np.float64]:
+def weakened(p: npt.ArrayLike, factor: float, *, sides: int) -> Float64Array:
     """Return the p of a normal statistic `factor` times smaller: sides (1 - Phi(Phi^-1(1 - p / sides) / factor)).
 
     One-sided a p above a half, which speaks for less than chance, moves towards a half too. Missing p stay missing.

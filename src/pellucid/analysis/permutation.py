@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm, permutation_test
 
-from pellucid.analysis.classification import THRESHOLD, Floats, People, by_person, trial_scores
+from pellucid.analysis.classification import THRESHOLD, People, by_person, trial_scores
 from pellucid.analysis.crossed import weakened
+from pellucid.ground.arrays import Float64Array
 from pellucid.ground.errors import InputError
 
 PERMUTATIONS = 9999
@@ -144,7 +145,7 @@ def _permuted_balanced_accuracy(people: People) -> Any:
     """Return a function of labels (..., people) that averages balanced accuracy over the trials."""
     merits = (people.logit > THRESHOLD).mean(axis=1)  # linear in logit > 0, so trials are averaged once
 
-    def statistic(labels: Floats, axis: int) -> Any:
+    def statistic(labels: Float64Array, axis: int) -> Any:
         n1 = labels.sum(axis=axis)
         of_patients = (np.moveaxis(labels, axis, -1) * merits).sum(axis=-1)
         return (of_patients / n1 + 1.0 - (merits.sum() - of_patients) / (merits.size - n1)) / 2.0
@@ -163,7 +164,7 @@ def _permuted_auc(people: People) -> Any:
         rank = pd.Series(trial).groupby(fold).rank().to_numpy()
         trials.append((rank, (fold[:, None] == np.unique(fold)) * 1.0))  # (people,), (people, folds)
 
-    def statistic(labels: Floats, axis: int) -> Any:
+    def statistic(labels: Float64Array, axis: int) -> Any:
         drawn = np.moveaxis(labels, axis, -1)
         total = 0.0
         for rank, of_fold in trials:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pellucid.analysis.permutation import PERMUTATIONS, chance
+from pellucid.ground.arrays import AnyArray, Int64Array, ObjectArray
 from pellucid.ground.errors import InputError
-
-Areas = npt.NDArray[np.int64]
 
 
 def regional_relevance(
@@ -154,7 +151,7 @@ def compare_groups(
 
 def _areas(
     labels: npt.ArrayLike, regions: pd.DataFrame, shapes: dict[str, tuple[int, ...]]
-) -> tuple[npt.NDArray[np.object_], Areas, npt.NDArray[Any]]:
+) -> tuple[ObjectArray, Int64Array, AnyArray]:
     """Return the areas' names, the place of each label's area among them, and the labels, all checked."""
     label = np.asarray(labels)
     if any(shape != label.shape for shape in shapes.values()):

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from pellucid.analysis.classification import Floats, by_person
+from pellucid.analysis.classification import by_person
+from pellucid.ground.arrays import Float64Array
 
 
 def roc(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def roc(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["trial", "fpr", "tpr"])
 
 
-def _mean(curves: list[tuple[Floats, Floats]], weights: list[int]) -> tuple[Floats, Floats]:
+def _mean(curves: list[tuple[Float64Array, Float64Array]], weights: list[int]) -> tuple[Float64Array, Float64Array]:
     """Average curves vertically, with two points at each rate at which one has a corner."""
     corners = np.unique(np.concatenate([fpr for fpr, _ in curves]))
     ends = np.average([limits_at(corners, *curve) for curve in curves], axis=0, weights=weights)
@@ -61,7 +62,7 @@ def mean_roc(curves: pd.DataFrame, *, points: int = 101) -> pd.DataFrame:
     return pd.DataFrame({"fpr": np.r_[0.0, raster], "tpr": np.r_[0.0, mean], "sd": np.r_[0.0, spread]})
 
 
-def limits_at(at: Floats, fpr: npt.ArrayLike, tpr: npt.ArrayLike) -> Floats:
+def limits_at(at: Float64Array, fpr: npt.ArrayLike, tpr: npt.ArrayLike) -> Float64Array:
     """Return a curve's value just before and just after each rate `at`, (2, n): they differ where it rises upright.
 
     >>> limits_at(np.array([0.0, 0.5, 1.0]), [0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.4, 0.4, 0.8, 1.0])

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pellucid.analysis.classification import METRICS, THRESHOLD, Floats, by_person, over_trials
+from pellucid.analysis.classification import METRICS, THRESHOLD, by_person, over_trials
 from pellucid.analysis.proportions import FEW, share_interval
+from pellucid.ground.arrays import Float64Array
 from pellucid.ground.errors import InputError
 
 MISSING = "n/a"
@@ -131,7 +132,9 @@ def interactions(
     return pd.DataFrame(rows, columns=["factor", "levels", "auc_range", "p"])
 
 
-def _spread(wins: Floats, same: Floats, ours: Floats, theirs: Floats) -> tuple[float, Floats]:
+def _spread(
+    wins: Float64Array, same: Float64Array, ours: Float64Array, theirs: Float64Array
+) -> tuple[float, Float64Array]:
     """Return sum of P_l (A_l - A)^2 and the AUCs A_l of levels with pairs; memberships (people, levels)."""
     won, pairs = (((ours.T @ table) * theirs.T).sum(axis=1) for table in (wins, same))
     there = pairs > 0

@@ -9,11 +9,11 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pellucid.atlas.labels import Atlas, Merge, check_atlas, no_paper_areas
 from pellucid.atlas.places import wheel_file
+from pellucid.ground.arrays import AnyArray, Int32Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 
@@ -65,7 +65,7 @@ def read(nifti: Path, merge: Merge) -> Atlas:
     return check_atlas(Atlas(labels, Grid.of(image.shape[:3], image.affine), regions), nifti, table)
 
 
-def most_probable(maps: Iterator[npt.NDArray[Any]], threshold: int) -> npt.NDArray[np.int32]:
+def most_probable(maps: Iterator[AnyArray], threshold: int) -> Int32Array:
     """Return the number, from 1, of the map that is greatest in each voxel; 0 where none reaches `threshold`.
 
     Of equal maps the first counts. `maps` yields arrays (X, Y, Z), of which two are in memory at a time.

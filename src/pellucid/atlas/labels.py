@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pellucid.atlas.sides import sided_labels
+from pellucid.ground.arrays import Int32Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_tsv
 from pellucid.image.grid import Grid
@@ -52,7 +52,7 @@ class Atlas:
         The labels that the merge leaves out of `regions` and of `labels`, where they are 0.
     """
 
-    labels: npt.NDArray[np.int32]
+    labels: Int32Array
     grid: Grid
     regions: pd.DataFrame
     dropped: tuple[Dropped, ...] = ()
@@ -78,7 +78,7 @@ def read_atlas(nifti: str | Path, table: str | Path) -> Atlas:
     return check_atlas(Atlas(labels, grid, read_regions(table)), nifti, table)
 
 
-def read_label_map(nifti: str | Path) -> tuple[npt.NDArray[np.int32], Grid]:
+def read_label_map(nifti: str | Path) -> tuple[Int32Array, Grid]:
     """Read a label map (X, Y, Z) and its grid; raise InputError where a voxel is no whole number from 0 up."""
     fix = "Give a label map, one label a voxel; a probabilistic atlas is none"
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pellucid.ground.arrays import Float64Array, Int32Array
 from pellucid.image.grid import Grid
 
 _PREFIX = re.compile(r"(right|left|r|l)[ _-]", re.IGNORECASE)
@@ -24,7 +24,7 @@ def side(name: str) -> int:
     return 0 if match is None else 1 if match[1][0] in "rR" else -1
 
 
-def centres(labels: npt.NDArray[np.int32], grid: Grid) -> dict[int, npt.NDArray[np.float64]]:
+def centres(labels: Int32Array, grid: Grid) -> dict[int, Float64Array]:
     """Return the centre of mass (x, y, z) in millimetres of every label of a map (X, Y, Z) but 0."""
     voxels = np.nonzero(labels)
     found, which = np.unique(labels[voxels], return_inverse=True)
@@ -33,9 +33,7 @@ def centres(labels: npt.NDArray[np.int32], grid: Grid) -> dict[int, npt.NDArray[
     return dict(zip(found.tolist(), grid.world(mean), strict=True))
 
 
-def sided_labels(
-    labels: npt.NDArray[np.int32], grid: Grid, regions: pd.DataFrame
-) -> tuple[list[str], list[tuple[str, float]]]:
+def sided_labels(labels: Int32Array, grid: Grid, regions: pd.DataFrame) -> tuple[list[str], list[tuple[str, float]]]:
     """Return the labels of the map that are named right or left, and of those the ones that lie on the other side.
 
     The second list holds name and x in millimetres of each label whose centre of mass has the sign that its name

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from pellucid.ground.arrays import Float32Array
 from pellucid.image.grid import Grid
 from pellucid.image.resample import resample
 
@@ -15,7 +15,7 @@ _BLUR_MM = 2.0
 _FLOOR = 0.02
 
 
-def tissue_priors(grid: Grid) -> npt.NDArray[np.float32]:
+def tissue_priors(grid: Grid) -> Float32Array:
     """Return the priors of fluid, grey and white matter: (3, X, Y, Z) on `grid`; everywhere positive, summing to 1.
 
     p_t = (G * m_t + floor) / (1 + 3 floor), where m_grey and m_white are the ICBM152 2009a symmetric maps, m_csf what
@@ -41,7 +41,7 @@ def tissue_priors(grid: Grid) -> npt.NDArray[np.float32]:
 
 
 @cache
-def _average() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], Grid]:
+def _average() -> tuple[Float32Array, Float32Array, Grid]:
     """Return the smoothed grey and white matter maps and their 1 mm grid; outside of both lies 0."""
     from nilearn.datasets import load_mni152_gm_template, load_mni152_wm_template  # half a second
 

@@ -11,9 +11,7 @@ from pellucid.cli import console
 from pellucid.ground.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from pellucid.ground.arrays import BoolArray
     from pellucid.image.nifti import Mask, Volume
     from pellucid.preprocess.filling import Filled
 
@@ -138,7 +136,7 @@ def describe(
     }
 
 
-def _white_matter(volume: Volume, lesions: Mask, path: Path | None) -> npt.NDArray[np.bool_]:
+def _white_matter(volume: Volume, lesions: Mask, path: Path | None) -> BoolArray:
     """Return where white matter is the most probable tissue: in a given map, or found in a scan in MNI space."""
     from pellucid.image.nifti import read_volume
     from pellucid.preprocess.white_matter import find_white_matter

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from pellucid.gate.finding import ANYWAY, Finding, describe, refusal, refusals, words
 from pellucid.gate.look import look
 from pellucid.gate.tissue import OTHER
+from pellucid.ground.arrays import BoolArray
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume, read_volume
 from pellucid.image.prepare import Prepared, Resampling, find_brain, prepare
@@ -35,7 +33,7 @@ class Admitted:
     """
 
     volume: Volume
-    brain: npt.NDArray[np.bool_]
+    brain: BoolArray
     findings: tuple[Finding, ...]
     forced: bool
 

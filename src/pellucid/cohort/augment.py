@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Flip = npt.NDArray[np.bool_]
-Shift = npt.NDArray[np.int64]
+from pellucid.ground.arrays import BoolArray, Float32Array, IndexArray, Int64Array
 
 MAX_SHIFT = 2
 """The largest shift, in voxels (Eitel 2019's code)."""
 
 
-def draw(generator: np.random.Generator, n: int) -> tuple[Flip, Shift]:
+def draw(generator: np.random.Generator, n: int) -> tuple[BoolArray, Int64Array]:
     """Draw the augmentation of `n` volumes: flips with probability 1/2, shifts uniform on -2..2 voxels.
 
     Returns
@@ -24,13 +22,13 @@ def draw(generator: np.random.Generator, n: int) -> tuple[Flip, Shift]:
 
 
 def apply(
-    images: npt.NDArray[np.float32],
-    index: npt.NDArray[np.intp],
-    flip: Flip,
-    shift: Shift,
+    images: Float32Array,
+    index: IndexArray,
+    flip: BoolArray,
+    shift: Int64Array,
     *,
     stops: tuple[int, ...] | None = None,
-) -> npt.NDArray[np.float32]:
+) -> Float32Array:
     """Take volumes out of `images`, mirror some along axis i, then shift them along axis i, zeros moving in.
 
     `out[b, i] = v[i - shift[b]]` with `v = images[index[b]]`, or `v` read backwards along i where `flip[b]`; planes
@@ -70,6 +68,6 @@ def apply(
     return out
 
 
-def untouched(n: int) -> tuple[Flip, Shift]:
+def untouched(n: int) -> tuple[BoolArray, Int64Array]:
     """Return the augmentation of `n` volumes that changes nothing."""
     return np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.int64)

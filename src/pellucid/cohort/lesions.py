@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from pellucid.ground.arrays import BoolArray
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Mask
 from pellucid.image.resample import resample
@@ -13,7 +13,7 @@ _LESION = 0.45  # of the interpolated mask
 _KEPT = (0.5, 2.0)  # shares of a mask's volume beyond which it is another mask; a coarse grid rounds small ones
 
 
-def lesions_on(mask: Mask, grid: Grid) -> npt.NDArray[np.bool_]:
+def lesions_on(mask: Mask, grid: Grid) -> BoolArray:
     """Bring a lesion mask to `grid`, keeping its volume: linear interpolation without smoothing, 0.45 and above.
 
     Notes
@@ -25,7 +25,7 @@ def lesions_on(mask: Mask, grid: Grid) -> npt.NDArray[np.bool_]:
     return resample(mask.data, mask.grid, grid, antialias=False) >= _LESION
 
 
-def lesion_remarks(mask: Mask, found: npt.NDArray[np.bool_], grid: Grid) -> list[str]:
+def lesion_remarks(mask: Mask, found: BoolArray, grid: Grid) -> list[str]:
     """Say what is odd about a mask's file, and whether `found`, it on `grid`, has another volume than was drawn."""
     said = list(mask.remarks)
     drawn = float(np.count_nonzero(mask.data)) * mask.grid.voxel_volume_ml

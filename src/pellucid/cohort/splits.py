@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pellucid.ground.arrays import IndexArray
 from pellucid.ground.errors import InputError
 
 ROLES = ("train", "validation", "holdout")
@@ -250,7 +250,7 @@ def draw_some(people: pd.DataFrame, n: int, *, seed: int) -> set[str]:
     return {who for group, ids in order.items() for who in ids[: shares[group]]}
 
 
-def rows_of(table: pd.DataFrame, people: pd.DataFrame) -> dict[str, npt.NDArray[np.intp]]:
+def rows_of(table: pd.DataFrame, people: pd.DataFrame) -> dict[str, IndexArray]:
     """Return for each role the rows of `table` (a store's) whose participants have it in `people` (a split).
 
     Raises

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pellucid.cohort.draft import ARRAYS, Job, finish, start, work
+from pellucid.ground.arrays import AnyArray, BoolArray, Float32Array
 from pellucid.ground.errors import InputError, brief
 from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.ground.opening import require_file, unreadable
@@ -80,16 +80,16 @@ class Store:
     classes: dict[int, str]
     table: pd.DataFrame
     problems: list[tuple[str, str]]
-    images: npt.NDArray[np.float32]
-    brain: npt.NDArray[np.bool_]
-    masks: npt.NDArray[np.bool_]
+    images: Float32Array
+    brain: BoolArray
+    masks: BoolArray
     resampling: Resampling = "antialias"
     remarks: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def lesions(self, n: int) -> npt.NDArray[np.bool_] | None:
+    def lesions(self, n: int) -> BoolArray | None:
         """Return the lesion mask (X, Y, Z) of scan `n` on the store's grid, or None if nobody drew one."""
         return self.masks[n] if self.table["has_lesion_mask"].iloc[n] else None
 
@@ -236,11 +236,11 @@ def build_store(
     return open_store(folder)
 
 
-def _open(path: Path, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def _open(path: Path, shape: tuple[int, ...]) -> AnyArray:
     """Map an array of `shape` from disk."""
     try:
         require_file(path)
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r")
+        array: AnyArray = np.load(path, mmap_mode="r")
     except OSError as error:
         raise unreadable(path, error) from None
     except (EOFError, ValueError) as error:

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pellucid.atlas.template import mni_brain_mask
@@ -26,12 +25,10 @@ from pellucid.gate.shape import (
 )
 from pellucid.gate.tissue import Tissues, find_tissues, judge_tissues
 from pellucid.gate.values import judge_values
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import check_mni, foreground, mni_offset
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
 
 _WIDE_MM, _WIDE = 4.0, 72  # the grid on which it is measured how far a foreground reaches
 
@@ -57,7 +54,7 @@ class Look:
         return found
 
 
-def look(data: Floats, brain: Bools, grid: Grid, *, modality: str, where: str = "the image") -> Look:
+def look(data: Float32Array, brain: BoolArray, grid: Grid, *, modality: str, where: str = "the image") -> Look:
     """Look at an image (X, Y, Z) on `grid` whose foreground is `brain` (`find_brain`); say all that is wrong with it.
 
     First come the values, the size, empty slices and the voxels, which need no model of a brain. What passes them is
@@ -92,7 +89,7 @@ def look(data: Floats, brain: Bools, grid: Grid, *, modality: str, where: str = 
     return Look((*findings, *judge_tissues(tissues, modality)), ratio, far, fit, tissues)
 
 
-def far_share(brain: Bools, grid: Grid) -> float:
+def far_share(brain: BoolArray, grid: Grid) -> float:
     """Return the share of a foreground (X, Y, Z) that lies more than 10 mm outside the template's brain, in [0, 1]."""
     wide, far = _wide()
     steps = tuple(max(1, round(_WIDE_MM / size)) for size in grid.voxel_sizes)
@@ -114,7 +111,7 @@ def _judge_head(far: float, score: float) -> list[Finding]:
     return [Finding("skull", f"its skull is on, or it is not aligned with the template: {reaches}", True, PREPROCESS)]
 
 
-def _judge_place(brain: Bools, grid: Grid, where: str) -> list[Finding]:
+def _judge_place(brain: BoolArray, grid: Grid, where: str) -> list[Finding]:
     """Judge where a brain's centre lies."""
     try:
         check_mni(brain, grid, where=where)
@@ -126,7 +123,7 @@ def _judge_place(brain: Bools, grid: Grid, where: str) -> list[Finding]:
     return []
 
 
-def _box(brain: Bools) -> tuple[slice, slice, slice]:
+def _box(brain: BoolArray) -> tuple[slice, slice, slice]:
     """Return the box around a brain, one voxel wider where the image goes on."""
     spans = []
     for axis, n in enumerate(brain.shape):
@@ -142,7 +139,7 @@ def _cropped(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
 
 
 @cache
-def _wide() -> tuple[Grid, Bools]:
+def _wide() -> tuple[Grid, BoolArray]:
     """Return a wide grid around the template, and where on it is more than 10 mm outside the template's brain."""
     affine = np.diag([_WIDE_MM, _WIDE_MM, _WIDE_MM, 1.0])
     affine[:3, 3] = -_WIDE_MM * (_WIDE - 1) / 2.0

@@ -7,7 +7,6 @@ from functools import cache
 from itertools import permutations, product
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage, optimize
 from scipy.spatial.transform import Rotation
 
@@ -16,13 +15,10 @@ from pellucid.atlas.tissue_priors import tissue_priors
 from pellucid.gate import bounds
 from pellucid.gate.finding import PREPROCESS, RECONVERT, Finding
 from pellucid.gate.shape import TEMPLATE_ML
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.image.grid import Grid, resized
 from pellucid.image.prepare import MNI_BRAIN_CENTRE
 from pellucid.image.resample import resample
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float64]
 
 _COARSE_MM = 4.0  # of the image that poses are tried on
 _SMOOTH = 0.8  # its voxels: points are 10 mm apart
@@ -44,18 +40,18 @@ class Coarse:
     the brain's volume over the template's.
     """
 
-    values: Floats
-    covered: Floats
+    values: Float32Array
+    covered: Float32Array
     grid: Grid
     ratio: float
 
     @property
-    def inside(self) -> Bools:
+    def inside(self) -> BoolArray:
         """The voxels that are brain by half and more."""
         return np.asarray(self.covered >= 0.5)
 
 
-def coarsen(data: Floats, brain: Bools, grid: Grid) -> Coarse:
+def coarsen(data: Float32Array, brain: BoolArray, grid: Grid) -> Coarse:
     """Return an image and its brain, (X, Y, Z) on `grid`, in voxels of about 4 mm."""
     i, j, k = (max(2, round((n - 1) * s / _COARSE_MM) + 1) for n, s in zip(grid.shape, grid.voxel_sizes, strict=True))
     coarse = resized(grid, (i, j, k))
@@ -82,13 +78,13 @@ class Fit:
     """
 
     score: float
-    linear: Matrix
-    centre: Matrix
+    linear: Float64Array
+    centre: Float64Array
     own: float
     other: float
 
     @property
-    def turn(self) -> Matrix:
+    def turn(self) -> Float64Array:
         """The rotation of the template into the image; of a mirrored pose, that of its mirror image."""
         linear = self.linear / np.cbrt(abs(np.linalg.det(self.linear)))
         left, _, right = np.linalg.svd(linear * ([1.0, 1.0, 1.0] if np.linalg.det(linear) > 0 else [-1.0, 1.0, 1.0]))
@@ -119,7 +115,7 @@ def fit_template(coarse: Coarse) -> Fit:
     inverse = np.linalg.inv(coarse.grid.affine)
     size = coarse.ratio ** (1.0 / 3.0)
 
-    def score(linear: Matrix, at: Matrix) -> float:
+    def score(linear: Float64Array, at: Float64Array) -> float:
         where = (points @ linear.T + at) @ inverse[:3, :3].T + inverse[:3, 3]
         values = ndimage.map_coordinates(image, where.T, order=1, mode="grid-constant")
         values = values - values.mean()
@@ -136,7 +132,7 @@ def fit_template(coarse: Coarse) -> Fit:
         own, other = _best(tried)
     start = max(own, other, key=lambda entry: entry[0])[2]
 
-    def moved(step: Matrix) -> tuple[Matrix, Matrix]:
+    def moved(step: Float64Array) -> tuple[Float64Array, Float64Array]:
         turn = Rotation.from_rotvec(step[:3]).as_matrix()
         return turn @ start * np.exp(step[6]), centre + 100.0 * step[3:6]
 
@@ -170,7 +166,7 @@ def judge_pose(fit: Fit) -> list[Finding]:
     return odd
 
 
-def _named(turn: Matrix) -> str:
+def _named(turn: Float64Array) -> str:
     """Name the orientation nearest to a rotation: where the brain's top and front lie by the header."""
     lies = {}
     for axis, name in ((1, "front"), (2, "top")):
@@ -187,14 +183,14 @@ def _named(turn: Matrix) -> str:
 
 
 def _best(
-    tried: list[tuple[float, int, Matrix]],
-) -> tuple[tuple[float, int, Matrix], tuple[float, int, Matrix]]:
+    tried: list[tuple[float, int, Float64Array]],
+) -> tuple[tuple[float, int, Float64Array], tuple[float, int, Float64Array]]:
     """Return the best try of the orientation that the header states, and of the others."""
     own = max((entry for entry in tried if entry[1] == 0), key=lambda entry: entry[0])
     return own, max((entry for entry in tried if entry[1] != 0), key=lambda entry: entry[0])
 
 
-def _orientations() -> list[Matrix]:
+def _orientations() -> list[Float64Array]:
     """Return the 24 ways to lay the template's axes along an image's that differ by more than left and right."""
     found = []
     for axes, front, top in product(permutations(range(3)), (1.0, -1.0), (1.0, -1.0)):
@@ -208,11 +204,11 @@ def _orientations() -> list[Matrix]:
 _ORIENTATIONS = _orientations()  # the first is the identity
 
 
-def _tilts() -> list[Matrix]:
+def _tilts() -> list[Float64Array]:
     return [Rotation.from_euler(a, d, degrees=True).as_matrix() for a, d in product("xyz", _TILTS)]
 
 
-def _image(coarse: Coarse) -> Floats:
+def _image(coarse: Coarse) -> Float32Array:
     """Return what poses are scored on: in the brain 1 + its brightness from 0 to 1, in the background 0; smoothed."""
     bright = coarse.values[coarse.inside]
     low, high = np.percentile(bright, (2.0, 98.0)) if bright.size else (0.0, 0.0)
@@ -222,7 +218,7 @@ def _image(coarse: Coarse) -> Floats:
 
 
 @cache
-def _template() -> tuple[Matrix, Matrix]:
+def _template() -> tuple[Float64Array, Float64Array]:
     """Return the template's points (n, 3), in mm from its centre, and an orthonormal basis (n, 4) of what it shows."""
     n = 24
     affine = np.diag([_STEP_MM, _STEP_MM, _STEP_MM, 1.0])

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pellucid.gate import bounds
 from pellucid.gate.finding import PREPROCESS, RECONVERT, Finding
+from pellucid.ground.arrays import BoolArray, Float64Array
 from pellucid.image.grid import Grid
-
-Bools = npt.NDArray[np.bool_]
 
 TEMPLATE_ML = 1834.6
 """Volume of the MNI152NLin6Asym brain, holes filled."""
@@ -29,13 +27,13 @@ class Face(NamedTuple):
     area: float
 
 
-def profile(mask: Bools, grid: Grid, axis: int) -> npt.NDArray[np.float64]:
+def profile(mask: BoolArray, grid: Grid, axis: int) -> Float64Array:
     """Return the area of each slice of `mask`: (X, Y, Z) across a voxel axis, in cm²."""
     counts = mask.sum(axis=tuple(a for a in range(3) if a != axis), dtype=np.int64)
     return np.asarray(counts * (grid.voxel_volume_ml * 10.0 / grid.voxel_sizes[axis]))
 
 
-def edges(brain: Bools, grid: Grid) -> list[Face]:
+def edges(brain: BoolArray, grid: Grid) -> list[Face]:
     """Return how much of a brain (X, Y, Z) lies on each of the six outermost slices of its image."""
     found = []
     for axis in range(3):
@@ -44,7 +42,7 @@ def edges(brain: Bools, grid: Grid) -> list[Face]:
     return found
 
 
-def faces(brain: Bools, grid: Grid) -> list[Face]:
+def faces(brain: BoolArray, grid: Grid) -> list[Face]:
     """Return the six faces of a brain (X, Y, Z) along the axes of its voxels.
 
     The area is the volume of the outermost `FACE_MM` over that depth, so that it hardly depends on the voxels' size. A
@@ -67,7 +65,7 @@ def _side(grid: Grid, axis: int, end: int) -> str:
     return _DIRECTIONS[world][end if grid.affine[world, axis] > 0 else 1 - end]
 
 
-def empty_slices(foreground: Bools, grid: Grid) -> int:
+def empty_slices(foreground: BoolArray, grid: Grid) -> int:
     """Count the slices without foreground between two of `GAP_CM2` and more, across the axis that has most of them."""
     most = 0
     for axis in range(3):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pellucid.atlas.template import mni_brain_mask
@@ -14,12 +13,9 @@ from pellucid.atlas.tissue_priors import tissue_priors
 from pellucid.gate import bounds
 from pellucid.gate.finding import PREPROCESS, Finding
 from pellucid.gate.pose import Coarse, Fit, coarsen
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import MNI_BRAIN_CENTRE
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float64]
 
 _STEP_MM = 3.0
 _ROUNDS = 8
@@ -44,7 +40,7 @@ class Tissues:
     share: float
 
 
-def find_tissues(data: Floats, grid: Grid, coarse: Coarse, fit: Fit) -> Tissues:
+def find_tissues(data: Float32Array, grid: Grid, coarse: Coarse, fit: Fit) -> Tissues:
     """Estimate the brightness of three tissues in an image (X, Y, Z) on `grid` that the template was laid on.
 
     At the template's brain voxels, 3 mm apart, the image y is regressed on the tissue priors p_t:
@@ -72,13 +68,15 @@ def find_tissues(data: Floats, grid: Grid, coarse: Coarse, fit: Fit) -> Tissues:
     return Tissues(fluid / white, grey / white, share)
 
 
-def tissues_in_mni(data: Floats, brain: Bools, grid: Grid) -> Tissues:
+def tissues_in_mni(data: Float32Array, brain: BoolArray, grid: Grid) -> Tissues:
     """Return the tissues of an image (X, Y, Z) on `grid` that was registered to the template by 12 parameters."""
     there = Fit(score=1.0, linear=np.eye(3), centre=np.array(MNI_BRAIN_CENTRE), own=1.0, other=0.0)
     return find_tissues(data, grid, coarsen(data, brain, grid), there)
 
 
-def _sampled(image: Floats, grid: Grid, coarse: Coarse, fit: Fit, *, step: int) -> tuple[Matrix, Matrix]:
+def _sampled(
+    image: Float32Array, grid: Grid, coarse: Coarse, fit: Fit, *, step: int
+) -> tuple[Float64Array, Float64Array]:
     """Return an image at the template's brain voxels, `step` times 3 mm apart, and the tissue priors there.
 
     Only where the coarse brain covers them whole: some 4 mm from its edge, where voxels of grey matter hold background,
@@ -146,7 +144,7 @@ def _give(modality: str) -> str:
 
 
 @cache
-def _template(step: int) -> tuple[Matrix, Matrix]:
+def _template(step: int) -> tuple[Float64Array, Float64Array]:
     """Return every `step`-th voxel of the template's brain (n, 3), in mm from its centre, and its priors (n, 3)."""
     n, size = 64 // step, _STEP_MM * step
     affine = np.diag([size, size, size, 1.0])

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from pellucid.gate import bounds
 from pellucid.gate.finding import EXPORT, Finding
-
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
+from pellucid.ground.arrays import BoolArray, Float32Array
 
 _ROUNDING = 1e-6
 
 
-def equal_share(data: Floats, brain: Bools) -> float:
+def equal_share(data: Float32Array, brain: BoolArray) -> float:
     """Return the share of pairs of neighbouring voxels (faces touch) within `brain` that have exactly one value.
 
     `data` and `brain` are (X, Y, Z). Noise keeps it small in a scan, however few its bits.
@@ -28,7 +25,7 @@ def equal_share(data: Floats, brain: Bools) -> float:
     return equal / pairs if pairs else 1.0
 
 
-def judge_values(data: Floats, brain: Bools) -> list[Finding]:
+def judge_values(data: Float32Array, brain: BoolArray) -> list[Finding]:
     """Judge the values of an image (X, Y, Z) within its brain."""
     values = data[brain]
     share = equal_share(data, brain)

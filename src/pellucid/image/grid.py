@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.ground.arrays import Float64Array
 from pellucid.ground.shapes import misfit
 
-Affine = npt.NDArray[np.float64]
+Affine = Float64Array
 
 _SINGULAR = 1e-6  # a volume per product of spacings below this is no volume
 _MOST_VOXELS = 4096  # along an axis
@@ -73,14 +74,14 @@ class Grid:
         distance = np.linalg.norm(((self.affine - other.affine) @ corners)[:3], axis=0)
         return bool(distance.max() <= _TOLERANCE * min(self.voxel_sizes))
 
-    def world(self, ijk: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def world(self, ijk: npt.ArrayLike) -> Float64Array:
         """Return world coordinates (..., 3) in millimetres of voxel coordinates (..., 3)."""
         return np.asarray(ijk, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
 
-    def voxel(self, xyz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def voxel(self, xyz: npt.ArrayLike) -> Float64Array:
         """Return voxel coordinates (..., 3) of world coordinates (..., 3) in millimetres."""
         inverse = np.linalg.inv(self.affine)
-        voxel: npt.NDArray[np.float64] = np.asarray(xyz, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        voxel: Float64Array = np.asarray(xyz, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
         return voxel
 
     def to_json(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from nibabel.spatialimages import HeaderDataError
 from nibabel.volumeutils import apply_read_scaling
 
+from pellucid.ground.arrays import AnyArray, BoolArray, Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import atomic_path, write_json
 from pellucid.image.grid import Grid
@@ -40,7 +41,7 @@ class Volume:
     `path` says where it came from, `remarks` what was odd about its file and how that was taken.
     """
 
-    data: npt.NDArray[np.float32]
+    data: Float32Array
     grid: Grid
     path: Path | None = None
     remarks: tuple[str, ...] = ()
@@ -50,7 +51,7 @@ class Volume:
 class Mask:
     """A binary image `data`: (X, Y, Z) bool on `grid`; `path` and `remarks` as those of a `Volume`."""
 
-    data: npt.NDArray[np.bool_]
+    data: BoolArray
     grid: Grid
     path: Path | None = None
     remarks: tuple[str, ...] = ()
@@ -105,7 +106,7 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> Mask:
 
 def write_volume(
     path: str | Path,
-    data: npt.NDArray[Any],
+    data: AnyArray,
     grid: Grid,
     dtype: npt.DTypeLike = np.float32,
     *,
@@ -181,7 +182,7 @@ def stem(path: Path) -> str:
     raise ValueError(f"a NIfTI file's name ends in .nii.gz or .nii; got {path.name}")
 
 
-def _read(path: Path) -> tuple[npt.NDArray[np.float32], Grid, tuple[str, ...]]:
+def _read(path: Path) -> tuple[Float32Array, Grid, tuple[str, ...]]:
     """Read a finite 3D image, its grid, and what is odd about its file; raise InputError otherwise."""
     with unpacked(path) as content:
         header = read_header(path, content)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume
@@ -45,9 +45,9 @@ class Prepared:
         Share of the scan's brain that lies off the grid, in [0, 1].
     """
 
-    image: npt.NDArray[np.float32]
-    brain: npt.NDArray[np.bool_]
-    unscaled: npt.NDArray[np.float32]
+    image: Float32Array
+    brain: BoolArray
+    unscaled: Float32Array
     off_grid: float
 
 
@@ -57,7 +57,7 @@ def prepare(
     *,
     scaling: str,
     resampling: Resampling = "antialias",
-    brain: npt.NDArray[np.bool_] | None = None,
+    brain: BoolArray | None = None,
 ) -> Prepared:
     """Bring a brain-extracted scan in MNI space to `grid` and scale its intensities.
 
@@ -95,7 +95,7 @@ def prepare(
     )
 
 
-def find_brain(data: npt.NDArray[np.float32], *, where: str = "the image") -> npt.NDArray[np.bool_]:
+def find_brain(data: Float32Array, *, where: str = "the image") -> BoolArray:
     """Find the brain of a brain-extracted scan: (X, Y, Z) to (X, Y, Z) bool.
 
     It is the largest connected part (faces touch) of the voxels above 2 % of the 99th percentile of the positive ones,
@@ -121,12 +121,12 @@ def find_brain(data: npt.NDArray[np.float32], *, where: str = "the image") -> np
     return brain
 
 
-def foreground(data: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+def foreground(data: Float32Array) -> BoolArray:
     """Return the voxels (X, Y, Z) above 2 % of the 99th percentile of the positive ones, in however many parts."""
     return np.asarray(data > _threshold(data, "the image"))
 
 
-def check_mni(brain: npt.NDArray[np.bool_], grid: Grid, *, where: str = "the image") -> None:
+def check_mni(brain: BoolArray, grid: Grid, *, where: str = "the image") -> None:
     """Raise InputError if the centre of mass of `brain` lies more than 30 mm from the MNI brain's."""
     offset = mni_offset(brain, grid)
     distance = float(np.linalg.norm(offset))
@@ -146,7 +146,7 @@ def check_mni(brain: npt.NDArray[np.bool_], grid: Grid, *, where: str = "the ima
         )
 
 
-def mni_offset(brain: npt.NDArray[np.bool_], grid: Grid) -> npt.NDArray[np.float64]:
+def mni_offset(brain: BoolArray, grid: Grid) -> Float64Array:
     """Return the centre of mass of `brain`: (X, Y, Z) on `grid`, from the MNI brain's, in mm (3,)."""
     count = np.count_nonzero(brain)
     centre = [
@@ -156,12 +156,12 @@ def mni_offset(brain: npt.NDArray[np.bool_], grid: Grid) -> npt.NDArray[np.float
     return np.asarray(grid.world(centre) - MNI_BRAIN_CENTRE)
 
 
-def to_native(values: npt.NDArray[np.float32], grid: Grid, native: Grid) -> npt.NDArray[np.float32]:
+def to_native(values: Float32Array, grid: Grid, native: Grid) -> Float32Array:
     """Bring a map on the model's `grid` back to the `native` grid of its scan, linearly; outside lies 0."""
     return resample(values, grid, native)
 
 
-def _threshold(data: npt.NDArray[np.float32], where: str) -> float:
+def _threshold(data: Float32Array, where: str) -> float:
     """Return the brightness above which a voxel is foreground."""
     positive = data[data > 0.0]
     if positive.size == 0:
@@ -169,7 +169,7 @@ def _threshold(data: npt.NDArray[np.float32], where: str) -> float:
     return _FOREGROUND * float(np.percentile(positive, 99.0))
 
 
-def _largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _largest(mask: BoolArray) -> BoolArray:
     """Return the largest connected part of a mask."""
     parts, _ = ndimage.label(mask)
     sizes = np.bincount(parts.ravel())
@@ -177,7 +177,7 @@ def _largest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(parts == sizes.argmax())
 
 
-def _off_grid(brain: npt.NDArray[np.bool_], source: Grid, target: Grid) -> float:
+def _off_grid(brain: BoolArray, source: Grid, target: Grid) -> float:
     """Return the share of a brain's voxels whose centres lie in no voxel of `target`."""
     voxels = np.argwhere(brain)
     position = target.voxel(source.world(voxels))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from pellucid.ground.arrays import AnyArray, BoolArray, Float32Array, Float64Array, Int32Array
 from pellucid.image.grid import Affine, Grid
 
 _ALIGNED = 1e-3  # source voxels: axes that drift apart by less than this over the whole grid count as parallel
@@ -15,14 +13,14 @@ _FWHM = 8.0 * np.log(2.0)  # (FWHM / sigma)², of a Gaussian
 
 
 def resample(
-    data: npt.NDArray[Any],
+    data: AnyArray,
     source: Grid,
     target: Grid,
     *,
     order: int = 1,
     antialias: bool = True,
     fill: float = 0.0,
-) -> npt.NDArray[np.float32]:
+) -> Float32Array:
     """Bring `data`: (X, Y, Z) on `source` to `target` by spline interpolation; outside of `source` lies `fill`.
 
     Target voxel t takes the value at source voxel `inv(A_source) A_target t`. With `antialias`, an axis of the source
@@ -64,7 +62,7 @@ def resample(
     return np.ascontiguousarray(out, dtype=np.float32) + np.float32(fill)
 
 
-def resample_mask(mask: npt.NDArray[np.bool_], source: Grid, target: Grid) -> npt.NDArray[np.bool_]:
+def resample_mask(mask: BoolArray, source: Grid, target: Grid) -> BoolArray:
     """Bring a binary `mask`: (X, Y, Z) on `source` to `target` by the nearest voxel; outside lies False.
 
     Nearest, because sampling keeps a mask's volume on average, however small its parts. Asking for half coverage loses
@@ -73,7 +71,7 @@ def resample_mask(mask: npt.NDArray[np.bool_], source: Grid, target: Grid) -> np
     return resample_labels(mask, source, target) > 0
 
 
-def resample_labels(labels: npt.NDArray[Any], source: Grid, target: Grid) -> npt.NDArray[np.int32]:
+def resample_labels(labels: AnyArray, source: Grid, target: Grid) -> Int32Array:
     """Bring whole-number `labels`: (X, Y, Z) on `source` to `target` by the nearest voxel; outside lies 0."""
     _check(labels, source)
     matrix = np.linalg.inv(source.affine) @ target.affine
@@ -100,12 +98,12 @@ def resample_labels(labels: npt.NDArray[Any], source: Grid, target: Grid) -> npt
     return np.ascontiguousarray(rimmed[np.ix_(*nearest)])
 
 
-def _check(data: npt.NDArray[Any], source: Grid) -> None:
+def _check(data: AnyArray, source: Grid) -> None:
     if data.shape != source.shape:
         raise ValueError(f"data of shape {data.shape} is not on the grid {source}")
 
 
-def _sigmas(source: Grid, target: Grid) -> npt.NDArray[np.float64]:
+def _sigmas(source: Grid, target: Grid) -> Float64Array:
     """Return the smoothing along each source axis in source voxels, 0 where the target is not coarser."""
     sizes = np.array(source.voxel_sizes)
     directions = source.affine[:3, :3] / sizes
@@ -126,9 +124,7 @@ def _parallel_axes(matrix: Affine, shape: tuple[int, int, int]) -> tuple[int, in
     return (i, j, k) if float(drift.max()) < _ALIGNED else None
 
 
-def _weights(
-    n_source: int, n_target: int, scale: float, shift: float, sigma: float, order: int
-) -> npt.NDArray[np.float32]:
+def _weights(n_source: int, n_target: int, scale: float, shift: float, sigma: float, order: int) -> Float32Array:
     """Return W: (n_target, n_source), which smooths a line and samples it at `scale * t + shift`."""
     lines = np.eye(n_source)
     if sigma > 0.0:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
 
 Scaling = Literal["robust", "percentile", "minmax", "max"]
@@ -26,9 +26,7 @@ patients lay in fluid.
 _MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
 
 
-def scale(
-    unscaled: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], method: str, *, where: str = "the image"
-) -> npt.NDArray[np.float32]:
+def scale(unscaled: Float32Array, brain: BoolArray, method: str, *, where: str = "the image") -> Float32Array:
     """Scale the intensities x of an image: (X, Y, Z) within `brain`: (X, Y, Z); the background is exactly 0.
 
     - `robust`: (x - median) / (1.4826 MAD), median and median absolute deviation of the brain; cut to [-1, 5].

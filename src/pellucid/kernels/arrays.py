@@ -1,17 +1,11 @@
-"""What kernels take and return."""
+"""What kernels take and return; volumes are (B, X, Y, Z, C)."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from pellucid.ground.arrays import UInt8Array
 
 Size = tuple[int, int, int]
 """A kernel's or a window's, along X, Y, Z."""
 
-Floats = npt.NDArray[np.floating[Any]]
-"""Of float32 or float64; volumes are (B, X, Y, Z, C)."""
-
-Winners = npt.NDArray[np.uint8]
+Winners = UInt8Array
 """Which position of each pooling window had its greatest value: an index into the window in C order."""

@@ -18,12 +18,15 @@ from llvmlite import ir
 from numba import prange, types
 from numba.extending import intrinsic
 
-from pellucid.kernels.arrays import Floats, Size, Winners
+from pellucid.ground.arrays import FloatArray
+from pellucid.kernels.arrays import Size, Winners
 from pellucid.kernels.compile import parallel
 from pellucid.kernels.vectors import BYTE, WORD, Emitter, registers
 
 
-def convolve_pool(x: Floats, weight: Floats, bias: Floats, kernel: Size, pool: Size) -> tuple[Floats, Winners]:
+def convolve_pool(
+    x: FloatArray, weight: FloatArray, bias: FloatArray, kernel: Size, pool: Size
+) -> tuple[FloatArray, Winners]:
     """Return `max_q sum_t x[pool p + q + t] w[t, o] + b[o]` of each window p and channel o, and the q that had it.
 
     Parameters
@@ -69,7 +72,9 @@ def _compiled(pool: Size, reach: Size, groups: int, lanes: int) -> Callable[...,
     places = ";".join(",".join(map(str, starts[n : n + size])) for n in range(0, len(starts), size))
 
     @parallel
-    def convolve_pool(x: Floats, weight: Floats, bias: Floats, taps: Any, best: Floats, winner: Winners) -> None:
+    def convolve_pool(
+        x: FloatArray, weight: FloatArray, bias: FloatArray, taps: Any, best: FloatArray, winner: Winners
+    ) -> None:
         B, X, Y, Z, C = best.shape
         for row in prange(B * X * Y):
             b, i, j = row // (X * Y), row // Y % X, row % Y

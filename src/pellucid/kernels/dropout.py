@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from pellucid.kernels.arrays import Floats
+from pellucid.ground.arrays import FloatArray
 from pellucid.kernels.compile import parallel, serial
 
 
-def drop(values: Floats, seed: int, p: float) -> None:
+def drop(values: FloatArray, seed: int, p: float) -> None:
     """Multiply each of `values` by `m / (1 - p)` in place, the mask m being 0 with probability p, else 1.
 
     Parameters
@@ -31,7 +31,7 @@ def drop(values: Floats, seed: int, p: float) -> None:
         _drop(values, *_words(seed), _threshold(p), _gain(values, p))
 
 
-def elu_dropout_backward(gradient: Floats, values: Floats, seed: int, p: float) -> Floats:
+def elu_dropout_backward(gradient: FloatArray, values: FloatArray, seed: int, p: float) -> FloatArray:
     """Return the gradient of v from that of `y = m elu(v) / (1 - p)`, m the mask of `drop`.
 
     It is `g m elu'(v) / (1 - p)`, and elu'(v) is 1 where elu(v) > 0, else elu(v) + 1: v itself is not needed.
@@ -62,7 +62,7 @@ def _threshold(p: float) -> np.uint32:
     return np.uint32(min(round(p * 2.0**32), 2**32 - 1))
 
 
-def _gain(values: Floats, p: float) -> Any:
+def _gain(values: FloatArray, p: float) -> Any:
     return values.dtype.type(1.0 / (1.0 - p))
 
 
@@ -79,7 +79,7 @@ def _hash(index: np.uint32, low: np.uint32, high: np.uint32) -> np.uint32:
 
 
 @parallel
-def _drop(values: Floats, low: np.uint32, high: np.uint32, below: np.uint32, gain: Any) -> None:
+def _drop(values: FloatArray, low: np.uint32, high: np.uint32, below: np.uint32, gain: Any) -> None:
     N, C = values.shape
     for n in prange(N):
         row = values[n]
@@ -90,9 +90,9 @@ def _drop(values: Floats, low: np.uint32, high: np.uint32, below: np.uint32, gai
 
 @parallel
 def _backward(
-    gradient: Floats,
-    values: Floats,
-    before: Floats,
+    gradient: FloatArray,
+    values: FloatArray,
+    before: FloatArray,
     low: np.uint32,
     high: np.uint32,
     below: np.uint32,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from pellucid.kernels.arrays import Floats, Size, Winners
+from pellucid.ground.arrays import FloatArray
+from pellucid.kernels.arrays import Size, Winners
 from pellucid.kernels.compile import parallel
 
 
-def pool(z: Floats, bias: Floats, size: Size) -> tuple[Floats, Winners]:
+def pool(z: FloatArray, bias: FloatArray, size: Size) -> tuple[FloatArray, Winners]:
     """Return `max_q z[size p + q, o] + b[o]` of each window p and channel o, and the q that had it.
 
     Parameters
@@ -34,7 +35,7 @@ def pool(z: Floats, bias: Floats, size: Size) -> tuple[Floats, Winners]:
 
 
 @parallel
-def _pool(z: Floats, bias: Floats, size: Size, best: Floats, winner: Winners) -> None:
+def _pool(z: FloatArray, bias: FloatArray, size: Size, best: FloatArray, winner: Winners) -> None:
     B, X, Y, Z, C = best.shape
     for row in prange(B * X):
         b, i = row // X, row % X

@@ -15,10 +15,10 @@ from math import prod
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from numba import prange
 
-from pellucid.kernels.arrays import Floats, Size, Winners
+from pellucid.ground.arrays import Float64Array, FloatArray, Int64Array
+from pellucid.kernels.arrays import Size, Winners
 from pellucid.kernels.compile import parallel
 from pellucid.kernels.vectors import add_scaled, copy, registers
 
@@ -29,8 +29,8 @@ _SLAB = 256 * 1024  # bytes of x that stay in a core's second cache
 
 
 def weight_gradient(
-    x: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size
-) -> tuple[Floats, npt.NDArray[np.float64]]:
+    x: FloatArray, gradient: FloatArray, winner: Winners, kernel: Size, pool: Size
+) -> tuple[FloatArray, Float64Array]:
     """Return the gradients of a convolution's weights and biases from that of the pool behind it.
 
     `dw[o, t, c] = sum g[b, p, o] x[b, pool p + winner[b, p, o] + t, c]` over all b and windows p, and
@@ -56,7 +56,9 @@ def weight_gradient(
     return weights(x, gradient, winner, kernel, pool), sums.sum(axis=0)
 
 
-def _weight_gradient_of_many(x: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size) -> Floats:
+def _weight_gradient_of_many(
+    x: FloatArray, gradient: FloatArray, winner: Winners, kernel: Size, pool: Size
+) -> FloatArray:
     """Do it for several input channels: an output channel at a time, a few rows of windows for all of them in turn."""
     inputs, outputs = x.shape[4], gradient.shape[4]
     places = np.array(list(np.ndindex(pool)))
@@ -68,20 +70,22 @@ def _weight_gradient_of_many(x: Floats, gradient: Floats, winner: Winners, kerne
     return out.reshape(outputs, prod(kernel), inputs)
 
 
-def _weight_gradient_of_one(x: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size) -> Floats:
+def _weight_gradient_of_one(
+    x: FloatArray, gradient: FloatArray, winner: Winners, kernel: Size, pool: Size
+) -> FloatArray:
     """Do it for one input channel: a partial sum for each plane of windows, added up in float64."""
     width = _padded(kernel[2])
     taps = kernel[0] * kernel[1] * width
     planes = np.zeros((len(x) * gradient.shape[1], gradient.shape[4] * taps), dtype=x.dtype)
     lanes, _ = registers(x.dtype.itemsize)
     _weight_of_one(kernel, pool, lanes)(x[..., 0], _sources(kernel, pool), gradient, winner, planes)
-    total: Floats = planes.sum(axis=0, dtype=np.float64).reshape(gradient.shape[4], -1, width)[..., : kernel[2]]
+    total: FloatArray = planes.sum(axis=0, dtype=np.float64).reshape(gradient.shape[4], -1, width)[..., : kernel[2]]
     return total.reshape(len(total), prod(kernel), 1).astype(x.dtype)
 
 
 def input_gradient(
-    shape: tuple[int, ...], weight: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size
-) -> Floats:
+    shape: tuple[int, ...], weight: FloatArray, gradient: FloatArray, winner: Winners, kernel: Size, pool: Size
+) -> FloatArray:
     """Return `dx[b, s, c]`, the sum of `g[b, p, o] w[o, t, c]` over p, o, t with `pool p + winner[b, p, o] + t = s`.
 
     Parameters
@@ -103,8 +107,8 @@ def input_gradient(
 
 
 def _input_gradient_of_many(
-    shape: tuple[int, ...], weight: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size
-) -> Floats:
+    shape: tuple[int, ...], weight: FloatArray, gradient: FloatArray, winner: Winners, kernel: Size, pool: Size
+) -> FloatArray:
     """Do it for several input channels: a volume and a block of channels at a time."""
     outputs, taps, inputs = weight.shape
     blocks = -(-inputs // _LANES)
@@ -120,8 +124,8 @@ def _input_gradient_of_many(
 
 
 def _input_gradient_of_one(
-    shape: tuple[int, ...], weight: Floats, gradient: Floats, winner: Winners, kernel: Size, pool: Size
-) -> Floats:
+    shape: tuple[int, ...], weight: FloatArray, gradient: FloatArray, winner: Winners, kernel: Size, pool: Size
+) -> FloatArray:
     """Do it for one input channel: planes of windows that share no voxel at a time."""
     width = _padded(kernel[2])
     padded = np.zeros((len(weight), kernel[0] * kernel[1], width), dtype=weight.dtype)
@@ -133,7 +137,7 @@ def _input_gradient_of_one(
 
 
 @parallel
-def _channel_sums(gradient: Floats, sums: npt.NDArray[np.float64]) -> None:
+def _channel_sums(gradient: FloatArray, sums: Float64Array) -> None:
     N, C = gradient.shape
     parts = len(sums)
     for part in prange(parts):
@@ -150,13 +154,13 @@ def _weight(kernel: Size, pool: Size, inputs: int) -> Callable[..., None]:
 
     @parallel
     def weight(
-        x: Floats,
-        places: npt.NDArray[np.int64],
-        gradient: Floats,
+        x: FloatArray,
+        places: Int64Array,
+        gradient: FloatArray,
         winner: Winners,
         groups: int,
         rows: int,
-        out: Floats,
+        out: FloatArray,
     ) -> None:
         """Fill dw; x is (B, X, Y, Z * C_in), where the taps along Z lie side by side."""
         B, X, Y, Z, C = gradient.shape
@@ -189,7 +193,7 @@ def _padded(taps: int) -> int:
     return -(-taps // _SHORT) * _SHORT
 
 
-def _sources(kernel: Size, pool: Size) -> npt.NDArray[np.int64]:
+def _sources(kernel: Size, pool: Size) -> Int64Array:
     """Return where in a window's patch, its lines padded, each line of taps begins: for each place, then each line."""
     reach = kernel[1] + pool[1] - 1
     line = pool[2] - 1 + _padded(kernel[2])
@@ -197,7 +201,7 @@ def _sources(kernel: Size, pool: Size) -> npt.NDArray[np.int64]:
     return np.array([((u + a) * reach + v + b) * line + w for u, v, w in np.ndindex(pool) for a, b in lines])
 
 
-def _targets(kernel: Size, pool: Size) -> npt.NDArray[np.int64]:
+def _targets(kernel: Size, pool: Size) -> Int64Array:
     """Return where in (pool Z, reach X, reach Y, padded taps) each plane of taps begins: for each place and plane."""
     reach_i, reach_j = kernel[0] + pool[0] - 1, kernel[1] + pool[1] - 1
     width = _padded(kernel[2])
@@ -215,7 +219,7 @@ def _weight_of_one(kernel: Size, pool: Size, lanes: int) -> Callable[..., None]:
 
     @parallel
     def weight_of_one(
-        x: Floats, sources: npt.NDArray[np.int64], gradient: Floats, winner: Winners, planes: Floats
+        x: FloatArray, sources: Int64Array, gradient: FloatArray, winner: Winners, planes: FloatArray
     ) -> None:
         """Fill partial sums (B * X', C_out * padded taps): gather what each place in a window reads, then add up."""
         B, X, Y, Z, C = gradient.shape
@@ -253,7 +257,7 @@ def _input_of_one(kernel: Size, pool: Size, lanes: int) -> Callable[..., None]:
 
     @parallel
     def input_of_one(
-        weight: Floats, targets: npt.NDArray[np.int64], gradient: Floats, winner: Winners, out: Floats
+        weight: FloatArray, targets: Int64Array, gradient: FloatArray, winner: Winners, out: FloatArray
     ) -> None:
         """Fill dx (B, X, Y, Z): add up what each place in a window sends back, then send it."""
         B, X, Y, Z, C = gradient.shape
@@ -294,7 +298,7 @@ def _input(kernel: Size, pool: Size) -> Callable[..., None]:
     lanes = _LANES
 
     @parallel
-    def input_of(split: Floats, starts: npt.NDArray[np.int64], gradient: Floats, winner: Winners, out: Floats) -> None:
+    def input_of(split: FloatArray, starts: Int64Array, gradient: FloatArray, winner: Winners, out: FloatArray) -> None:
         """Fill dx, its channels padded to whole blocks; a job is one volume and one block."""
         B, X, Y, Z, C = gradient.shape
         blocks = len(split)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pellucid.bids.naming import entities
 from pellucid.cohort.lesions import lesion_remarks, lesions_on
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json
 from pellucid.image.grid import Grid
@@ -33,18 +33,15 @@ _SHAPE = {
     "Logistic": ({"Features": [str], "Mean": [float], "Sd": [float], "Weights": [float], "Intercept": float}, None),
 }
 
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
-
 
 def lesion_evidence(
-    relevance: Floats,
-    lesions: Bools | None,
+    relevance: Float32Array,
+    lesions: BoolArray | None,
     *,
     name: str,
-    image: Floats | None,
-    brain: Bools,
-    seen: Bools,
+    image: Float32Array | None,
+    brain: BoolArray,
+    seen: BoolArray,
     learned: Learned,
     grid: Grid,
     no_image: str = NO_IMAGE,
@@ -81,7 +78,7 @@ def lesion_evidence(
     return table.sort_values("map", key=lambda names: names.map(order)).reset_index(drop=True)
 
 
-def truth_maps(cohort: Path, grid: Grid) -> dict[str, Floats]:
+def truth_maps(cohort: Path, grid: Grid) -> dict[str, Float32Array]:
     """Return the maps of where a simulated cohort's effects are, by name, on `grid`: weights of 0 and more."""
     found = {}
     for path in sorted((cohort / "derivatives" / "truth").glob("tpl-*_desc-*_probseg.nii.gz")):
@@ -140,7 +137,7 @@ def read_learned(path: Path) -> Learned:
 class Lesions(NamedTuple):
     """A lesion mask (X, Y, Z) on the model's grid, where it came from, and what is odd about it."""
 
-    mask: Bools
+    mask: BoolArray
     path: Path
     remarks: tuple[str, ...]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
@@ -18,6 +17,7 @@ import pellucid
 from pellucid.attribution.checks import fill_in
 from pellucid.attribution.explain import Method, explain, find_method
 from pellucid.attribution.heads import Head
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.files import read_json, sha256
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import sidecar_path, write_volume
@@ -32,8 +32,6 @@ from pellucid.trust.alarms import MapSums, map_sums
 
 SPACE = "MNI152NLin6Asym"
 LEDGER_COLUMNS = ("layer", "relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +70,7 @@ class Explained:
     Of a mean of several `networks` also how many of their own maps have an alarm. `head` is as in `Explanation`.
     """
 
-    relevance: Floats
+    relevance: Float32Array
     logit: float
     ledger: list[dict[str, Any]]
     networks: int = 1
@@ -115,7 +113,7 @@ def open_explainer(
     )
 
 
-def explain_image(explainer: Explainer, image: Floats) -> Explained:
+def explain_image(explainer: Explainer, image: Float32Array) -> Explained:
     """Explain one prepared image (X, Y, Z) on the model's grid."""
     x = torch.tensor(image)[None, None]  # a copy: arrays of a store are read-only
     result = explain(explainer.model, x, method=explainer.method.name, epsilon=explainer.parameters.get("epsilon"))
@@ -260,7 +258,7 @@ def describe_sums(sums: MapSums) -> dict[str, Any]:
     }
 
 
-def read_sums(path: Path, relevance: Floats) -> MapSums:
+def read_sums(path: Path, relevance: Float32Array) -> MapSums:
     """Return the sums of a map at `path`, whose values are `relevance`, with the ledger of its sidecar."""
     said = read_json(sidecar_path(path), {"Logit": float, "Ledger": [dict], "Sums": dict})
     several = said["Sums"]
@@ -326,7 +324,7 @@ def describe_view(view: FieldOfView, grid: Grid) -> dict[str, Any]:
     }
 
 
-def seen_by(sidecar: Mapping[str, Any], grid: Grid) -> npt.NDArray[np.bool_]:
+def seen_by(sidecar: Mapping[str, Any], grid: Grid) -> BoolArray:
     """Return the field of view that a map's sidecar states as a mask on `grid`; everything, if it states none."""
     view = sidecar.get("FieldOfView")
     if view is None:

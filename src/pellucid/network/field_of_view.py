@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
+from pellucid.ground.arrays import BoolArray
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
 from pellucid.network.fused import FusedSequential
@@ -103,7 +103,7 @@ class FieldOfView:
     seen: tuple[tuple[int, ...], ...]
     known: bool = True
 
-    def mask(self) -> npt.NDArray[np.bool_]:
+    def mask(self) -> BoolArray:
         """Return a boolean array of `shape`: True where a voxel can move the output."""
         mask = np.zeros(self.shape, dtype=np.bool_)
         mask[np.ix_(*self.seen)] = True

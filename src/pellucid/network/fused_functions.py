@@ -23,7 +23,8 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.modules import module as every_module
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from pellucid.kernels.arrays import Floats, Size
+from pellucid.ground.arrays import FloatArray
+from pellucid.kernels.arrays import Size
 
 _LEAST_WORK = 10**6
 """Products of a convolution, for all of a batch, from which on it is worth having a kernel compiled."""
@@ -345,12 +346,12 @@ def _padding(convolution: nn.Conv3d) -> list[tuple[int, int]]:
     return [(n, n) for n in size_of(convolution.padding)]
 
 
-def _array(x: torch.Tensor) -> Floats:
+def _array(x: torch.Tensor) -> FloatArray:
     """Return (B, C, X, Y, Z) as a C-contiguous array (B, X, Y, Z, C), without a copy if it lies so already."""
-    return cast(Floats, x.detach().permute(0, 2, 3, 4, 1).contiguous().numpy())
+    return cast(FloatArray, x.detach().permute(0, 2, 3, 4, 1).contiguous().numpy())
 
 
-def _tensor(array: Floats) -> torch.Tensor:
+def _tensor(array: FloatArray) -> torch.Tensor:
     """Return (B, X, Y, Z, C) as a tensor (B, C, X, Y, Z) in channels_last_3d, without a copy."""
     view = torch.from_numpy(array).permute(0, 4, 1, 2, 3)
     # The same memory, but no view of another tensor: autograd lets no view be overwritten.

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume, write_volume
@@ -21,8 +21,8 @@ _LARGEST = 8.0  # a field that brightens or darkens more than this is no coil's
 
 
 def correct_bias(
-    image: npt.NDArray[np.float32], brain: npt.NDArray[np.bool_], grid: Grid, *, threads: int = 1
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    image: Float32Array, brain: BoolArray, grid: Grid, *, threads: int = 1
+) -> tuple[Float32Array, Float32Array]:
     """Divide an image by the bias field that N4 finds within its brain.
 
     Parameters

@@ -10,19 +10,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import ndimage
 from torch.nn import functional
 
+from pellucid.ground.arrays import BoolArray
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Volume
 from pellucid.image.prepare import find_brain
 from pellucid.image.resample import resample
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
 
 SkullStrip = Literal["auto", "force", "skip"]
 SKULL_STRIP: tuple[SkullStrip, ...] = get_args(SkullStrip)
@@ -43,7 +40,7 @@ _BACKGROUND = 0.02  # of the 99th percentile
 class Brain:
     """The brain of a scan: `mask` (X, Y, Z) on its grid, and whether the scan came `stripped` of its skull."""
 
-    mask: Bools
+    mask: BoolArray
     stripped: bool
 
 
@@ -79,7 +76,7 @@ def extract_brain(volume: Volume, mode: SkullStrip = "auto") -> Brain:
     return Brain(network, stripped=False)
 
 
-def skull_share(volume: Volume, brain: Bools) -> float:
+def skull_share(volume: Volume, brain: BoolArray) -> float:
     """Return the share of a scan's foreground that lies more than 6 mm outside of `brain`: (X, Y, Z), in [0, 1].
 
     Foreground is what exceeds 2 % of the 99th percentile of the brain.
@@ -90,7 +87,7 @@ def skull_share(volume: Volume, brain: Bools) -> float:
     return outside / max(int(np.count_nonzero(foreground)), 1)
 
 
-def brain_box(brain: Bools, grid: Grid, margin_mm: float) -> tuple[slice, slice, slice]:
+def brain_box(brain: BoolArray, grid: Grid, margin_mm: float) -> tuple[slice, slice, slice]:
     """Return the box of voxels around `brain`: (X, Y, Z), `margin_mm` wider on each side where the image goes on."""
     slices = []
     for axis, (n, size) in enumerate(zip(brain.shape, grid.voxel_sizes, strict=True)):
@@ -107,7 +104,7 @@ def crop(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
     return Grid.of(tuple(s.stop - s.start for s in box), affine)
 
 
-def check_size(brain: Bools, grid: Grid, where: str) -> Bools:
+def check_size(brain: BoolArray, grid: Grid, where: str) -> BoolArray:
     """Return `brain`: (X, Y, Z) on `grid`, or raise InputError where it is too small or too large for one."""
     volume_ml = float(np.count_nonzero(brain)) * grid.voxel_volume_ml
     if not _SMALLEST_ML <= volume_ml <= _LARGEST_ML:
@@ -120,7 +117,7 @@ def check_size(brain: Bools, grid: Grid, where: str) -> Bools:
     return brain
 
 
-def _network_brain(volume: Volume, where: str) -> Bools:
+def _network_brain(volume: Volume, where: str) -> BoolArray:
     """Return the networks' brain on the grid of `volume`."""
     # Voxels of 1 mm along the world's axes, whatever the scan's are: what the networks were trained on.
     world = _millimetre_grid(volume.grid)
@@ -162,7 +159,7 @@ def _normal(scan: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return (scan - scan.mean()) / scan.std() * _SD + _MEAN
 
 
-def _box(found: Bools, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
+def _box(found: BoolArray, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
     """Return the box, among `shape` voxels, around the coarse brain, a tenth of its extent wider on each side."""
     slices: list[slice] = []
     for axis, n in enumerate(shape):
@@ -175,7 +172,7 @@ def _box(found: Bools, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
     return slices[0], slices[1], slices[2]
 
 
-def _largest(mask: Bools) -> Bools:
+def _largest(mask: BoolArray) -> BoolArray:
     """Return the largest connected part of a mask (faces touch); nothing of nothing."""
     parts, n = ndimage.label(mask)
     if n == 0:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.planes import to_ras
@@ -26,9 +26,6 @@ _HALO = 1.0  # spreads; further out on the lesions' side, a voxel of the rim bel
 _DARKEST = 1.0  # percentile of the brain; fluid is dark in FLAIR and T1w alike
 _BLUR = 0.4  # voxels; a scan's own resolution, as a standard deviation
 _SHARE = 1.0 / 8.0  # of the most lesion neighbours in the mask: what the original's dilation asks for
-
-Image = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +46,22 @@ class Filled:
         Lesion voxels that keep their value: off the brain (`local`), or in a slice without white matter (`slice`).
     """
 
-    image: Image
-    changed: Mask
-    wide: Mask
-    whole_brain: Mask
-    unfilled: Mask
+    image: Float32Array
+    changed: BoolArray
+    wide: BoolArray
+    whole_brain: BoolArray
+    unfilled: BoolArray
 
 
 def fill_lesions(
-    image: Image,
-    lesions: Mask,
-    white: Mask,
+    image: Float32Array,
+    lesions: BoolArray,
+    white: BoolArray,
     grid: Grid,
     *,
     seed: int,
     method: str = "local",
-    brain: Mask | None = None,
+    brain: BoolArray | None = None,
 ) -> Filled:
     """Give the `lesions` of a FLAIR or T1w `image` the look of healthy white matter; all (X, Y, Z) on `grid`.
 
@@ -117,7 +114,9 @@ def fill_lesions(
     return _fill_local(image, lesions, white, grid, image != 0.0 if brain is None else brain, rng)
 
 
-def fill_slices(image: Image, lesions: Mask, white: Mask, grid: Grid, rng: np.random.Generator) -> Filled:
+def fill_slices(
+    image: Float32Array, lesions: BoolArray, white: BoolArray, grid: Grid, rng: np.random.Generator
+) -> Filled:
     """Fill lesions as Eitel 2019's code did: all of an axial slice's with one number, x ~ N(mean, (sd / 2)²).
 
     mean and sd are those of the slice's white matter that is not 0, lesions in it included. The mask is dilated first
@@ -138,7 +137,7 @@ def fill_slices(image: Image, lesions: Mask, white: Mask, grid: Grid, rng: np.ra
     return Filled(filled, changed, wide, whole, unfilled & lesions)
 
 
-def dilate_original(lesions: Mask) -> Mask:
+def dilate_original(lesions: BoolArray) -> BoolArray:
     """Dilate a mask as Eitel 2019's code did: to the voxels with an eighth or more of the most hits of any voxel.
 
     A voxel's hits are the mask's voxels among itself and the 18 that share a face or an edge with it.
@@ -148,7 +147,7 @@ def dilate_original(lesions: Mask) -> Mask:
     return np.asarray(hits >= max(_SHARE * float(hits.max()), 1.0))
 
 
-def dilate(mask: Mask, grid: Grid, millimetres: float) -> Mask:
+def dilate(mask: BoolArray, grid: Grid, millimetres: float) -> BoolArray:
     """Add to a mask what lies within some millimetres of it, and all voxels that share a face with it."""
     out = np.zeros(grid.shape, dtype=np.bool_)
     if mask.any():
@@ -159,7 +158,7 @@ def dilate(mask: Mask, grid: Grid, millimetres: float) -> Mask:
     return out
 
 
-def healthy_white(image: Image, lesions: Mask, white: Mask, grid: Grid) -> Mask:
+def healthy_white(image: Float32Array, lesions: BoolArray, white: BoolArray, grid: Grid) -> BoolArray:
     """Return healthy white matter: `MARGIN_MM` away from lesions, white on all six sides, and within 4 spreads.
 
     The spread is 1.4826 times the median absolute deviation of all of it. Where no voxel is white on all sides, that is
@@ -175,7 +174,9 @@ def healthy_white(image: Image, lesions: Mask, white: Mask, grid: Grid) -> Mask:
     return np.asarray(candidates & (np.abs(image - np.float32(median)) <= _GROSS * spread))
 
 
-def _fill_local(image: Image, lesions: Mask, white: Mask, grid: Grid, brain: Mask, rng: np.random.Generator) -> Filled:
+def _fill_local(
+    image: Float32Array, lesions: BoolArray, white: BoolArray, grid: Grid, brain: BoolArray, rng: np.random.Generator
+) -> Filled:
     """Fill lesions from the healthy white matter around them."""
     # deviates: the original's code fills a slice with one number; a number a voxel, from the healthy white matter
     # around in 3D, leaves no stripes, and lesions do not count as white matter.
@@ -213,7 +214,7 @@ def _fill_local(image: Image, lesions: Mask, white: Mask, grid: Grid, brain: Mas
     return Filled(filled, changed, wide, whole, lesions & ~changed)
 
 
-def _beyond(x: Image, outside: Mask, grid: Grid) -> Image:
+def _beyond(x: Float32Array, outside: BoolArray, grid: Grid) -> Float32Array:
     """Return for every voxel the intensity, a little smoothed, of the voxel of `outside` that is nearest to it."""
     if not outside.any():
         return x
@@ -225,7 +226,7 @@ def _beyond(x: Image, outside: Mask, grid: Grid) -> Image:
     return np.asarray(smooth[tuple(nearest)])
 
 
-def _box(mask: Mask, grid: Grid, millimetres: float) -> tuple[slice, slice, slice]:
+def _box(mask: BoolArray, grid: Grid, millimetres: float) -> tuple[slice, slice, slice]:
     """Return the box around a mask that reaches some millimetres, and at least one voxel, further, within the grid."""
 
     def along(axis: int) -> slice:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import SimpleITK
 
+from pellucid.ground.arrays import AnyArray, Float32Array
 from pellucid.ground.errors import InputError, brief
 from pellucid.ground.files import atomic_path
 from pellucid.ground.opening import require_file
@@ -23,7 +23,7 @@ _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SHEAR = 1e-3  # ITK's directions are orthonormal; axes further from a right angle than this are refused
 
 
-def to_itk(data: npt.NDArray[Any], grid: Grid) -> Any:
+def to_itk(data: AnyArray, grid: Grid) -> Any:
     """Return `data`: (X, Y, Z) on `grid` as a SimpleITK image of the same voxels at the same places.
 
     Raises
@@ -45,7 +45,7 @@ def to_itk(data: npt.NDArray[Any], grid: Grid) -> Any:
     return image
 
 
-def from_itk(image: Any) -> npt.NDArray[np.float32]:
+def from_itk(image: Any) -> Float32Array:
     """Return the voxels of a SimpleITK image as (X, Y, Z) float32."""
     return np.ascontiguousarray(_sitk.GetArrayFromImage(image).transpose(2, 1, 0), dtype=np.float32)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
 from pellucid.gate.tissue import tissues_in_mni
+from pellucid.ground.arrays import BoolArray
 from pellucid.image.grid import MNI_1MM, Grid
 from pellucid.image.nifti import Mask
 from pellucid.preprocess import quality
@@ -15,7 +15,7 @@ from pellucid.preprocess.mni import InMni
 _NO_WHITE = 99.0  # where white matter is black, the other tissues are endlessly brighter
 
 
-def measure(space: InMni, brain: npt.NDArray[np.bool_], grid: Grid, lesions: Mask | None) -> dict[str, float | None]:
+def measure(space: InMni, brain: BoolArray, grid: Grid, lesions: Mask | None) -> dict[str, float | None]:
     """Measure a visit: `quality.MEASURES` by name, None where there is nothing to measure.
 
     `brain` (X, Y, Z) on `grid` and `lesions` are those of the native scan.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import MNI_1MM, Affine
 from pellucid.image.resample import resample
@@ -16,9 +16,6 @@ from pellucid.preprocess.itk import moved
 from pellucid.preprocess.native import Scan, carried
 from pellucid.preprocess.tissue import Tissue
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
-
 
 @dataclass(slots=True)
 class InMni:
@@ -27,11 +24,11 @@ class InMni:
     `scale` is the volume in MNI space over the native one.
     """
 
-    brain: Bools
+    brain: BoolArray
     scale: float
-    t1w: Floats | None = None
-    flair: Floats | None = None
-    lesions: Bools | None = None
+    t1w: Float32Array | None = None
+    flair: Float32Array | None = None
+    lesions: BoolArray | None = None
     tissue: Tissue | None = None
     filled: Filled | None = None
 
@@ -54,7 +51,7 @@ def to_mni(chain: Chain, t1w: Scan | None, t1w_to_mni: Affine, flair: Scan | Non
     return space
 
 
-def warped(scan: Scan, matrix: Affine, brain: Bools) -> Floats:
+def warped(scan: Scan, matrix: Affine, brain: BoolArray) -> Float32Array:
     """Return a scan in MNI space, 0 outside `brain` and outside its field of view, nowhere negative.
 
     A scan without a skull is divided by the share of brain in each voxel, as `prepare` does: its rim is not dimmed.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from pellucid.gate.shape import edges, judge_voxels
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.image.grid import Affine, Grid
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.resample import resample, resample_mask
@@ -18,9 +18,6 @@ from pellucid.preprocess.chain import Chain
 from pellucid.preprocess.itk import moved
 from pellucid.preprocess.registration import Side
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
-
 _CROP_MARGIN_MM = 20.0  # around the brain: holds the skull and leaves the neck
 _EDGE_CM2 = 10.0  # of brain on an outermost slice: it goes on beyond the field of view
 
@@ -29,8 +26,8 @@ _EDGE_CM2 = 10.0  # of brain on an outermost slice: it goes on beyond the field 
 class Scan:
     """A scan, `data` and `brain` (X, Y, Z) on `grid`; `stripped` says that it came without a skull."""
 
-    data: Floats
-    brain: Bools
+    data: Float32Array
+    brain: BoolArray
     grid: Grid
     stripped: bool
 
@@ -91,12 +88,12 @@ def correct(chain: Chain, role: str, volume: Volume, brain: Brain) -> Scan:
     return Scan(data, mask, grid, brain.stripped)
 
 
-def carried(brain: Bools, grid: Grid, to_brain: Affine, target: Grid) -> Bools:
+def carried(brain: BoolArray, grid: Grid, to_brain: Affine, target: Grid) -> BoolArray:
     """Return a brain mask on `grid` as it lies on `target`; `to_brain` takes the target's world to the mask's."""
     return resample(brain, moved(grid, to_brain), target) >= 0.5
 
 
-def _remark_on_edges(chain: Chain, role: str, brain: Bools, grid: Grid) -> None:
+def _remark_on_edges(chain: Chain, role: str, brain: BoolArray, grid: Grid) -> None:
     """Remark on each edge of the field of view that the brain goes beyond."""
     chain.warnings += [
         f"{role}: the brain goes on beyond the {face.side} of the field of view ({face.area:.0f} cm² of it lie there)"

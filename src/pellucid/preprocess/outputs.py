@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pellucid.bids import naming
+from pellucid.ground.arrays import AnyArray
 from pellucid.image.grid import Affine, Grid
 from pellucid.image.nifti import Space, write_volume
 from pellucid.preprocess.inputs import MNI, Visit
@@ -96,7 +96,7 @@ class Outputs:
         """The page of quality control."""
         return self.root / f"{self.visit.name}.html"
 
-    def write(self, key: str, data: npt.NDArray[Any], grid: Grid, *, sources: Sequence[str], **sidecar: Any) -> None:
+    def write(self, key: str, data: AnyArray, grid: Grid, *, sources: Sequence[str], **sidecar: Any) -> None:
         """Write an image with its sidecar. Masks become uint8; probabilities uint8 with a scale of 1/255.
 
         `sources` are BIDS URIs.

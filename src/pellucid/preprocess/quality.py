@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from pellucid.gate import bounds
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.image.grid import Affine, Grid
 from pellucid.image.nifti import Volume
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
 Verdict = Literal["pass", "check", "fail"]
 
 _BINS = 32
@@ -177,13 +175,13 @@ def verdict_of(findings: list[Finding]) -> Verdict:
     return "fail" if "fail" in verdicts else "check" if "check" in verdicts else "pass"
 
 
-def dice(one: Bools, other: Bools) -> float:
+def dice(one: BoolArray, other: BoolArray) -> float:
     """Return 2 |A n B| / (|A| + |B|); 1 if both are empty."""
     total = np.count_nonzero(one) + np.count_nonzero(other)
     return float(2.0 * np.count_nonzero(one & other) / total) if total else 1.0
 
 
-def normalised_mutual_information(one: Floats, other: Floats, where: Bools) -> float:
+def normalised_mutual_information(one: Float32Array, other: Float32Array, where: BoolArray) -> float:
     """Return (H(A) + H(B)) / H(A, B) of two images (X, Y, Z) within a mask: 1 if nothing is shared, 2 if all.
 
     Entropies of 32 bins between the 0.5th and the 99.5th percentile.
@@ -203,7 +201,7 @@ def normalised_mutual_information(one: Floats, other: Floats, where: Bools) -> f
     return float((_entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))) / shared) if shared > 0.0 else 2.0
 
 
-def healthy(white: Floats, lesions: Bools | None) -> Bools:
+def healthy(white: Float32Array, lesions: BoolArray | None) -> BoolArray:
     """Return white matter (probability 0.95 or more) farther than 3 voxels from any lesion."""
     sure = white >= _SURE
     if lesions is not None and lesions.any():
@@ -211,7 +209,7 @@ def healthy(white: Floats, lesions: Bools | None) -> Bools:
     return np.asarray(sure)
 
 
-def outside_field(brain: Bools, grid: Grid, scan: Volume, matrix: Affine) -> float:
+def outside_field(brain: BoolArray, grid: Grid, scan: Volume, matrix: Affine) -> float:
     """Return how much of the template's brain lies outside a scan's field of view, in ml.
 
     The template's `brain` (X, Y, Z) on `grid` is carried to the scan by `matrix`, which takes MNI millimetres to the
@@ -226,13 +224,13 @@ def outside_field(brain: Bools, grid: Grid, scan: Volume, matrix: Affine) -> flo
     return float(np.count_nonzero(~inside)) * grid.voxel_volume_ml
 
 
-def signal_to_noise(image: Floats, white: Bools) -> float | None:
+def signal_to_noise(image: Float32Array, white: BoolArray) -> float | None:
     """Return mean over standard deviation of an image in `white`; None where there is no white matter."""
     values = image[white].astype(np.float64)
     return float(values.mean() / values.std()) if values.size > 1 and values.std() > 0.0 else None
 
 
-def contrast_to_noise(image: Floats, white: Bools, grey: Bools) -> float | None:
+def contrast_to_noise(image: Float32Array, white: BoolArray, grey: BoolArray) -> float | None:
     """Return |mean(WM) - mean(GM)| / sqrt(var(WM) + var(GM)); None where either is missing."""
     one, other = image[white].astype(np.float64), image[grey].astype(np.float64)
     if one.size < 2 or other.size < 2:
@@ -241,13 +239,13 @@ def contrast_to_noise(image: Floats, white: Bools, grey: Bools) -> float | None:
     return float(abs(one.mean() - other.mean()) / spread) if spread > 0.0 else None
 
 
-def bright_share(image: Floats, lesions: Bools, white: Bools) -> float | None:
+def bright_share(image: Float32Array, lesions: BoolArray, white: BoolArray) -> float | None:
     """Return the share of lesion voxels above the 99th percentile of healthy `white`; None where either is missing."""
     if not lesions.any() or not white.any():
         return None
     return float((image[lesions] > np.percentile(image[white], BRIGHT)).mean())
 
 
-def _entropy(p: npt.NDArray[np.float64]) -> float:
+def _entropy(p: Float64Array) -> float:
     positive = p[p > 0.0]
     return float(-(positive * np.log(positive)).sum())

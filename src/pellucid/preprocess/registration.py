@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import SimpleITK
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Affine, Grid, resized
 from pellucid.image.resample import resample
@@ -21,8 +21,6 @@ from pellucid.preprocess.itk import from_transform, to_itk
 
 _sitk: Any = SimpleITK
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32]
 Kind = Literal["rigid", "affine"]
 
 # deviates: SPM and ANTs in the paper.
@@ -37,8 +35,8 @@ _MOVING_MARGIN_MM = 30.0
 class Side:
     """One of the two images of a registration: `data` and its `brain`, both (X, Y, Z), on `grid`."""
 
-    data: Floats
-    brain: Bools
+    data: Float32Array
+    brain: BoolArray
     grid: Grid
 
     def cropped(self, margin_mm: float) -> Side:
@@ -119,7 +117,7 @@ def _one_thread() -> Iterator[None]:
         process.SetGlobalDefaultNumberOfThreads(before)
 
 
-def displacement(one: Affine, other: Affine, grid: Grid, mask: Bools) -> npt.NDArray[np.float64]:
+def displacement(one: Affine, other: Affine, grid: Grid, mask: BoolArray) -> Float64Array:
     """Return how far apart two transforms take each voxel of `mask`: (X, Y, Z) on `grid`; (N,) millimetres."""
     points = grid.world(np.argwhere(mask))
     difference = one - other

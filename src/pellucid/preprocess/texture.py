@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy import fft, ndimage
 from scipy.spatial import cKDTree
 
+from pellucid.ground.arrays import AnyArray, BoolArray, Float32Array, IndexArray
 from pellucid.image.grid import Grid
 
 SCALE_MM = 4.0
@@ -25,11 +23,10 @@ _CUT_OFF = 0.9681  # mean absolute deviation of a normal distribution cut off at
 _MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
 _TAPER_MM = 6.0  # standard deviation of the Gaussian that ends the texture's autocorrelation
 
-Image = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
-
-def local_statistics(image: Image, tissue: Mask, grid: Grid) -> tuple[Image, Image, Image]:
+def local_statistics(
+    image: Float32Array, tissue: BoolArray, grid: Grid
+) -> tuple[Float32Array, Float32Array, Float32Array]:
     """Return mean, spread and number of the tissue around every voxel, each (X, Y, Z).
 
     With weights w_vu = exp(-|v - u|² / (2 SCALE_MM²)) over the voxels u, cut off at 3 SCALE_MM along each axis:
@@ -42,7 +39,7 @@ def local_statistics(image: Image, tissue: Mask, grid: Grid) -> tuple[Image, Ima
     offset, whole = robust(image[tissue])
     x = image - np.float32(offset)
 
-    def weigh(values: npt.NDArray[Any], narrower: float = 1.0) -> Image:
+    def weigh(values: AnyArray, narrower: float = 1.0) -> Float32Array:
         widths = [s / narrower for s in sigma]
         return np.asarray(ndimage.gaussian_filter(values.astype(np.float32), widths, mode="constant", radius=reach))
 
@@ -63,7 +60,7 @@ def local_statistics(image: Image, tissue: Mask, grid: Grid) -> tuple[Image, Ima
     return found[0].astype(np.float32), found[1].astype(np.float32), found[2].astype(np.float32)
 
 
-def texture(residual: Image, tissue: Mask, grid: Grid, rng: np.random.Generator) -> Image:
+def texture(residual: Float32Array, tissue: BoolArray, grid: Grid, rng: np.random.Generator) -> Float32Array:
     """Draw a Gaussian random field (X, Y, Z) of variance 1 with the autocorrelation of `residual` within `tissue`.
 
     The autocorrelation at lag d is sin(pi / 2 · mean of sign r(v) sign r(v + d)) over pairs of its voxels (of a
@@ -76,7 +73,7 @@ def texture(residual: Image, tissue: Mask, grid: Grid, rng: np.random.Generator)
     # Longer by the largest lag, so that none goes around the edge.
     size = [fft.next_fast_len(n + lag, real=True) for n, lag in zip(shape, lags, strict=True)]
 
-    def correlate(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def correlate(values: AnyArray) -> AnyArray:
         return np.asarray(fft.irfftn(np.abs(fft.rfftn(values.astype(np.float64), size)) ** 2, size))
 
     pairs = np.rint(correlate(tissue))
@@ -94,8 +91,8 @@ def texture(residual: Image, tissue: Mask, grid: Grid, rng: np.random.Generator)
 
 
 def nearest_statistics(
-    image: Image, tissue: Mask, grid: Grid, voxels: npt.NDArray[np.intp]
-) -> tuple[Image, Image, Mask]:
+    image: Float32Array, tissue: BoolArray, grid: Grid, voxels: IndexArray
+) -> tuple[Float32Array, Float32Array, BoolArray]:
     """Return median and spread of the voxels nearest to each of `voxels`: (N, 3), and whether they are too few.
 
     Within `WIDE_MM`, that is; where they are too few, all there are stand in.
@@ -112,7 +109,7 @@ def nearest_statistics(
     return median, spread, few
 
 
-def robust(values: Image) -> tuple[float, float]:
+def robust(values: Float32Array) -> tuple[float, float]:
     """Return median and spread, 1.4826 times the median absolute deviation."""
     median = float(np.median(values))
     return median, _MAD_TO_SD * float(np.median(np.abs(values - np.float32(median))))

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from pellucid.atlas.tissue_priors import tissue_priors
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, Int16Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
-
-Map = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-Table = npt.NDArray[np.float64]
 
 CSF, GREY, WHITE = range(3)
 BINS = 512
@@ -37,26 +33,26 @@ _TOLERANCE = 1e-3
 class Tissue:
     """Probabilities of fluid, grey and white matter, each (X, Y, Z): they sum to 1 in the brain and are 0 outside."""
 
-    csf: Map
-    grey: Map
-    white: Map
+    csf: Float32Array
+    grey: Float32Array
+    white: Float32Array
 
 
 @dataclass(frozen=True, slots=True)
 class Gaussians:
     """What brightness a tissue has: for each tissue K Gaussians (3, K), in bins; a tissue's `shares` sum to 1."""
 
-    shares: Table
-    means: Table
-    deviations: Table
+    shares: Float64Array
+    means: Float64Array
+    deviations: Float64Array
 
-    def likelihoods(self) -> npt.NDArray[np.float64]:
+    def likelihoods(self) -> Float64Array:
         """Return shares * N(bin; means, deviations): (3, K, BINS)."""
         z = (np.arange(BINS) - self.means[..., None]) / self.deviations[..., None]
         return np.asarray((self.shares / self.deviations)[..., None] * np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi))
 
 
-def segment_tissue(image: Map, brain: Mask, grid: Grid, *, lesions: Mask | None = None) -> Tissue:
+def segment_tissue(image: Float32Array, brain: BoolArray, grid: Grid, *, lesions: BoolArray | None = None) -> Tissue:
     """Tell fluid, grey and white matter apart in a brain that lies in MNI space, whatever the contrast.
 
     A voxel i of brightness y_i has the tissue t with probability
@@ -131,13 +127,13 @@ def segment_tissue(image: Map, brain: Mask, grid: Grid, *, lesions: Mask | None 
     return Tissue(csf=whole[CSF], grey=whole[GREY], white=whole[WHITE])
 
 
-def histograms(q: Map, bins: npt.NDArray[np.int16], where: Mask) -> Table:
+def histograms(q: Float32Array, bins: Int16Array, where: BoolArray) -> Float64Array:
     """Count the voxels of each tissue by brightness: h_tv = sum of q_it over the voxels i of bin v; (3, BINS)."""
     chosen = bins[where]
     return np.stack([np.bincount(chosen, weights=tissue[where], minlength=BINS) for tissue in q])
 
 
-def first_gaussians(counts: Table) -> Gaussians:
+def first_gaussians(counts: Float64Array) -> Gaussians:
     """Return for each tissue Gaussians of its histogram's deviation d, side by side from mean - d/2 to mean + d/2."""
     at = np.arange(BINS)
     n = counts.sum(axis=1)
@@ -148,7 +144,7 @@ def first_gaussians(counts: Table) -> Gaussians:
     return Gaussians(np.full_like(wide, 1.0 / _GAUSSIANS), mean[:, None] + apart * wide, wide)
 
 
-def maximisation(counts: Table, gaussians: Gaussians) -> Gaussians:
+def maximisation(counts: Float64Array, gaussians: Gaussians) -> Gaussians:
     """Fit the Gaussians to the histograms: (3, BINS) by one step of EM within each tissue.
 
     With r_tkv = h_tv s_tk N_tk(v) / sum_l s_tl N_tl(v): shares, means and variances are those of the weights r, the
@@ -163,7 +159,7 @@ def maximisation(counts: Table, gaussians: Gaussians) -> Gaussians:
     return Gaussians(n / n.sum(axis=1, keepdims=True), means, np.sqrt(variances + _NARROWEST**2))
 
 
-def expectation(field: Map, stiffness: Map, q: Map, inside: Mask) -> Map:
+def expectation(field: Float32Array, stiffness: Float32Array, q: Float32Array, inside: BoolArray) -> Float32Array:
     """Return q'_it ∝ exp(field_it + stiffness_i * sum of q_jt over the six neighbours j): (3, X, Y, Z), 0 outside."""
     out = neighbours(q)
     out *= stiffness
@@ -174,7 +170,7 @@ def expectation(field: Map, stiffness: Map, q: Map, inside: Mask) -> Map:
     return out
 
 
-def neighbours(q: Map) -> Map:
+def neighbours(q: Float32Array) -> Float32Array:
     """Sum `q`: (3, X, Y, Z) over each voxel's six neighbours; beyond the border lies 0."""
     out = np.zeros_like(q)
     for axis in (1, 2, 3):
@@ -184,7 +180,7 @@ def neighbours(q: Map) -> Map:
     return out
 
 
-def _binned(image: Map, healthy: Mask) -> npt.NDArray[np.int16]:
+def _binned(image: Float32Array, healthy: BoolArray) -> Int16Array:
     """Return the bin of each voxel's brightness, the outermost beyond the percentiles; 0 outside the healthy brain."""
     values = image[healthy]
     low, high = np.percentile(values, (0.05, 99.95))
@@ -195,7 +191,7 @@ def _binned(image: Map, healthy: Mask) -> npt.NDArray[np.int16]:
     return np.asarray(scaled.clip(0, BINS - 1), dtype=np.int16)
 
 
-def _box(mask: Mask) -> tuple[slice, slice, slice]:
+def _box(mask: BoolArray) -> tuple[slice, slice, slice]:
     """Return the smallest box that holds the mask."""
     i, j, k = (np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
     return slice(i[0], i[-1] + 1), slice(j[0], j[-1] + 1), slice(k[0], k[-1] + 1)

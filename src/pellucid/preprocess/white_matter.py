@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
+from pellucid.ground.arrays import BoolArray
 from pellucid.image.nifti import Volume
 from pellucid.image.prepare import check_mni, find_brain
 from pellucid.preprocess.tissue import segment_tissue
 
 
-def find_white_matter(volume: Volume, lesions: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def find_white_matter(volume: Volume, lesions: BoolArray) -> BoolArray:
     """Return where white matter is the most probable tissue of a brain-extracted scan in MNI space, (X, Y, Z).
 
     Parameters

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pellucid.analysis.crossed import correction
 from pellucid.cohort.store import Store, open_store
+from pellucid.ground.arrays import BoolArray
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import parse_toml, read_json, read_tsv
 from pellucid.ground.opening import read_text
@@ -259,7 +259,7 @@ class Run:
             arm = one.get("start_from")
         return cohorts
 
-    def seen(self, grid: Grid) -> npt.NDArray[np.bool_]:
+    def seen(self, grid: Grid) -> BoolArray:
         """Return the field of view as a mask on a grid; everything, if the sidecars do not tell."""
         return seen_on(grid, self.maps.sidecar if self.maps else {})
 
@@ -309,7 +309,7 @@ def open_run(folder: Path) -> Run:
     return run
 
 
-def seen_on(grid: Grid, sidecar: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+def seen_on(grid: Grid, sidecar: Mapping[str, Any]) -> BoolArray:
     """Return the field of view that a map's sidecar states, as a mask on its grid; everything, if it states none."""
     mask = np.zeros(grid.shape, dtype=np.bool_)
     mask[tuple(slice(int(stop)) for stop in sidecar.get("FieldOfView", {}).get("Stops", grid.shape))] = True

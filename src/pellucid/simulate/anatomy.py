@@ -16,10 +16,9 @@ from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, lo
 from scipy import ndimage
 
 from pellucid.atlas.find import find_atlas
+from pellucid.ground.arrays import BoolArray, Float32Array, Int16Array
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.resample import resample
-
-Map = npt.NDArray[np.float32]
 
 _LABELS = {
     "lateral ventricles": (51, 52),
@@ -47,19 +46,19 @@ class Anatomy:
     full: Grid
     corner: tuple[int, int, int]
     grid: Grid
-    grey: Map
-    white: Map
-    brain: Map
-    ventricles: Map
-    deep_grey: Map
-    thalamus: Map
-    hippocampus: Map
-    callosum: Map
-    caps: Map
-    labels: npt.NDArray[np.int16]
+    grey: Float32Array
+    white: Float32Array
+    brain: Float32Array
+    ventricles: Float32Array
+    deep_grey: Float32Array
+    thalamus: Float32Array
+    hippocampus: Float32Array
+    callosum: Float32Array
+    caps: Float32Array
+    labels: Int16Array
     """Neuromorphometrics, 0 where it has none."""
     regions: pd.DataFrame
-    lesion_prior: dict[str, Map]
+    lesion_prior: dict[str, Float32Array]
 
 
 def simulation_grid(voxel_size: float) -> Grid:
@@ -82,18 +81,18 @@ def _box(full: Grid) -> tuple[tuple[int, int, int], Grid]:
     return (i, j, k), Grid.of(tuple(high - low), affine)
 
 
-def _smooth(values: npt.NDArray[np.generic], grid: Grid, millimetres: float) -> Map:
+def _smooth(values: npt.NDArray[np.generic], grid: Grid, millimetres: float) -> Float32Array:
     """Blur with a Gaussian of standard deviation `millimetres`."""
     sigma = [millimetres / size for size in grid.voxel_sizes]
     return np.asarray(ndimage.gaussian_filter(values.astype(np.float32), sigma), dtype=np.float32)
 
 
-def _distance(mask: npt.NDArray[np.bool_], grid: Grid) -> Map:
+def _distance(mask: BoolArray, grid: Grid) -> Float32Array:
     """Return the distance in mm of each voxel to the nearest voxel of `mask` (0 within)."""
     return np.asarray(ndimage.distance_transform_edt(~mask, sampling=grid.voxel_sizes), dtype=np.float32)
 
 
-def _density(weight: Map) -> Map:
+def _density(weight: Float32Array) -> Float32Array:
     """Scale a weight so that it sums to 1."""
     return np.asarray(weight / weight.sum(dtype=np.float64), dtype=np.float32)
 
@@ -104,7 +103,7 @@ def load_anatomy(voxel_size: float) -> Anatomy:
     full = simulation_grid(voxel_size)
     corner, grid = _box(full)
 
-    def tissue(image: object) -> Map:
+    def tissue(image: object) -> Float32Array:
         source = Grid.of(image.shape, image.affine)  # type: ignore[attr-defined]
         return resample(np.asarray(image.dataobj, dtype=np.float32), source, grid)  # type: ignore[attr-defined]
 
@@ -114,7 +113,7 @@ def load_anatomy(voxel_size: float) -> Anatomy:
 
     atlas = find_atlas("neuromorphometrics").on(grid)
 
-    def structure(name: str) -> npt.NDArray[np.bool_]:
+    def structure(name: str) -> BoolArray:
         return np.isin(atlas.labels, _LABELS[name])
 
     ventricles = structure("lateral ventricles") & (white + grey < 0.5)

@@ -6,10 +6,9 @@ Nothing but lesions may be recognisable by its brightness alone, so every struct
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Map = npt.NDArray[np.float32]
+from pellucid.ground.arrays import Float32Array
 
 NUCLEI: dict[str, float] = {
     "Thalamus": 1.03,
@@ -47,9 +46,7 @@ CORTEX: dict[str, float] = {
 _SD = 0.06  # of a structure among scans; left and right of one scan differ by half of that
 
 
-def structure_brightness(
-    rng: np.random.Generator, regions: pd.DataFrame
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def structure_brightness(rng: np.random.Generator, regions: pd.DataFrame) -> tuple[Float32Array, Float32Array]:
     """Draw a scan's brightness of every label: of all tissue (NaN where there is none of its own), and of grey matter.
 
     Parameters

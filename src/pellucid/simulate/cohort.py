@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
 from pellucid.bids.naming import description
+from pellucid.ground.arrays import AnyArray
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, write_json, write_text, write_tsv
 from pellucid.ground.processes import completed
@@ -171,7 +171,7 @@ def scan_path(out: Path, person: Person, visit: int, modality: str) -> Path:
     return out / name / "anat" / f"{name}_{modality}.nii.gz"
 
 
-def _paste(anatomy: Anatomy, box: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _paste(anatomy: Anatomy, box: AnyArray) -> AnyArray:
     """Put a box of voxels back into the full field of view, zeros around it."""
     full = np.zeros(anatomy.full.shape, dtype=box.dtype)
     full[tuple(slice(c, c + n) for c, n in zip(anatomy.corner, box.shape, strict=True))] = box

@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
+from pellucid.ground.arrays import BoolArray, Float32Array, Int16Array
 from pellucid.image.grid import Grid
 from pellucid.simulate.artefact import coil_gain
 from pellucid.simulate.brightness import structure_brightness
 from pellucid.simulate.deformation import lattice_of, upsample
-
-Map = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -26,20 +24,20 @@ class Tissues:
     """What a subject is made of, each (I, J, K): tissue fractions that sum to `brain`, and extra weights in [0, 1]."""
 
     grid: Grid
-    brain: Map
-    white: Map
-    grey: Map
-    fluid: Map
-    deep_grey: Map
-    ventricles: Map
-    caps: Map
-    labels: npt.NDArray[np.int16]
+    brain: Float32Array
+    white: Float32Array
+    grey: Float32Array
+    fluid: Float32Array
+    deep_grey: Float32Array
+    ventricles: Float32Array
+    caps: Float32Array
+    labels: Int16Array
     regions: pd.DataFrame  # the labels' names
-    lesions: npt.NDArray[np.bool_]
+    lesions: BoolArray
     lesion_brightness: float = 1.0  # on FLAIR, relative to white matter: the mean over scans
 
 
-def smooth_noise(rng: np.random.Generator, grid: Grid, *, smoothness_mm: float) -> Map:
+def smooth_noise(rng: np.random.Generator, grid: Grid, *, smoothness_mm: float) -> Float32Array:
     """Draw a smooth random field with standard deviation 1 and a correlation length of `smoothness_mm` (>= 2 mm)."""
     sizes = np.array(grid.voxel_sizes)
     step = max(smoothness_mm / 2.0, float(sizes.max()))
@@ -51,13 +49,13 @@ def smooth_noise(rng: np.random.Generator, grid: Grid, *, smoothness_mm: float) 
 def fractions(
     rng: np.random.Generator,
     grid: Grid,
-    brain: Map,
-    grey: Map,
-    white: Map,
+    brain: Float32Array,
+    grey: Float32Array,
+    white: Float32Array,
     *,
     sulci: float,
     sharpness: float = 3.0,
-) -> tuple[Map, Map, Map]:
+) -> tuple[Float32Array, Float32Array, Float32Array]:
     """Turn an average brain's tissue probabilities into one subject's sharp tissue fractions.
 
     fraction_t ∝ exp(sharpness * (ln p_t + g_t)) with random fields g of the subject's own, which make folds where the
@@ -78,7 +76,7 @@ def fractions(
     return w * scale, g * scale, f * scale
 
 
-def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float, artefact: float = 0.0) -> Map:
+def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float, artefact: float = 0.0) -> Float32Array:
     """Draw a subject's FLAIR, brain only, background exactly 0; `artefact` is the strength of the coil's fault."""
     grey = rng.normal(1.24, 0.06)
     fluid = rng.uniform(0.08, 0.38)
@@ -108,7 +106,7 @@ def flair(rng: np.random.Generator, tissues: Tissues, *, caps: float, artefact: 
     return _scan(rng, tissues, image, artefact)
 
 
-def t1w(rng: np.random.Generator, tissues: Tissues, *, artefact: float = 0.0) -> Map:
+def t1w(rng: np.random.Generator, tissues: Tissues, *, artefact: float = 0.0) -> Float32Array:
     """Draw a subject's T1w, brain only, background exactly 0; lesions are dark to a varying degree.
 
     `artefact` is the strength of the coil's fault.
@@ -125,7 +123,7 @@ def t1w(rng: np.random.Generator, tissues: Tissues, *, artefact: float = 0.0) ->
     return _scan(rng, tissues, image, artefact)
 
 
-def _lesion_fraction(tissues: Tissues) -> Map:
+def _lesion_fraction(tissues: Tissues) -> Float32Array:
     """Soften the lesion mask into the share of each voxel that a lesion fills.
 
     Its border spreads over a millimetre, and on coarse voxels over half a voxel, so that a lesion smaller than a voxel
@@ -135,7 +133,7 @@ def _lesion_fraction(tissues: Tissues) -> Map:
     return np.asarray(ndimage.gaussian_filter(tissues.lesions.astype(np.float32), sigma), dtype=np.float32)
 
 
-def _scan(rng: np.random.Generator, tissues: Tissues, image: Map, artefact: float) -> Map:
+def _scan(rng: np.random.Generator, tissues: Tissues, image: Float32Array, artefact: float) -> Float32Array:
     """Blur, shade and add noise as a scanner does; give arbitrary units; cut the brain out."""
     grid = tissues.grid
     # In-plane and through-plane resolution differ among protocols: slices of 1 to some 3 mm.

@@ -14,14 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import ndimage
 from torch.nn import functional
 
+from pellucid.ground.arrays import Float32Array, Float64Array
 from pellucid.image.grid import Grid, resized
 
-Field = npt.NDArray[np.float32]
+Field = Float32Array
 """Displacements in mm along the voxel axes, (3, I, J, K)."""
 
 _LATTICE_MM = 4.0
@@ -45,7 +45,7 @@ def random_velocity(
     return np.asarray(field * (amplitude_mm / field.std()), dtype=np.float32)
 
 
-def toward(structure: npt.NDArray[np.float32], grid: Grid, lattice: Grid, *, reach_mm: float) -> Field:
+def toward(structure: Float32Array, grid: Grid, lattice: Grid, *, reach_mm: float) -> Field:
     """Return the field that points into a structure, with a largest length of 1 mm.
 
     It is the gradient of the structure blurred by `reach_mm`. Added to a velocity field with a positive factor it
@@ -68,7 +68,7 @@ def exponential(velocity: Field, lattice: Grid) -> Field:
     return displacement.astype(np.float32)
 
 
-def sample(maps: npt.NDArray[np.float32], points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def sample(maps: Float32Array, points: Float32Array) -> Float32Array:
     """Interpolate maps (C, I, J, K) linearly at voxel coordinates (3, X, Y, Z); beyond the border, the border's value.
 
     Returns (C, X, Y, Z).
@@ -82,13 +82,13 @@ def sample(maps: npt.NDArray[np.float32], points: npt.NDArray[np.float32]) -> np
     return values[0].numpy()
 
 
-def upsample(maps: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+def upsample(maps: Float32Array, shape: tuple[int, ...]) -> Float32Array:
     """Interpolate maps (C, I, J, K) linearly onto a finer lattice with the same corners, (C, *shape)."""
     values = functional.interpolate(torch.from_numpy(maps)[None], size=shape, mode="trilinear", align_corners=True)
     return values[0].numpy()
 
 
-def _lattice_points(lattice: Grid, grid: Grid) -> npt.NDArray[np.float32]:
+def _lattice_points(lattice: Grid, grid: Grid) -> Float32Array:
     """Return the lattice's points as voxel coordinates of `grid`, (3, *lattice.shape); both share their corners."""
     axes = [np.linspace(0, n - 1, m, dtype=np.float32) for n, m in zip(grid.shape, lattice.shape, strict=True)]
     return np.stack(np.meshgrid(*axes, indexing="ij"))
@@ -100,16 +100,16 @@ class Warp:
 
     grid: Grid
     lattice: Grid
-    affine: npt.NDArray[np.float64]  # (4, 4) in voxel-axis mm about the grid's centre: average brain -> subject
+    affine: Float64Array  # (4, 4) in voxel-axis mm about the grid's centre: average brain -> subject
     displacement: Field
     inverse_displacement: Field
 
     @classmethod
-    def of(cls, velocity: Field, grid: Grid, lattice: Grid, affine: npt.NDArray[np.float64]) -> Warp:
+    def of(cls, velocity: Field, grid: Grid, lattice: Grid, affine: Float64Array) -> Warp:
         """Integrate a velocity field both ways."""
         return cls(grid, lattice, affine, exponential(velocity, lattice), exponential(-velocity, lattice))
 
-    def points(self) -> npt.NDArray[np.float32]:
+    def points(self) -> Float32Array:
         """Return for each voxel of the subject the average brain's voxel coordinates that it shows, (3, I, J, K)."""
         sizes = np.array(self.lattice.voxel_sizes)
         axes = [np.arange(n) * s for n, s in zip(self.lattice.shape, sizes, strict=True)]
@@ -121,7 +121,7 @@ class Warp:
         fine = np.array(self.grid.voxel_sizes, dtype=np.float32)[:, None, None, None]
         return upsample((y + u) / fine, self.grid.shape)
 
-    def forward(self, voxels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def forward(self, voxels: Float64Array) -> Float64Array:
         """Return where points of the average brain (n, 3), in voxels, lie in the subject, in voxels."""
         fine, coarse = np.array(self.grid.voxel_sizes), np.array(self.lattice.voxel_sizes)
         millimetres = voxels * fine
@@ -130,9 +130,7 @@ class Warp:
         return np.asarray((moved @ self.affine[:3, :3].T + self.affine[:3, 3]) / fine, dtype=np.float64)
 
 
-def head_affine(
-    rng: np.random.Generator, grid: Grid, *, scale: tuple[float, float] = (0.80, 1.04)
-) -> npt.NDArray[np.float64]:
+def head_affine(rng: np.random.Generator, grid: Grid, *, scale: tuple[float, float] = (0.80, 1.04)) -> Float64Array:
     """Draw size, proportions and pose of a head: an affine in mm along the voxel axes, about the grid's centre.
 
     Linear registration to MNI leaves such differences: heads registered by 12 parameters come close to a scale of 1,

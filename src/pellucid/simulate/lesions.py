@@ -7,11 +7,10 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.special import ndtr, ndtri
 
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.image.grid import Grid
 from pellucid.simulate.anatomy import LESION_CLASSES, Anatomy
 from pellucid.simulate.deformation import Warp
-
-Mask = npt.NDArray[np.bool_]
 
 PATIENT_CLASSES = {
     "periventricular": 0.42,
@@ -26,12 +25,12 @@ CONTROL_CLASSES = {"periventricular": 0.10, "callosal": 0.0, "juxtacortical": 0.
 """Share of a control's lesions that start in each place: the small ones of age, in the deep white matter."""
 
 
-def patient_volume(u: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def patient_volume(u: npt.ArrayLike) -> Float64Array:
     """Return lesion volumes in ml of patients at quantiles `u`: 7.28 ± 8.09, 0.12 to 47 (docs/original.md, 7.4)."""
     return _truncated_lognormal(np.asarray(u, dtype=np.float64), _PATIENT)
 
 
-def control_volume(u: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def control_volume(u: npt.ArrayLike) -> Float64Array:
     """Return lesion volumes in ml of controls at quantiles `u`: 0.57 ± 1.94, range 0 to 15 (docs/original.md, 7.4).
 
     No one lognormal has these moments below 15 ml: most controls have a fifth of a millilitre, and 4 % have 3 to 15 ml,
@@ -49,9 +48,7 @@ _CONTROL = (-2.35, 1.25, 1e-4, 3.0)
 _OUTLIERS = 0.042
 
 
-def _truncated_lognormal(
-    u: npt.NDArray[np.float64], parameters: tuple[float, float, float, float]
-) -> npt.NDArray[np.float64]:
+def _truncated_lognormal(u: Float64Array, parameters: tuple[float, float, float, float]) -> Float64Array:
     mu, sigma, low, high = parameters
     below, above = ndtr([(np.log(low) - mu) / sigma, (np.log(high) - mu) / sigma])
     return np.asarray(np.exp(mu + sigma * ndtri(below + u * (above - below))), dtype=np.float64)
@@ -67,11 +64,11 @@ def grow_lesions(
     rng: np.random.Generator,
     anatomy: Anatomy,
     warp: Warp,
-    allowed: Mask,
+    allowed: BoolArray,
     *,
     volume_ml: float,
     shares: dict[str, float],
-) -> tuple[Mask, dict[str, int]]:
+) -> tuple[BoolArray, dict[str, int]]:
     """Grow lesions in a subject until they fill `volume_ml`, to the voxel.
 
     Each lesion starts at a point drawn from the prior of its class and takes the voxels of `allowed` that lie nearest
@@ -99,7 +96,7 @@ def grow_lesions(
     raise RuntimeError(f"no room for {volume_ml:.1f} ml of lesions")
 
 
-def _draw_voxel(rng: np.random.Generator, density: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def _draw_voxel(rng: np.random.Generator, density: Float32Array) -> Float64Array:
     """Draw a voxel from a density by rejection (cheap: densities are flat where they are large)."""
     highest = float(density.max())
     shape = np.array(density.shape)
@@ -114,9 +111,9 @@ def _draw_voxel(rng: np.random.Generator, density: npt.NDArray[np.float32]) -> n
 def _grow_one(
     rng: np.random.Generator,
     grid: Grid,
-    mask: Mask,
-    allowed: Mask,
-    centre: npt.NDArray[np.float64],
+    mask: BoolArray,
+    allowed: BoolArray,
+    centre: Float64Array,
     voxels: int,
 ) -> int:
     """Add one lesion of at most `voxels` voxels to `mask`; return how many it got."""

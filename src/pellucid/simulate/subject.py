@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pellucid.ground.arrays import BoolArray, Float32Array, Int16Array
 from pellucid.simulate.anatomy import Anatomy
 from pellucid.simulate.contrast import Tissues, fractions
 from pellucid.simulate.deformation import (
@@ -97,7 +97,7 @@ def shape_subject(rng: np.random.Generator, anatomy: Anatomy, fields: Fields, tr
     )
 
 
-def _nearest(labels: npt.NDArray[np.int16], points: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+def _nearest(labels: Int16Array, points: Float32Array) -> Int16Array:
     """Look labels (I, J, K) up at voxel coordinates (3, X, Y, Z); beyond the border, the border's."""
     i, j, k = (np.clip(np.rint(p).astype(np.int32), 0, n - 1) for p, n in zip(points, labels.shape, strict=True))
     return np.asarray(labels[i, j, k])
@@ -113,6 +113,6 @@ def add_lesions(
     shares: dict[str, float],
 ) -> tuple[Tissues, dict[str, int]]:
     """Grow lesions in the subject's white matter; return the tissues with them and their number per class."""
-    allowed: npt.NDArray[np.bool_] = (tissues.white > 0.5 * tissues.brain) & (tissues.brain > 0.5)
+    allowed: BoolArray = (tissues.white > 0.5 * tissues.brain) & (tissues.brain > 0.5)
     mask, counts = grow_lesions(rng, anatomy, warp, allowed, volume_ml=traits.lesion_volume_ml, shares=shares)
     return replace(tissues, lesions=mask, lesion_brightness=traits.lesion_brightness), counts

@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
 from pellucid.cohort.store import build_store
+from pellucid.ground.arrays import Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.memory import demand_memory
 from pellucid.image.grid import Grid
@@ -241,7 +241,7 @@ def _simulate_two(settings: Simulation, root: Path) -> tuple[float, int, int]:
     return (ticks[2] - ticks[1]) / visits[1], people // sum(visits), _folder_bytes(root) - people
 
 
-def _image(grid: Grid) -> npt.NDArray[np.float32]:
+def _image(grid: Grid) -> Float32Array:
     """Return noise in an ellipsoid as large as a brain, 0 around it: what scans cost to compute on and to compress."""
     axes = np.ogrid[tuple(slice(-1.0, 1.0, n * 1j) for n in grid.shape)]
     inside = sum((axis / 0.78) ** 2 for axis in axes) < 1.0

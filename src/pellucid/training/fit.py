@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
@@ -19,13 +18,13 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pellucid.cohort import augment
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, IndexArray, Int64Array
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.network.allocator import keep_freed_memory
 from pellucid.network.fused_functions import bfloat16_convolutions, bfloat16_obstacle
 from pellucid.training.optimiser import KerasAdam
 from pellucid.training.settings import Checkpoint, TrialSettings
 
-Rows = npt.NDArray[np.intp]
 History = list[dict[str, Any]]
 
 _AT_ONCE = 4  # scans; the paper's network needs some 0.35 GB a scan in training
@@ -46,15 +45,15 @@ class Scans:
         acts on the whole image before the corner is taken. None takes the whole image.
     """
 
-    images: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int64]
+    images: Float32Array
+    labels: Int64Array
     stops: tuple[int, ...] | None = None
 
 
 def fit(
     model: nn.Module,
     scans: Scans,
-    rows: Mapping[str, Rows],
+    rows: Mapping[str, IndexArray],
     settings: TrialSettings,
     *,
     penalty: Callable[[Any], torch.Tensor],
@@ -144,7 +143,7 @@ def fit(
 def as_it_starts(
     model: nn.Module,
     scans: Scans,
-    rows: Mapping[str, Rows],
+    rows: Mapping[str, IndexArray],
     settings: TrialSettings,
     *,
     penalty: Callable[[Any], torch.Tensor],
@@ -161,8 +160,8 @@ def as_it_starts(
 def _accumulate(
     model: nn.Module,
     scans: Scans,
-    batch: Rows,
-    moved: tuple[augment.Flip, augment.Shift],
+    batch: IndexArray,
+    moved: tuple[BoolArray, Int64Array],
     settings: TrialSettings,
     penalty: Callable[[Any], torch.Tensor],
 ) -> tuple[float, int]:
@@ -202,7 +201,7 @@ def best_epoch(history: History, checkpoint: Checkpoint) -> int:
     return 1 + int(np.argmax([row["val_accuracy"] for row in history]))
 
 
-def logits(model: nn.Module, scans: Scans, rows: Rows, *, batch_size: int) -> npt.NDArray[np.float64]:
+def logits(model: nn.Module, scans: Scans, rows: IndexArray, *, batch_size: int) -> Float64Array:
     """Return the logits (n,) of the scans in `rows`: no augmentation, no dropout."""
     was_training = model.training
     model.eval()
@@ -216,7 +215,7 @@ def logits(model: nn.Module, scans: Scans, rows: Rows, *, batch_size: int) -> np
     return np.concatenate(found)
 
 
-def _input(model: nn.Module, scans: Scans, rows: Rows, moved: tuple[augment.Flip, augment.Shift]) -> torch.Tensor:
+def _input(model: nn.Module, scans: Scans, rows: IndexArray, moved: tuple[BoolArray, Int64Array]) -> torch.Tensor:
     """Return scans as x: (B, 1, X, Y, Z) of the model's data type, on its device."""
     volumes = augment.apply(scans.images, rows, *moved, stops=scans.stops)
     _forget_pages(scans.images)
@@ -224,7 +223,7 @@ def _input(model: nn.Module, scans: Scans, rows: Rows, moved: tuple[augment.Flip
     return torch.from_numpy(volumes)[:, None].to(device=parameter.device, dtype=parameter.dtype)
 
 
-def _forget_pages(images: npt.NDArray[np.float32]) -> None:
+def _forget_pages(images: Float32Array) -> None:
     """Unmap what was read of a memory-mapped array: the system's cache keeps it, this process need not hold it too."""
     mapping = getattr(images, "_mmap", None)
     if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
@@ -234,7 +233,7 @@ def _forget_pages(images: npt.NDArray[np.float32]) -> None:
 def _validate(
     model: nn.Module,
     scans: Scans,
-    rows: Rows,
+    rows: IndexArray,
     settings: TrialSettings,
     penalty: Callable[[Any], torch.Tensor],
     *,

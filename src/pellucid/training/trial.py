@@ -17,6 +17,7 @@ from scipy.special import expit
 from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.splits import ROLES
 from pellucid.cohort.store import Store
+from pellucid.ground.arrays import IndexArray
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv, write_tsv
 from pellucid.network.architectures import Network, architecture_of, build_network, corner_read
@@ -24,7 +25,7 @@ from pellucid.network.files import load_model, save_model
 from pellucid.network.foreign import ForeignNetwork, Maker
 from pellucid.network.info import ModelInfo
 from pellucid.network.volume_network import kernels_penalty
-from pellucid.training.fit import Rows, Scans, as_it_starts, fit, logits
+from pellucid.training.fit import Scans, as_it_starts, fit, logits
 from pellucid.training.settings import TrialSettings
 
 _FILES = ("history.tsv", "predictions.tsv", "model.safetensors", "model.json")  # in the order in which they are written
@@ -64,7 +65,7 @@ class TrialResult:
 
 def run_trial(
     store: Store,
-    rows: Mapping[str, Rows],
+    rows: Mapping[str, IndexArray],
     settings: TrialSettings,
     folder: Path,
     *,
@@ -193,7 +194,7 @@ def selected_trial(results: Sequence[TrialResult]) -> TrialResult:
     return min(results, key=lambda result: result.validation_loss)
 
 
-def _check_rows(store: Store, rows: Mapping[str, Rows]) -> None:
+def _check_rows(store: Store, rows: Mapping[str, IndexArray]) -> None:
     """Refuse roles that cannot be trained on, and participants in two of them."""
     unknown = sorted(set(rows) - set(ROLES))
     if unknown:
@@ -213,7 +214,9 @@ def _seed(settings: TrialSettings) -> int:
     return int(np.random.SeedSequence(settings.seed).generate_state(4)[3])
 
 
-def _predict(model: Network, store: Store, scans: Scans, rows: Mapping[str, Rows], batch_size: int) -> pd.DataFrame:
+def _predict(
+    model: Network, store: Store, scans: Scans, rows: Mapping[str, IndexArray], batch_size: int
+) -> pd.DataFrame:
     """Return the predictions of all roles."""
     parts = []
     for role in ROLES:
@@ -224,7 +227,7 @@ def _predict(model: Network, store: Store, scans: Scans, rows: Mapping[str, Rows
     return pd.concat(parts, ignore_index=True)
 
 
-def _digest_scans(store: Store, rows: Mapping[str, Rows]) -> str:
+def _digest_scans(store: Store, rows: Mapping[str, IndexArray]) -> str:
     """Return one SHA-256 for who has which role and what their image files are; names stay out of the model's file."""
     parts = [store.table[["participant_id", "session_id", "sha256"]].iloc[rows[r]].assign(role=r) for r in sorted(rows)]
     return hashlib.sha256(pd.concat(parts).to_csv(index=False).encode()).hexdigest()

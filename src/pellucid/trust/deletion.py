@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, FloatArray, IndexArray
 from pellucid.ground.errors import InputError
 
 FILLS = ("local-white-matter", "brain-median")
@@ -26,22 +27,19 @@ NO_LESION = "no lesion mask, or no lesion in the seen brain"
 NEIGHBOURS, ENOUGH = 32, 8
 _SPREADS, _MAD_TO_SD = 2.0, 1.4826
 
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.intp]
-Predict = Callable[[Floats], npt.NDArray[np.floating]]
+Predict = Callable[[Float32Array], FloatArray]
 """Images (B, X, Y, Z) to logits (B,)."""
 
 COLUMNS = ("ranking", "fill", "k", "voxels", "draws", "logit", "fall", "correlation", "missing")
 
 
 def deletion(
-    image: Floats,
+    image: Float32Array,
     rankings: Mapping[str, npt.ArrayLike],
     *,
-    inside: Bools,
-    white: Bools,
-    lesions: Bools | None,
+    inside: BoolArray,
+    white: BoolArray,
+    lesions: BoolArray | None,
     voxels: Sequence[int],
     voxel_sizes: Sequence[float],
     predict: Predict,
@@ -120,7 +118,7 @@ def deletion(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def white_matter_like(image: npt.ArrayLike, brain: npt.ArrayLike, likely: npt.ArrayLike) -> Bools:
+def white_matter_like(image: npt.ArrayLike, brain: npt.ArrayLike, likely: npt.ArrayLike) -> BoolArray:
     """Return the voxels of a brain that lie where white matter is likely and are as bright as it.
 
     `|x - m| <= 2 s`, m and s median and 1.4826 times the median absolute deviation of the likely voxels of the brain;
@@ -137,14 +135,14 @@ def white_matter_like(image: npt.ArrayLike, brain: npt.ArrayLike, likely: npt.Ar
 class _Fills:
     """What removed voxels of one image are filled with."""
 
-    def __init__(self, image: Floats, inside: Bools, white: Bools, voxel_sizes: Sequence[float]) -> None:
+    def __init__(self, image: Float32Array, inside: BoolArray, white: BoolArray, voxel_sizes: Sequence[float]) -> None:
         self.image = image
         self.median = np.float32(np.median(image[inside])) if inside.any() else np.float32(0)
         self._sizes = np.asarray(voxel_sizes, dtype=np.float64)
         self._white = np.flatnonzero(white)
         self._tree = cKDTree(self._positions(self._white)) if self._white.size else None
 
-    def nearest(self, removed: Places) -> Places | None:
+    def nearest(self, removed: IndexArray) -> IndexArray | None:
         """Return the flat places of the white-matter-like voxels nearest to each removed one, (n, 32); None if none."""
         if self._tree is None:
             return None
@@ -152,7 +150,7 @@ class _Fills:
         _, found = self._tree.query(self._positions(removed), k=number)
         return self._white[np.asarray(found, dtype=np.intp).reshape(len(removed), number)]
 
-    def local_values(self, removed: Places, nearest: Places) -> Floats:
+    def local_values(self, removed: IndexArray, nearest: IndexArray) -> Float32Array:
         """Return for each removed voxel the median of those of its 32 nearest white-matter-like ones that are kept.
 
         Where fewer than 8 are, that of all white-matter-like voxels that are kept.
@@ -169,19 +167,19 @@ class _Fills:
         middle = (around[rows, (half - 1) // 2] + around[rows, half // 2]) / 2
         return np.where(number >= min(ENOUGH, nearest.shape[1]), middle, anywhere).astype(np.float32)
 
-    def _positions(self, places: Places) -> npt.NDArray[np.float64]:
+    def _positions(self, places: IndexArray) -> Float64Array:
         return np.stack(np.unravel_index(places, self.image.shape), axis=1) * self._sizes
 
 
 def _falls(
     fill: str,
-    order: Places,
+    order: IndexArray,
     numbers: Sequence[int],
     fills: _Fills,
     before: float,
     predict: Predict,
     known: dict[tuple[str, bytes], float],
-) -> npt.NDArray[np.float64]:
+) -> Float64Array:
     """Return how far the logit falls when the first k voxels of an order are filled, for each k; each set once."""
     nearest = fills.nearest(order[: max(numbers)]) if fill == FILLS[0] else None
     if fill == FILLS[0] and nearest is None:
@@ -199,8 +197,8 @@ def _falls(
 
 
 def _first(
-    value: npt.NDArray[np.float64], places: Places, numbers: Sequence[int], generator: np.random.Generator
-) -> Iterator[Places]:
+    value: Float64Array, places: IndexArray, numbers: Sequence[int], generator: np.random.Generator
+) -> Iterator[IndexArray]:
     """Yield the places of the largest values, the largest first: once, or `DRAWS` times if equal ones are cut apart."""
     ordered = -np.sort(-value)
     cut = any(k < len(value) and ordered[k - 1] == ordered[k] for k in numbers)
@@ -208,7 +206,7 @@ def _first(
         yield places[np.lexsort((generator.random(len(value)), -value))[: max(numbers)]]
 
 
-def _inside(name: str, ranking: npt.ArrayLike, places: Places, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def _inside(name: str, ranking: npt.ArrayLike, places: IndexArray, shape: tuple[int, ...]) -> Float64Array:
     """Return the values of a ranking's map at some places."""
     array = np.asarray(ranking)
     if array.shape != shape:
@@ -219,7 +217,7 @@ def _inside(name: str, ranking: npt.ArrayLike, places: Places, shape: tuple[int,
     return values
 
 
-def _pearson(one: npt.NDArray[np.float64], two: npt.NDArray[np.float64]) -> float:
+def _pearson(one: Float64Array, two: Float64Array) -> float:
     """Return Pearson's r; NaN if either is constant."""
     a, b = one - one.mean() if one.size else one, two - two.mean() if two.size else two
     scale = float(np.sqrt((a @ a) * (b @ b)))

@@ -11,17 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pellucid.analysis.averages import mean_map
-from pellucid.trust.nulls import (
-    PERCENT,
-    Bools,
-    Floats,
-    Learned,
-    Logistic,
-    Sizes,
-    brightest_number,
-    features,
-    smooth_prior,
-)
+from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, FloatArray
+from pellucid.trust.nulls import PERCENT, Learned, Logistic, Sizes, brightest_number, features, smooth_prior
 
 PERCENTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 """What `brightest-percent` may be."""
@@ -42,9 +33,9 @@ ONE_PARTICIPANT = "fewer than two training participants have a lesion in the see
 class TrainingScan:
     """A training participant's scan as the network sees it, its brain, and its lesion mask, (X, Y, Z) each."""
 
-    image: npt.NDArray[np.floating]
-    brain: Bools
-    lesions: Bools
+    image: FloatArray
+    brain: BoolArray
+    lesions: BoolArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +142,7 @@ def fit_nulls(
     )
 
 
-def brightest_precision(values: npt.NDArray[np.floating], lesions: Bools) -> npt.NDArray[np.float64]:
+def brightest_precision(values: FloatArray, lesions: BoolArray) -> Float64Array:
     """Return the average precision of the mask `nulls.brightest` for each of `PERCENTS`.
 
     With tp of the P lesion voxels among the n brightest of N, it is that of a map of two values, tp / P x tp / n +
@@ -172,11 +163,11 @@ def brightest_precision(values: npt.NDArray[np.floating], lesions: Bools) -> npt
     return np.asarray(tp / P * tp / n + (P - tp) / P * P / total, dtype=np.float64)
 
 
-_Rows = tuple[Floats, Bools, npt.NDArray[np.float64]]
+_Rows = tuple[Float32Array, BoolArray, Float64Array]
 _NOTHING: _Rows = (np.empty((0, 3), dtype=np.float32), np.empty(0, dtype=bool), np.empty(0))
 
 
-def _draw(known: Floats, lesions: Bools, generator: np.random.Generator) -> _Rows:
+def _draw(known: Float32Array, lesions: BoolArray, generator: np.random.Generator) -> _Rows:
     """Draw voxels of a scan: their features, whether they are lesion, and one over their chance to be drawn."""
     places, weights = [], []
     for kind in (True, False):
@@ -188,7 +179,7 @@ def _draw(known: Floats, lesions: Bools, generator: np.random.Generator) -> _Row
     return known[chosen], lesions[chosen], np.concatenate(weights)
 
 
-def _regression(known: Floats, label: Bools, weight: npt.NDArray[np.float64]) -> Logistic:
+def _regression(known: Float32Array, label: BoolArray, weight: Float64Array) -> Logistic:
     """Fit the regression, hardly penalised, to weighted voxels."""
     scaler = StandardScaler().fit(known.astype(np.float64), sample_weight=weight)
     model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8, max_iter=200)

@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from pellucid.analysis.clusters import Clustered, by_person, clustered_interval, together
 from pellucid.analysis.proportions import share_interval
+from pellucid.ground.arrays import Float64Array
 from pellucid.trust.lesions import COLUMNS, MEASURES
 from pellucid.trust.nulls import NULLS
 
@@ -160,15 +161,13 @@ def agresti_min(differences: npt.ArrayLike) -> Ends:
     return max(mean - half, -1.0), min(mean + half, 1.0)
 
 
-def _middle(values: pd.Series | npt.NDArray[np.float64], measure: str) -> float:
+def _middle(values: pd.Series | Float64Array, measure: str) -> float:
     if len(values) == 0:
         return _NAN
     return float(np.mean(values) if measure == SHARE else np.median(values))
 
 
-def _interval(
-    values: npt.NDArray[np.float64], networks: pd.Series | None, measure: str, *, paired: bool = False
-) -> Clustered:
+def _interval(values: Float64Array, networks: pd.Series | None, measure: str, *, paired: bool = False) -> Clustered:
     """Return the interval of `_middle`; a mean share's is never narrower than that of a formula for shares."""
     if len(values) == 0:
         return Clustered(_NAN, _NAN, 0)

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pellucid.ground.arrays import AnyArray, BoolArray
 from pellucid.ground.errors import InputError
 from pellucid.trust.ranks import rank_measures
-
-Bools = npt.NDArray[np.bool_]
 
 MEASURES = ("average_precision", "precision_at_k", "auroc", "lift", "positive_share", "strongest_in_lesion")
 """What `lesion_share` measures of a map, greater is better; the rest is about the lesions."""
@@ -109,7 +108,7 @@ def lesion_table(
     return pd.DataFrame(rows, columns=["map", *COLUMNS])
 
 
-def _reason(values: npt.NDArray[Any], lesion_voxels: int) -> str:
+def _reason(values: AnyArray, lesion_voxels: int) -> str:
     """Say why a map of the seen brain's voxels cannot be measured against so many of lesions; empty if it can."""
     if lesion_voxels == 0:
         return "no lesion in the seen brain"
@@ -120,7 +119,7 @@ def _reason(values: npt.NDArray[Any], lesion_voxels: int) -> str:
     return "" if values.max() > 0 else "the map has no positive relevance in the seen brain"
 
 
-def _mask(mask: npt.ArrayLike, shape: tuple[int, ...], name: str) -> Bools:
+def _mask(mask: npt.ArrayLike, shape: tuple[int, ...], name: str) -> BoolArray:
     array = np.asarray(mask)
     if array.shape != shape:
         raise InputError(name, f"its shape {array.shape} is not the map's {shape}", "Resample it onto the map's grid")

@@ -10,10 +10,9 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.special import expit
 
+from pellucid.ground.arrays import BoolArray, Float32Array, FloatArray
 from pellucid.ground.errors import InputError
 
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 Sizes = tuple[float, float, float]
 
 NULLS = (
@@ -63,7 +62,7 @@ class Learned:
         Why there is no mean lesion map, or no regression; empty if there are both.
     """
 
-    mean_lesion: Floats | None = None
+    mean_lesion: Float32Array | None = None
     percent: float = PERCENT
     logistic: Logistic | None = None
     missing: str = NO_LESIONS
@@ -72,7 +71,7 @@ class Learned:
 class Nulls(NamedTuple):
     """Null maps by name, and of those that cannot be made the reason."""
 
-    maps: dict[str, Floats]
+    maps: dict[str, Float32Array]
     missing: dict[str, str]
 
 
@@ -127,7 +126,7 @@ def null_maps(
             raise InputError(name, what, "Use one grid for all")
     x = None if image is None else np.where(inside, np.asarray(image, dtype=np.float32), np.float32(0))
     noise = np.random.default_rng(seed).standard_normal(inside.shape, dtype=np.float32)
-    maps: dict[str, Floats] = {"random": noise * inside}
+    maps: dict[str, Float32Array] = {"random": noise * inside}
     smooth = None if prior is None else smooth_prior(prior, voxel_sizes)
     if prior is not None:
         maps["mean-lesion"] = prior * inside
@@ -147,7 +146,7 @@ def null_maps(
     return Nulls({name: maps[name] for name in NULLS if name in maps}, missing)
 
 
-def brightest(image: npt.ArrayLike, inside: npt.ArrayLike, percent: float) -> Bools:
+def brightest(image: npt.ArrayLike, inside: npt.ArrayLike, percent: float) -> BoolArray:
     """Return where the brightest `percent` % of the voxels `inside` are, at least one, and all that tie with them.
 
     Raises
@@ -171,14 +170,14 @@ def brightest_number(voxels: int, percent: float) -> int:
     return max(round(percent / 100.0 * voxels), 1)
 
 
-def smooth_prior(mean_lesion: npt.ArrayLike, voxel_sizes: Sizes) -> Floats:
+def smooth_prior(mean_lesion: npt.ArrayLike, voxel_sizes: Sizes) -> Float32Array:
     """Smooth a mean lesion map by a Gaussian of 3.8 mm SD, so that a lesion need not lie where another has been."""
     sigma = [PRIOR_MM / size for size in voxel_sizes]
     smooth = ndimage.gaussian_filter(np.asarray(mean_lesion, dtype=np.float32), sigma, mode="constant")
     return np.asarray(smooth, dtype=np.float32)
 
 
-def local_contrast(image: npt.ArrayLike, brain: npt.ArrayLike, voxel_sizes: Sizes) -> Floats:
+def local_contrast(image: npt.ArrayLike, brain: npt.ArrayLike, voxel_sizes: Sizes) -> Float32Array:
     """Return how much brighter each voxel is than the brain around it, 0 outside the brain.
 
     x - G(x b) / G(b), with the brain b and a Gaussian G of 6 mm SD, cut off at three of them.
@@ -195,21 +194,21 @@ def local_contrast(image: npt.ArrayLike, brain: npt.ArrayLike, voxel_sizes: Size
     return contrast
 
 
-def features(image: Floats, brain: Bools, smooth: Floats, voxel_sizes: Sizes) -> Floats:
+def features(image: Float32Array, brain: BoolArray, smooth: Float32Array, voxel_sizes: Sizes) -> Float32Array:
     """Return `FEATURES` of each voxel, (X, Y, Z, 3): x, its local contrast, log10(smoothed prior + 1e-4)."""
     place = np.log10(np.maximum(smooth, 0.0) + PRIOR_FLOOR)
     return np.stack([image, local_contrast(image, brain, voxel_sizes), place], axis=-1).astype(np.float32)
 
 
-def probability(logistic: Logistic, known: npt.NDArray[np.floating]) -> Floats:
+def probability(logistic: Logistic, known: FloatArray) -> Float32Array:
     """Return the probability of a lesion for rows of `FEATURES`, (n, 3) to (n,)."""
     weights = np.array(logistic.weights) / np.array(logistic.sd)
     shift = logistic.intercept - float(weights @ np.array(logistic.mean))
-    chance: Floats = expit(known @ weights + shift).astype(np.float32)
+    chance: Float32Array = expit(known @ weights + shift).astype(np.float32)
     return chance
 
 
-def edge_map(image: npt.ArrayLike, brain: npt.ArrayLike) -> Floats:
+def edge_map(image: npt.ArrayLike, brain: npt.ArrayLike) -> Float32Array:
     """Return the magnitude of the image's gradient, per voxel, blind to the brain's own outline.
 
     Along each axis the derivative is the mean of the steps to those of the two neighbours that lie in the brain: the

@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pellucid.ground.arrays import Float64Array
 from pellucid.report.html.blocks import seen_share
 from pellucid.report.paper.material import Version
 from pellucid.report.pictures.style import MUTED, SANS, SERIF, drawn
@@ -24,7 +25,6 @@ AREA_LETTERS, LEGEND_LETTERS = 44, 60
 PAPER_COLOURS = ((0.12, 0.47, 0.71), (1.00, 0.50, 0.05))
 """Patients and controls in Figure 4."""
 
-Floats = npt.NDArray[np.float64]
 
 # The paper's sizes: 12 for ticks and legends, 14 for axes, 16 for titles.
 _PAPER: Any = {
@@ -65,7 +65,7 @@ def paper_ticks(axes: Axes) -> None:
 
 def violins(
     axes: Axes,
-    values: Mapping[float, Floats],
+    values: Mapping[float, Float64Array],
     colour: Any,
     *,
     orientation: Literal["vertical", "horizontal"] = "vertical",
@@ -110,7 +110,7 @@ class SignedLog:
 
     linear: float
 
-    def __call__(self, values: npt.ArrayLike) -> Floats:
+    def __call__(self, values: npt.ArrayLike) -> Float64Array:
         """Return f of the values."""
         x = np.asarray(values, dtype=np.float64)
         return np.asarray(np.sign(x) * np.log10(1.0 + np.abs(x) / self.linear), dtype=np.float64)
@@ -137,7 +137,7 @@ def placed(table: pd.DataFrame, order: Sequence[str], groups: Sequence[str]) -> 
     return kept.assign(rank=rank).sort_values(["place", "rank"], kind="stable").reset_index(drop=True)
 
 
-def by_place(table: pd.DataFrame, column: str, offset: float = 0.0) -> dict[float, Floats]:
+def by_place(table: pd.DataFrame, column: str, offset: float = 0.0) -> dict[float, Float64Array]:
     """Return a column's values at each place, moved by `offset`."""
     values = table[column].to_numpy(dtype=np.float64)
     place = table["place"].to_numpy(dtype=np.float64)

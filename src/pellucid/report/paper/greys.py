@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.report.paper.material import Floats
+from pellucid.ground.arrays import Float64Array
 
 UNIT_SCALINGS = ("max", "minmax")
 """Intensity scalings that bring a scan to 0-1, as the paper's does."""
@@ -13,7 +13,7 @@ UNIT_SCALINGS = ("max", "minmax")
 _WINDOW = (1.0, 50.0, 99.7)  # percentiles of the brain: white is the last, black half as far below the first
 
 
-def windowed(scan: npt.ArrayLike) -> Floats:
+def windowed(scan: npt.ArrayLike) -> Float64Array:
     """Bring a scan, exactly 0 outside the brain, to grey in 0-1 by percentiles of the brain."""
     x = np.asarray(scan, dtype=np.float64)
     brain = x != 0
@@ -24,7 +24,7 @@ def windowed(scan: npt.ArrayLike) -> Floats:
     return np.where(brain, np.clip((x - low) / max(high - low, np.finfo(float).tiny), 0.0, 1.0), 0.0)
 
 
-def spanned(scan: npt.ArrayLike, scaling: str) -> Floats:
+def spanned(scan: npt.ArrayLike, scaling: str) -> Float64Array:
     """Bring a mean scan to grey in 0-1 from its smallest to its largest value, as the paper shows it.
 
     # deviates: windowed as other scans where the scaling puts values below 0, for the background would not be black.

@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.cohort.store import Store
+from pellucid.ground.arrays import Float64Array
 from pellucid.image.grid import Grid
 from pellucid.report.html.blocks import number
 from pellucid.report.paper.greys import spanned, spanned_words, windowed
-from pellucid.report.paper.material import Drawing, Floats, Material, Version
+from pellucid.report.paper.material import Drawing, Material, Version
 from pellucid.report.paper.subjects import relevance_bar
 from pellucid.report.paper.tiles import (
     FOOT,
@@ -62,7 +63,7 @@ def figure3(material: Material, version: Version) -> Drawing:
     return Drawing(figure, data, note, (folder,))
 
 
-def mean_scan(store: Store, rows: list[int]) -> Floats:
+def mean_scan(store: Store, rows: list[int]) -> Float64Array:
     """Return the mean of some of a store's scans, one in memory at a time."""
     total = np.zeros(store.grid.shape)
     for row in rows:
@@ -70,7 +71,7 @@ def mean_scan(store: Store, rows: list[int]) -> Floats:
     return total / max(len(rows), 1)
 
 
-def group_data(numbers: dict[str, int], centre: Floats, grid: Grid, limit: float) -> pd.DataFrame:
+def group_data(numbers: dict[str, int], centre: Float64Array, grid: Grid, limit: float) -> pd.DataFrame:
     """Return one row a tile: title, group, participants (whose maps are averaged), limit, plane, axis, mm, i, j, k."""
     rows: list[tuple[dict[str, Any], Any]] = [
         (

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pellucid.analysis.bootstrap import HIGH, LOW, RESAMPLES, counts, resample
 from pellucid.analysis.clusters import clustered_interval, together
+from pellucid.ground.arrays import Float64Array
 from pellucid.report.html.blocks import number
 
 
@@ -20,7 +21,7 @@ def mean_intervals(
     resamples: int = RESAMPLES,
     correction: float = 1.0,
     seed: int,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[Float64Array, Float64Array]:
     """Return the 95 % interval of the mean of each column of `values`, (n subjects, k): low and high, (k,).
 
     Subjects are drawn with replacement, the same ones for every column. Where they share several `networks`, names

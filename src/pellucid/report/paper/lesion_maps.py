@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.cohort.store import Store
+from pellucid.ground.arrays import Float64Array
 from pellucid.image.grid import MNI_1MM, Grid
 from pellucid.image.planes import planes, to_ras
 from pellucid.report.html.blocks import number, percent
-from pellucid.report.paper.material import Drawing, Floats, Material, MissingError, Version
+from pellucid.report.paper.material import Drawing, Material, MissingError, Version
 from pellucid.report.paper.tiles import (
     NAMES,
     PAPER_BOX,
@@ -71,7 +72,7 @@ def figure_s3(material: Material, version: Version) -> Drawing:
     return Drawing(figure, data, note, (store.folder.relative_to(material.run.folder).as_posix(),))
 
 
-def lesion_means(store: Store, rows: list[int], group: str) -> tuple[Floats, Floats, int]:
+def lesion_means(store: Store, rows: list[int], group: str) -> tuple[Float64Array, Float64Array, int]:
     """Return the mean lesion mask and mean brain mask of a group's scans among `rows`, and their number.
 
     Scans without a lesion mask are left out of both.
@@ -93,7 +94,7 @@ def lesion_means(store: Store, rows: list[int], group: str) -> tuple[Floats, Flo
     return lesions / count, brain / count, count
 
 
-def slice_top(values: Floats, grid: Grid, centre: Floats) -> float:
+def slice_top(values: Float64Array, grid: Grid, centre: Float64Array) -> float:
     """Return the largest value in the axial slice through a centre: where the colours of one picture alone end."""
     turned, ras = to_ras(values, grid)
     axial, *_ = planes(ras, centre)
@@ -103,7 +104,7 @@ def slice_top(values: Floats, grid: Grid, centre: Floats) -> float:
 def hot(limit: float) -> Paint:
     """Paint shares of subjects from 0, transparent, to `limit` in the colours `hot`, opacity 0.6."""
 
-    def paint(values: Floats) -> Floats:
+    def paint(values: Float64Array) -> Float64Array:
         share = np.clip(values / (limit or 1.0), 0.0, 1.0)
         rgba = np.asarray(mpl.colormaps["hot"](share), dtype=np.float64)
         rgba[..., 3] = np.where(values > 0, OPACITY, 0.0)
@@ -116,7 +117,7 @@ def lesion_map_data(
     numbers: dict[str, int],
     tops: dict[str, float],
     limits: dict[str, float],
-    centre: Floats,
+    centre: Float64Array,
     grid: Grid,
     version: Version,
 ) -> pd.DataFrame:
@@ -154,7 +155,7 @@ def _store(material: Material) -> Store:
     return store
 
 
-def _note(version: Version, whose: str, limits: dict[str, float], centre: Floats) -> str:
+def _note(version: Version, whose: str, limits: dict[str, float], centre: Float64Array) -> str:
     if version == "revised":
         return (
             f"Share of scans with a lesion at each voxel ({whose}), over the mean brain mask of the same scans; one "

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.analysis.averages import ONE_SCALE, Average, PersonMap, average_people, is_of_several
 from pellucid.analysis.bootstrap import RESAMPLES
 from pellucid.cohort.store import Store
+from pellucid.ground.arrays import BoolArray
 from pellucid.report.explained import explained
 from pellucid.report.html.blocks import records
 from pellucid.rundir.run import Maps, Run, seen_on
@@ -27,9 +26,6 @@ PARTS = ("untrained", "pretrained-only", "scratch", "finetuned")
 """The rows of Figure 5, from top to bottom."""
 
 WHITE, GREY = "jhu", "neuromorphometrics"
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 class MissingError(Exception):
@@ -62,7 +58,7 @@ class Relevance:
     _means: dict[bool, dict[str, Average]] = field(default_factory=dict)
 
     @property
-    def seen(self) -> Bools:
+    def seen(self) -> BoolArray:
         """The field of view on the store's grid; everything, if the sidecars do not tell."""
         return seen_on(self.store.grid, self.maps.sidecar)
 

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pellucid.ground.arrays import Float64Array
 from pellucid.image.grid import Grid
 from pellucid.report.html.blocks import number
 from pellucid.report.paper.greys import spanned, spanned_words, windowed
 from pellucid.report.paper.groups import mean_scan
-from pellucid.report.paper.material import PARTS, Drawing, Floats, Material, MissingError, Version, arms_by_part
+from pellucid.report.paper.material import PARTS, Drawing, Material, MissingError, Version, arms_by_part
 from pellucid.report.paper.subjects import relevance_bar
 from pellucid.report.paper.tiles import (
     FOOT,
@@ -83,7 +84,7 @@ def figure5(material: Material, version: Version) -> Drawing:
     return Drawing(figure, data, note, sources)
 
 
-def row_limits(values: Mapping[str, Floats], version: Version) -> dict[str, float]:
+def row_limits(values: Mapping[str, Float64Array], version: Version) -> dict[str, float]:
     """Return where the colours of each row end.
 
     The paper's limit is minus the smallest value of the untrained model's mean map, for all rows. Revised, each row
@@ -108,7 +109,7 @@ def model_data(
     arms: Mapping[str, str],
     numbers: Mapping[str, int],
     limits: Mapping[str, float],
-    centre: Floats,
+    centre: Float64Array,
     grid: Grid,
     version: Version,
 ) -> pd.DataFrame:

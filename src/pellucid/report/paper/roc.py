@@ -19,7 +19,6 @@ POINTS = 100
 """On how many points the paper averages."""
 
 _LISTED = 12  # curves that a legend can name one by one
-Floats = npt.NDArray[np.float64]
 
 
 def figure_s1(material: Material, version: Version) -> Drawing:

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pellucid.ground.arrays import BoolArray, Float64Array
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume
 from pellucid.report.explained import alarm_note
 from pellucid.report.html.blocks import number, records
 from pellucid.report.paper.greys import UNIT_SCALINGS, windowed
-from pellucid.report.paper.material import Bools, Drawing, Floats, Material, MissingError, Version
+from pellucid.report.paper.material import Drawing, Material, MissingError, Version
 from pellucid.report.paper.tiles import (
     FOOT,
     PAPER_BOX,
@@ -78,14 +79,14 @@ def surest(table: pd.DataFrame, positive: str, shown: int = SHOWN) -> pd.DataFra
     return hits.sort_values("logit", ascending=False, kind="stable").head(shown).reset_index(drop=True)
 
 
-def strongest(relevance: npt.ArrayLike, seen: Bools, grid: Grid, count: int = TRIPLES) -> list[npt.NDArray[np.float64]]:
+def strongest(relevance: npt.ArrayLike, seen: BoolArray, grid: Grid, count: int = TRIPLES) -> list[Float64Array]:
     """Return the millimetres of the seen voxels of largest relevance, each 20 mm or more from those before it.
 
     Fewer than `count`, but one, if no voxel that is left has relevance above 0.
     """
     values = np.where(seen, np.asarray(relevance, dtype=np.float64), -np.inf)
     xyz = grid.world(np.moveaxis(np.indices(grid.shape), 0, -1))
-    found: list[npt.NDArray[np.float64]] = []
+    found: list[Float64Array] = []
     while len(found) < count:
         place = np.unravel_index(values.argmax(), values.shape)
         if found and values[place] <= 0:
@@ -95,7 +96,7 @@ def strongest(relevance: npt.ArrayLike, seen: Bools, grid: Grid, count: int = TR
     return found
 
 
-def subject_data(chosen: pd.DataFrame, centres: list[list[Floats]], grid: Grid, limit: float) -> pd.DataFrame:
+def subject_data(chosen: pd.DataFrame, centres: list[list[Float64Array]], grid: Grid, limit: float) -> pd.DataFrame:
     """Return one row a tile: title, name, group, logit, triple, limit (of the colours), plane, axis, mm, i, j, k."""
     rows: list[tuple[dict[str, Any], Any]] = []
     for n, (one, cuts) in enumerate(zip(records(chosen), centres, strict=True), start=1):

@@ -14,15 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from pellucid.ground.arrays import BoolArray, Float64Array
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.image.planes import Plane, planes, to_ras
 from pellucid.report.paper.charts import look, note_height, write_note
 from pellucid.report.paper.material import Version
 from pellucid.report.pictures.style import drawn, row_height, styled
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Paint = Callable[[Floats], Floats]
+Paint = Callable[[Float64Array], Float64Array]
 """Values (...) to colours RGBA (..., 4)."""
 
 NAMES = ("axial", "coronal", "sagittal")
@@ -50,9 +49,9 @@ class Scene:
     """Volumes in RAS order: the scan as grey in 0-1, values to be painted over it, and what the network sees."""
 
     grid: Grid
-    grey: Floats
-    values: Floats
-    seen: Bools
+    grey: Float64Array
+    values: Float64Array
+    seen: BoolArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ class Block:
 
     title: str
     scene: Scene
-    centres: Sequence[Floats]
+    centres: Sequence[Float64Array]
     paint: Paint
 
 
@@ -80,8 +79,8 @@ class Bar:
 class Box:
     """What tiles show of the world, millimetres, (3,) each."""
 
-    low: Floats
-    high: Floats
+    low: Float64Array
+    high: Float64Array
 
     def spans(self, names: Sequence[str]) -> list[float]:
         """Return the width of the tile of each plane."""
@@ -101,7 +100,7 @@ PAPER_BOX = Box(
 """The paper's tiles: 96 x 96 voxels, of y the indices 9 to 104 (docs/original.md, 4.2)."""
 
 
-def paper_centre(step: int = 0) -> Floats:
+def paper_centre(step: int = 0) -> Float64Array:
     """Return the millimetres of the paper's planes, or of a triple `step` voxels up, forward and leftward of them."""
     return PAPER_GRID.world(np.array(_PAPER_CUT) + step)
 
@@ -123,7 +122,7 @@ def scene(grid: Grid, grey: npt.ArrayLike, values: npt.ArrayLike, seen: npt.Arra
 def paper_paint(limit: float) -> Paint:
     """Paint as in docs/original.md, 4.2: coolwarm, its opacity a parabola, 1 at both limits and 0 at no relevance."""
 
-    def paint(values: Floats) -> Floats:
+    def paint(values: Float64Array) -> Float64Array:
         t = np.clip(values / limit, -1.0, 1.0)
         rgba = np.asarray(mpl.colormaps["coolwarm"]((t + 1.0) / 2.0), dtype=np.float64)
         rgba[..., 3] = t**2
@@ -132,7 +131,7 @@ def paper_paint(limit: float) -> Paint:
     return paint
 
 
-def places(grid: Grid, centre: Floats) -> list[dict[str, Any]]:
+def places(grid: Grid, centre: Float64Array) -> list[dict[str, Any]]:
     """Say where the planes through a centre lie: plane, axis, mm, and the voxel i, j, k of the grid nearest to it."""
     cuts = planes(to_ras(np.zeros(grid.shape, dtype=bool), grid)[1], centre)
     point = np.zeros(3)
@@ -145,7 +144,7 @@ def places(grid: Grid, centre: Floats) -> list[dict[str, Any]]:
     ]
 
 
-def tile_data(grid: Grid, rows: Sequence[tuple[dict[str, Any], Floats]]) -> pd.DataFrame:
+def tile_data(grid: Grid, rows: Sequence[tuple[dict[str, Any], Float64Array]]) -> pd.DataFrame:
     """Return one row a tile: what is known of its row of tiles, then `places`."""
     return pd.DataFrame([known | place for known, centre in rows for place in places(grid, centre)])
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from pellucid.ground.arrays import AnyArray, FloatArray, UInt8Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.planes import Plane, planes, to_ras
@@ -19,8 +19,7 @@ from pellucid.image.resample import resample
 from pellucid.report.pictures.overlay import faces
 from pellucid.report.pictures.style import styled
 
-Floats = npt.NDArray[np.floating[Any]]
-Canvas = npt.NDArray[Any]
+Canvas = AnyArray
 """What a mosaic shows, (rows from bottom to top, columns): a number, a truth or a colour for each pixel."""
 
 Direction = Literal["axial", "coronal", "sagittal"]
@@ -74,7 +73,7 @@ def row(
     return Row(grid, tuple(cuts))
 
 
-def see(data: npt.NDArray[Any], source: Grid, target: Grid, *, order: int = 1) -> npt.NDArray[Any]:
+def see(data: AnyArray, source: Grid, target: Grid, *, order: int = 1) -> AnyArray:
     """Return `data` (X, Y, Z) on `source` as it lies on `target`, a grid in RAS order; outside of `source` lies 0.
 
     Where every voxel of the target is one of the source, voxels are taken as they are.
@@ -94,7 +93,7 @@ def see(data: npt.NDArray[Any], source: Grid, target: Grid, *, order: int = 1) -
     return turned[tuple(slice(a, b, s) for a, b, s in zip(first, stop, step, strict=True))]
 
 
-def tiles(row: Row, data: npt.NDArray[Any], source: Grid, *, order: int = 1) -> list[Canvas]:
+def tiles(row: Row, data: AnyArray, source: Grid, *, order: int = 1) -> list[Canvas]:
     """Return the row's slices of a volume (X, Y, Z) on `source`."""
     seen = see(data, source, row.grid, order=order)
     return [plane.cut(seen) for plane in row.planes]
@@ -173,12 +172,12 @@ class Sheet:
                 canvas[y : y + cut.shape[0], x : x + cut.shape[1]] = cut
         return canvas
 
-    def of_volume(self, data: npt.NDArray[Any], source: Grid, *, order: int = 1) -> Canvas:
+    def of_volume(self, data: AnyArray, source: Grid, *, order: int = 1) -> Canvas:
         """Lay the slices of a volume onto one canvas."""
         return self.assemble([tiles(row, data, source, order=order) for row in self.rows])
 
 
-def window(values: Floats) -> tuple[float, float]:
+def window(values: FloatArray) -> tuple[float, float]:
     """Return the intensities to be drawn black and white, of those in the brain; robust to the darkest and brightest.
 
     Black lies somewhat below the darkest, so that fluid stays apart from the black around the brain.
@@ -197,7 +196,7 @@ def shade(canvas: Canvas, limits: tuple[float, float]) -> Canvas:
 
 
 @styled
-def draw(sheet: Sheet, grey: Canvas, outlines: Sequence[Outline] = (), *, sharp: bool = False) -> npt.NDArray[np.uint8]:
+def draw(sheet: Sheet, grey: Canvas, outlines: Sequence[Outline] = (), *, sharp: bool = False) -> UInt8Array:
     """Draw a mosaic in the neurological convention: RGB, (rows from top to bottom, columns, 3).
 
     `grey` is (rows, columns) or, in colour, (rows, columns, 3), from 0 to 1; `sharp` shows its pixels as they are.

@@ -13,14 +13,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from scipy import ndimage
 
+from pellucid.ground.arrays import BoolArray, Float64Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import atomic_path
 from pellucid.image.grid import Grid
 from pellucid.image.planes import Plane, planes, to_ras
 from pellucid.report.pictures.style import ALARM, DPI, MUTED, drawn, styled
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 UNIT = "relevance (logit units per voxel)"
 LIMIT_PERCENTILE = 99.9
@@ -63,7 +61,7 @@ def strongest_voxel(relevance: npt.ArrayLike, seen: npt.ArrayLike) -> tuple[int,
     return int(i), int(j), int(k)
 
 
-def colours(relevance: Floats, limit: float) -> Floats:
+def colours(relevance: Float64Array, limit: float) -> Float64Array:
     """Map relevance to RGBA (..., 4): coolwarm between -limit and limit, opacity |R| / limit, so that 0 is transparent.
 
     # deviates: the paper's opacity is a parabola in R, which shows little but the extremes.
@@ -158,14 +156,14 @@ class _Scene:
         image: npt.ArrayLike,
         grid: Grid,
         seen: npt.ArrayLike,
-        centre: Floats,
+        centre: Float64Array,
         *,
-        relevance: Floats | None = None,
+        relevance: Float64Array | None = None,
         lesions: npt.ArrayLike | None = None,
         limit: float = 1.0,
     ) -> None:
         scan, self.grid = to_ras(np.asarray(image, dtype=np.float64), grid)
-        self.brain: Bools = ndimage.binary_fill_holes(scan != 0)
+        self.brain: BoolArray = ndimage.binary_fill_holes(scan != 0)
         if not self.brain.any():
             raise InputError("image", "every voxel is 0", "Draw the map over the scan that was explained")
         low, middle, high = np.percentile(scan[self.brain], _WINDOW)
@@ -173,7 +171,7 @@ class _Scene:
         low -= 0.5 * (middle - low)
         grey = np.clip((scan - low) / max(high - low, np.finfo(float).tiny), 0.0, 1.0)
         self.seen = to_ras(np.asarray(seen, dtype=bool), grid)[0]
-        self.grey: Floats = np.where(self.brain, grey * np.where(self.seen, 1.0, _DIM), 0.0)
+        self.grey: Float64Array = np.where(self.brain, grey * np.where(self.seen, 1.0, _DIM), 0.0)
         self.relevance = None if relevance is None else to_ras(relevance, grid)[0]
         drawn = None if lesions is None else to_ras(np.asarray(lesions, dtype=bool), grid)[0]
         self.lesions = drawn if drawn is not None and drawn.any() else None
@@ -256,7 +254,7 @@ class _Scene:
         for side in (axes.xaxis, axes.yaxis):
             side.set_major_locator(mpl.ticker.MultipleLocator(50))
 
-    def _box(self) -> tuple[Floats, Floats]:
+    def _box(self) -> tuple[Float64Array, Float64Array]:
         """Return the brain's bounding box in world millimetres, with a margin."""
         where = np.argwhere(self.brain)
         low = self.grid.world(where.min(axis=0) - 0.5) - _MARGIN_MM
@@ -272,11 +270,11 @@ class _Scene:
         return "  ".join(notes)
 
 
-def _show(axes: Axes, plane: Plane, picture: Floats, interpolation: str) -> None:
+def _show(axes: Axes, plane: Plane, picture: Float64Array, interpolation: str) -> None:
     axes.imshow(picture, origin="lower", extent=plane.extent, aspect="auto", interpolation=interpolation)
 
 
-def _beyond(plane: Plane, mask: Bools) -> tuple[Floats, Floats, Bools]:
+def _beyond(plane: Plane, mask: BoolArray) -> tuple[Float64Array, Float64Array, BoolArray]:
     """Return voxel centres and a mask that goes on beyond the grid as it is at its edge, where panels show more."""
     left, right, bottom, top = plane.extent
     rows, columns = mask.shape
@@ -287,7 +285,7 @@ def _beyond(plane: Plane, mask: Bools) -> tuple[Floats, Floats, Bools]:
     return wide_x, wide_y, np.pad(mask, 1, mode="edge")
 
 
-def faces(plane: Plane, mask: Bools) -> Floats:
+def faces(plane: Plane, mask: BoolArray) -> Float64Array:
     """Return the voxel faces between a mask, (rows, columns), and its outside: (n, 2, 2), segments of two points."""
     left, right, bottom, top = plane.extent
     x = np.linspace(left, right, mask.shape[1] + 1)

@@ -9,16 +9,14 @@ from pathlib import Path
 
 import matplotlib.image
 import numpy as np
-import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from pellucid.ground.arrays import UInt8Array
 from pellucid.ground.files import atomic_path, remove_leftovers
 from pellucid.report.html.blocks import Flicker, Picture
 from pellucid.report.html.render import data_uri, embedded
 from pellucid.report.pictures.style import save
-
-RGB = npt.NDArray[np.uint8]
 
 SECONDS_OF_A_PAGE = 3600.0
 """A half-written picture that is younger may be another page's, which is being drawn at this moment."""
@@ -43,7 +41,7 @@ class Gallery:
         remove_leftovers((self.root / self.folder).glob(f".*-{self.prefix}_desc-*"), seconds=SECONDS_OF_A_PAGE)
 
     def picture(
-        self, stem: str, image: RGB, *, alt: str, caption: str | Markup, sources: Sequence[str] = ()
+        self, stem: str, image: UInt8Array, *, alt: str, caption: str | Markup, sources: Sequence[str] = ()
     ) -> Picture:
         """Write a picture as PNG and return what shows it."""
         stem = self.add(stem, image)
@@ -52,7 +50,7 @@ class Gallery:
     def flicker(
         self,
         stems: tuple[str, str],
-        images: tuple[RGB, RGB],
+        images: tuple[UInt8Array, UInt8Array],
         *,
         names: tuple[str, str],
         alts: tuple[str, str],
@@ -74,7 +72,7 @@ class Gallery:
         save(figure, self.root / self.folder / stem)
         return Picture(stem=stem, suffix=".svg", alt=alt, caption=caption, sources=[*self._file(stem), *sources])
 
-    def add(self, stem: str, image: RGB) -> str:
+    def add(self, stem: str, image: UInt8Array) -> str:
         """Write a picture as PNG, once for each stem; return its whole stem."""
         stem = f"{self.prefix}_desc-{stem}"
         if f"{stem}.png" in self._embedded:
@@ -98,7 +96,7 @@ def shrunk(path: Path) -> str:
     return _webp((image * 255).round().astype(np.uint8))
 
 
-def _webp(image: RGB) -> str:
+def _webp(image: UInt8Array) -> str:
     content = io.BytesIO()
     matplotlib.image.imsave(content, image, format="webp", pil_kwargs=_WEBP)
     return data_uri(content.getvalue(), ".webp")

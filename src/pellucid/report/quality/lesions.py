@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from markupsafe import Markup
 from scipy import ndimage
 
+from pellucid.ground.arrays import BoolArray, UInt8Array
 from pellucid.report.html.blocks import Note, Section
 from pellucid.report.pictures.mosaic import Canvas, Outline, Row, Sheet, draw, position, row, see, shade, window
 from pellucid.report.quality.gallery import Gallery
@@ -20,8 +20,6 @@ _LARGEST = 7
 _HALF = 24  # pixels from a lesion's centre to its picture's edge
 _FAINT = "#8a7a3c"
 
-Bools = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
@@ -30,7 +28,7 @@ class _Scene:
     every: Row
     scan: Canvas
     after: Canvas | None
-    marked: Bools
+    marked: BoolArray
     limits: tuple[float, float]
     word: str
 
@@ -88,7 +86,7 @@ def lesions(source: Source, gallery: Gallery) -> Section:
     return section
 
 
-def busiest(marked: Bools, count: int, apart: int) -> list[int]:
+def busiest(marked: BoolArray, count: int, apart: int) -> list[int]:
     """Return the indices along z, rising, of up to `count` slices with most of a mask, none nearer than `apart`."""
     areas = marked.sum(axis=(0, 1))
     chosen: list[int] = []
@@ -98,7 +96,7 @@ def busiest(marked: Bools, count: int, apart: int) -> list[int]:
     return sorted(chosen)
 
 
-def largest(marked: Bools, count: int) -> list[tuple[int, int, int, int]]:
+def largest(marked: BoolArray, count: int) -> list[tuple[int, int, int, int]]:
     """Return size and place of the `count` largest lesions (26 neighbours), largest first: (voxels, i, j, k).
 
     The place is the innermost of the axial slice that holds most of it.
@@ -119,7 +117,7 @@ def largest(marked: Bools, count: int) -> list[tuple[int, int, int, int]]:
     return found
 
 
-def _slices(scene: _Scene) -> npt.NDArray[np.uint8]:
+def _slices(scene: _Scene) -> UInt8Array:
     """Draw the slices with most lesion, outlined; below them the same after filling, faintly outlined."""
     planes = tuple(scene.every.planes[k] for k in busiest(scene.marked, _SLICES, _APART_MM))
     rows = [Row(scene.every.grid, planes, f"{scene.word}, lesions outlined")]
@@ -138,7 +136,7 @@ def _slices(scene: _Scene) -> npt.NDArray[np.uint8]:
     return draw(sheet, grey, outlines)
 
 
-def _zoom(scene: _Scene) -> npt.NDArray[np.uint8]:
+def _zoom(scene: _Scene) -> UInt8Array:
     """Draw the largest lesions from near: as scanned, outlined, filled."""
     grid = scene.every.grid
     found = largest(scene.marked, _LARGEST)

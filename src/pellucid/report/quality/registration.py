@@ -6,10 +6,11 @@ from functools import cache
 
 from markupsafe import Markup
 
+from pellucid.ground.arrays import UInt8Array
 from pellucid.image.nifti import Volume
 from pellucid.report.html.blocks import Block, Note, Section, Text
 from pellucid.report.pictures.mosaic import Outline, draw, shade, window
-from pellucid.report.quality.gallery import RGB, Gallery
+from pellucid.report.quality.gallery import Gallery
 from pellucid.report.quality.source import Source
 from pellucid.report.quality.views import (
     BRAIN,
@@ -141,7 +142,7 @@ def _on_template(source: Source, gallery: Gallery, role: str, word: str, scan: V
 
 
 @cache
-def _template_picture() -> RGB:
+def _template_picture() -> UInt8Array:
     return draw(mni_sheet(), template().grey, template().outlines)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from pellucid.ground.arrays import Float32Array
 from pellucid.report.html.blocks import Note, Section
 from pellucid.report.pictures.mosaic import Canvas, Sheet, draw, shade, tiles, window
 from pellucid.report.pictures.style import SERIES, STYLES, styled
@@ -104,7 +104,7 @@ def tinted(grey: Canvas, shares: dict[str, Canvas]) -> Canvas:
 
 
 @styled
-def _histogram(images: dict[str, npt.NDArray[np.float32]]) -> Figure:
+def _histogram(images: dict[str, Float32Array]) -> Figure:
     figure = Figure(figsize=(8.8, 2.8), layout="constrained")
     axes, top = figure.subplots(), 0.0
     for (name, image), colour, style in zip(images.items(), SERIES, STYLES, strict=False):

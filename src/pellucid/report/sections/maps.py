@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pellucid.ground.arrays import BoolArray
 from pellucid.image.nifti import read_volume
 from pellucid.maps.sidecars import read_sidecar
 from pellucid.report.explained import alarm_note, explained
@@ -214,7 +214,7 @@ def _average(path: Path) -> _Average:
     )
 
 
-def _lesion_note(mask: npt.NDArray[np.bool_] | None) -> str:
+def _lesion_note(mask: BoolArray | None) -> str:
     if mask is None:
         return "No lesion mask."
     return "Yellow: lesion outline." if mask.any() else "Its lesion mask is empty."

@@ -15,18 +15,19 @@ import torch
 from pellucid.atlas.tissue_priors import tissue_priors
 from pellucid.attribution.explain import methods
 from pellucid.engine.tasks import Progress, Task
+from pellucid.ground.arrays import BoolArray, Float32Array, FloatArray
 from pellucid.ground.errors import PellucidError
 from pellucid.ground.files import read_tsv, write_tsv
 from pellucid.ground.seeds import derive_seed
 from pellucid.maps.evidence import find_learned
-from pellucid.maps.maps import Explainer, Floats, explain_image, mean_explained
+from pellucid.maps.maps import Explainer, explain_image, mean_explained
 from pellucid.network.architectures import corner_read
 from pellucid.rundir.folder import RunFolder, files_in
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.explaining import HeldOut, held_out_scans, scan_columns
 from pellucid.study.steps.tables import table_task
-from pellucid.trust.deletion import COLUMNS, DRAWS, FILLS, Bools, Predict, deletion, white_matter_like
+from pellucid.trust.deletion import COLUMNS, DRAWS, FILLS, Predict, deletion, white_matter_like
 from pellucid.trust.deletion_summary import COLUMNS as SUMMARY_COLUMNS
 from pellucid.trust.deletion_summary import deletion_summary
 from pellucid.trust.nulls import null_maps
@@ -110,7 +111,7 @@ def delete_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, prog
     write_tsv(out / DELETION, pd.concat(tables, ignore_index=True) if tables else empty)
 
 
-def delete_scan(one: HeldOut, likely: Bools, *, voxels: Sequence[int], seed: int) -> pd.DataFrame:
+def delete_scan(one: HeldOut, likely: BoolArray, *, voxels: Sequence[int], seed: int) -> pd.DataFrame:
     """Test one map by deletion, beside input times gradient and the null maps; columns as `deletion` has them.
 
     Parameters
@@ -178,7 +179,7 @@ def logits_of(explainers: Sequence[Explainer]) -> Predict:
     """Return what gives the mean logit of some models on prepared images: (B, X, Y, Z) to (B,)."""
     models = [(one.model, corner_read(one.model) or one.grid.shape) for one in explainers]
 
-    def predict(images: Floats) -> npt.NDArray[np.floating]:
+    def predict(images: Float32Array) -> FloatArray:
         x = torch.from_numpy(images)[:, None]
         with torch.inference_mode():
             found = [model(x[..., :wide, :deep, :high]).numpy() for model, (wide, deep, high) in models]
@@ -187,14 +188,14 @@ def logits_of(explainers: Sequence[Explainer]) -> Predict:
     return predict
 
 
-def _by_gradient(explainers: Sequence[Explainer], image: Floats) -> Floats:
+def _by_gradient(explainers: Sequence[Explainer], image: Float32Array) -> Float32Array:
     """Return the mean map of input times gradient of some models."""
     method = next(one for one in methods() if one.name == BY_GRADIENT)
     found = [explain_image(replace(one, method=method, parameters={}), image) for one in explainers]
     return mean_explained(found).relevance
 
 
-def _likely_white(explainer: Explainer) -> Bools:
+def _likely_white(explainer: Explainer) -> BoolArray:
     """Return where white matter is the likeliest tissue of the average brain, on a model's grid."""
     fluid, grey, white = tissue_priors(explainer.grid)
     return np.asarray((white > grey) & (white > fluid))

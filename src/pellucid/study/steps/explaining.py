@@ -16,11 +16,11 @@ from pellucid.analysis.classification import THRESHOLD, scores
 from pellucid.cohort.store import Store
 from pellucid.engine.tasks import Progress, Task
 from pellucid.gate.finding import describe_remark
+from pellucid.ground.arrays import Float32Array
 from pellucid.ground.files import read_json, read_tsv, write_tsv
 from pellucid.image.nifti import read_volume, sidecar_path, write_volume
 from pellucid.maps.maps import (
     Explainer,
-    Floats,
     describe_map,
     explain_image,
     ledger_table,
@@ -110,7 +110,7 @@ class HeldOut(NamedTuple):
         return (self.logit > THRESHOLD) == bool(self.store.table["label"].iloc[self.row])
 
     @property
-    def relevance(self) -> Floats:
+    def relevance(self) -> Float32Array:
         """Its map (X, Y, Z), which must be there."""
         return read_volume(self.path).data
 

@@ -14,10 +14,11 @@ from pellucid.atlas.find import find_atlas
 from pellucid.atlas.labels import Atlas
 from pellucid.cohort.store import open_store
 from pellucid.engine.tasks import Progress, Task
+from pellucid.ground.arrays import Float32Array
 from pellucid.ground.files import read_tsv
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.grid import Grid
-from pellucid.maps.evidence import Floats, find_learned, lesion_evidence, truth_maps
+from pellucid.maps.evidence import find_learned, lesion_evidence, truth_maps
 from pellucid.maps.maps import read_sums
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.sections import Explain
@@ -195,7 +196,7 @@ def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
 
     Places are the maps of the cohort's `derivatives/truth`, as they lie in the template; subjects' brains are warped.
     """
-    tables, places = [], dict[str, dict[str, Floats]]()
+    tables, places = [], dict[str, dict[str, Float32Array]]()
     for arm, one in _scans(spec, folder, progress):
         cohort = spec.training[arm].cohort
         if spec.cohorts[cohort].simulate is None:

@@ -7,7 +7,6 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pellucid.analysis.calibration import calibrate
@@ -15,6 +14,7 @@ from pellucid.analysis.classification import one_a_person
 from pellucid.cohort.splits import draw_some, rows_of
 from pellucid.cohort.store import Store, open_store
 from pellucid.engine.tasks import Progress, Task
+from pellucid.ground.arrays import Float64Array, IndexArray
 from pellucid.ground.files import read_json, read_tsv, write_json
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.scaling import UNSCALED
@@ -46,9 +46,7 @@ def trial_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
     return [*by_number, *selections]
 
 
-def cohort_rows(
-    name: str, spec: Spec, folder: RunFolder, *, fold: int = 0
-) -> tuple[Store, dict[str, npt.NDArray[np.intp]]]:
+def cohort_rows(name: str, spec: Spec, folder: RunFolder, *, fold: int = 0) -> tuple[Store, dict[str, IndexArray]]:
     """Return the store that an arm or a baseline reads, its images of the kind that it wants, and its rows by role.
 
     The roles are those of a fold. Roles without anybody are left out, and so are scans without a lesion mask where one
@@ -67,7 +65,7 @@ def cohort_rows(
     return store, {role: index for role, index in rows.items() if len(index)}
 
 
-def trial_rows(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[Store, dict[str, npt.NDArray[np.intp]]]:
+def trial_rows(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[Store, dict[str, IndexArray]]:
     """Return what `cohort_rows` gives for a trial of an arm, with no more training participants than it may have."""
     arm = spec.training[name]
     store, rows = cohort_rows(name, spec, folder, fold=fold_of(number, spec.splits[arm.cohort]))
@@ -117,7 +115,7 @@ def holdout_predictions(name: str, spec: Spec, folder: RunFolder) -> pd.DataFram
     return predictions[predictions["role"] == "holdout"]
 
 
-def calibrated_probabilities(name: str, spec: Spec, folder: RunFolder) -> npt.NDArray[np.float64]:
+def calibrated_probabilities(name: str, spec: Spec, folder: RunFolder) -> Float64Array:
     """Return the calibrated probability of each person of an arm's `holdout_predictions`, as `one_a_person` has them.
 
     Each trial's logits are calibrated by its own validation subjects, whom its weights were not fitted to; a person

@@ -9,9 +9,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pellucid.ground.arrays import Float64Array
 from pellucid.ground.errors import InputError
 from pellucid.image.scaling import Scaling
-from pellucid.training.baselines.search import Data, Fit, Floats, history_of
+from pellucid.training.baselines.search import Data, Fit, history_of
 
 THRESHOLDS = tuple(float(t) for t in np.arange(1.0, 5.0, 0.25))
 """Robust spreads above the brain's median; the scaling `robust` cuts off at 5."""
@@ -31,7 +32,7 @@ def names() -> list[str]:
     return [f"log_share_above_{t:g}" for t in THRESHOLDS]
 
 
-def bright_voxels(image: npt.ArrayLike, brain: npt.ArrayLike) -> Floats:
+def bright_voxels(image: npt.ArrayLike, brain: npt.ArrayLike) -> Float64Array:
     """Return for each threshold t the logarithm of the share of the brain's voxels that are brighter: (thresholds,).
 
     `log((n_t + 1/2) / (n + 1))`, n_t the voxels of the brain with `x > median + t 1.4826 MAD`, n all of them, median

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pellucid.cohort.store import Store
+from pellucid.ground.arrays import Float64Array, FloatArray, IndexArray, ObjectArray
 from pellucid.ground.errors import InputError
 from pellucid.training.baselines import bright
 from pellucid.training.baselines.settings import BaselineSettings, Confound
-
-Rows = npt.NDArray[np.intp]
 
 VOXELS = ["voxels"]
 """The name of images as features."""
@@ -36,12 +34,12 @@ class Features:
         (N,) why a scan cannot be used; empty text where it can.
     """
 
-    x: npt.NDArray[np.floating]
+    x: FloatArray
     names: list[str]
-    reasons: npt.NDArray[np.object_]
+    reasons: ObjectArray
 
 
-def features_of(store: Store, settings: BaselineSettings, rows: Rows) -> Features:
+def features_of(store: Store, settings: BaselineSettings, rows: IndexArray) -> Features:
     """Return the features that a baseline uses; only those of `rows` are read or counted.
 
     Raises
@@ -65,7 +63,7 @@ def features_of(store: Store, settings: BaselineSettings, rows: Rows) -> Feature
     return Features(load[:, None], ["lesion_volume_ml"], reasons)
 
 
-def _confounds(store: Store, settings: BaselineSettings, rows: Rows) -> Features:
+def _confounds(store: Store, settings: BaselineSettings, rows: IndexArray) -> Features:
     """Return the confounds that are asked for."""
     values = np.column_stack([_confound(store, name, rows) for name in settings.confounds])
     reasons = _reasons(store)
@@ -76,7 +74,7 @@ def _confounds(store: Store, settings: BaselineSettings, rows: Rows) -> Features
     return Features(values, list(settings.confounds), reasons)
 
 
-def _confound(store: Store, name: Confound, rows: Rows) -> npt.NDArray[np.float64]:
+def _confound(store: Store, name: Confound, rows: IndexArray) -> Float64Array:
     """Return one confound: (N,)."""
     if name == "brightness":
         return _numbers(store, f"brightness_{store.scaling}")
@@ -91,11 +89,11 @@ def _confound(store: Store, name: Confound, rows: Rows) -> npt.NDArray[np.float6
     unknown = sorted(set(sex.dropna().astype(str)) - set(_SEX))
     if unknown:
         raise InputError(store.folder, f"the sex {unknown[0]!r} is unknown", "Write F, M or n/a")
-    coded: npt.NDArray[np.float64] = sex.map(_SEX).to_numpy(dtype=np.float64, na_value=np.nan)
+    coded: Float64Array = sex.map(_SEX).to_numpy(dtype=np.float64, na_value=np.nan)
     return coded
 
 
-def _voxel_counts(store: Store, seed: int, rows: Rows) -> npt.NDArray[np.float64]:
+def _voxel_counts(store: Store, seed: int, rows: IndexArray) -> Float64Array:
     """Return the sums of the paper's masks (N, 1): lesion voxels on the store's grid, uniform noise for no mask.
 
     The code filled the slot of a missing mask with uniform random numbers, some half of all voxels in sum
@@ -109,7 +107,7 @@ def _voxel_counts(store: Store, seed: int, rows: Rows) -> npt.NDArray[np.float64
     return counts
 
 
-def _bright_voxels(store: Store, rows: Rows) -> npt.NDArray[np.float64]:
+def _bright_voxels(store: Store, rows: IndexArray) -> Float64Array:
     """Return the log share of voxels above each threshold of `bright`: (N, thresholds)."""
     if store.scaling not in bright.SCALINGS:
         what = f"the scaling {store.scaling!r} cuts off the brightest voxels"
@@ -120,7 +118,7 @@ def _bright_voxels(store: Store, rows: Rows) -> npt.NDArray[np.float64]:
     return shares
 
 
-def _numbers(store: Store, name: str) -> npt.NDArray[np.float64]:
+def _numbers(store: Store, name: str) -> Float64Array:
     """Return a column of the store's table as numbers, NaN where missing or infinite."""
     numbers = pd.to_numeric(_column(store, name)).to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers, np.nan)
@@ -133,6 +131,6 @@ def _column(store: Store, name: str) -> Any:
     return store.table[name]
 
 
-def _reasons(store: Store) -> npt.NDArray[np.object_]:
+def _reasons(store: Store) -> ObjectArray:
     """Return a reason for nobody."""
     return np.full(len(store), "", dtype=object)

@@ -10,11 +10,12 @@ import pandas as pd
 import sklearn
 
 from pellucid.cohort.store import Store
+from pellucid.ground.arrays import Float64Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.image.nifti import sidecar_path, write_volume
 from pellucid.training.baselines.features import VOXELS, Features
-from pellucid.training.baselines.search import Fit, Floats
+from pellucid.training.baselines.search import Fit
 
 _FILES = ("history.tsv", "predictions.tsv", "model.json")  # in the order in which they are written
 _MAP = "weights.nii.gz"  # before the predictions, where there is one
@@ -99,7 +100,7 @@ def finished_baseline(folder: Path) -> BaselineResult | None:
     return BaselineResult(folder, read_tsv(folder / "history.tsv"), read_tsv(folder / "predictions.tsv"), described)
 
 
-def _write_map(path: Path, store: Store, weights: Floats, intercept: float | None) -> None:
+def _write_map(path: Path, store: Store, weights: Float64Array, intercept: float | None) -> None:
     """Write the weights of a linear machine as an image."""
     sidecar = {
         "Description": "logit = sum over voxels of weight x prepared image + Intercept",

@@ -15,6 +15,7 @@ from scipy.special import expit
 from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.splits import ROLES
 from pellucid.cohort.store import Store
+from pellucid.ground.arrays import IndexArray
 from pellucid.ground.errors import InputError
 from pellucid.training.baselines.bright import fit_bright
 from pellucid.training.baselines.features import VOXELS, Features, features_of
@@ -22,14 +23,14 @@ from pellucid.training.baselines.files import BaselineResult, finished_baseline,
 from pellucid.training.baselines.gram import chunks
 from pellucid.training.baselines.logistic import fit_logistic
 from pellucid.training.baselines.paper_svm import fit_paper_image, fit_paper_lesion_load
-from pellucid.training.baselines.search import Data, Fit, Rows, Tick, participant_folds
+from pellucid.training.baselines.search import Data, Fit, Tick, participant_folds
 from pellucid.training.baselines.settings import BaselineSettings
 from pellucid.training.baselines.svm import fit_svm
 
 
 def run_baseline(
     store: Store,
-    rows: Mapping[str, Rows],
+    rows: Mapping[str, IndexArray],
     settings: BaselineSettings,
     folder: Path,
     *,
@@ -90,7 +91,7 @@ def run_baseline(
     return read_baseline(folder)
 
 
-def _check_rows(store: Store, rows: Mapping[str, Rows]) -> None:
+def _check_rows(store: Store, rows: Mapping[str, IndexArray]) -> None:
     """Refuse unknown roles, no scans to train on, and participants in two roles."""
     unknown = sorted(set(rows) - set(ROLES))
     if unknown:
@@ -101,7 +102,7 @@ def _check_rows(store: Store, rows: Mapping[str, Rows]) -> None:
     check_leakage({store.folder.name: pd.concat(people)})
 
 
-def _excluded(store: Store, rows: Mapping[str, Rows], features: Features) -> list[dict[str, Any]]:
+def _excluded(store: Store, rows: Mapping[str, IndexArray], features: Features) -> list[dict[str, Any]]:
     """Return who is left out, and why."""
     sessions = store.table["session_id"].astype(object).where(store.table["session_id"].notna(), None)
     return [
@@ -117,7 +118,7 @@ def _excluded(store: Store, rows: Mapping[str, Rows], features: Features) -> lis
     ]
 
 
-def _data(store: Store, features: Features, roles: Mapping[str, Rows], excluded: list[dict[str, Any]]) -> Data:
+def _data(store: Store, features: Features, roles: Mapping[str, IndexArray], excluded: list[dict[str, Any]]) -> Data:
     """Return what is fitted and predicted; refuse one class only."""
     fit = np.sort(np.concatenate([roles[role] for role in ("train", "validation") if role in roles]))
     groups = sorted(set(store.table["group"].iloc[fit]))
@@ -171,7 +172,7 @@ def _ticker(total: int, kind: str, progress: Callable[[int, int, str], None] | N
 
 
 def _predictions(
-    store: Store, roles: Mapping[str, Rows], data: Data, fit: Fit, settings: BaselineSettings
+    store: Store, roles: Mapping[str, IndexArray], data: Data, fit: Fit, settings: BaselineSettings
 ) -> pd.DataFrame:
     """Return the predictions of all roles, columns as those of a network's trial; margins have no probability."""
     logit = np.full(len(store), np.nan)
@@ -186,13 +187,13 @@ def _predictions(
     return pd.concat(parts, ignore_index=True)
 
 
-def _digest_scans(store: Store, rows: Mapping[str, Rows]) -> str:
+def _digest_scans(store: Store, rows: Mapping[str, IndexArray]) -> str:
     """Return one SHA-256 for who has which role and what their image files are, as a network's trial does."""
     parts = [store.table[["participant_id", "session_id", "sha256"]].iloc[rows[r]].assign(role=r) for r in sorted(rows)]
     return hashlib.sha256(pd.concat(parts).to_csv(index=False).encode()).hexdigest()
 
 
-def _digest_features(features: Features, given: Rows) -> str | None:
+def _digest_features(features: Features, given: IndexArray) -> str | None:
     """Return the SHA-256 of features that are not the images, whose files are hashed already."""
     if features.names == VOXELS:
         return None

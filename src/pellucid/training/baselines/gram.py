@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
+from pellucid.ground.arrays import Float64Array, FloatArray, IndexArray
 
 _CHUNK_BYTES = 8 * 2**20  # of one chunk in float64: larger ones fall out of the cache, and take longer
 _NO_VARIANCE = 1e-10  # of the largest eigenvalue; a direction below it is rounding
 
 
 def grams(
-    features: npt.NDArray[np.floating],
-    rows: Rows,
-    trainings: Sequence[Rows],
+    features: FloatArray,
+    rows: IndexArray,
+    trainings: Sequence[IndexArray],
     *,
     scale: bool = True,
     tick: Callable[[], None] | None = None,
-) -> list[Floats]:
+) -> list[Float64Array]:
     """Return the Gram matrix of `rows` once for each training set, features standardised by that set alone.
 
     `G[i, j] = sum over voxels v of z_iv z_jv`, `z_iv = (x_iv - m_v) / s_v`, where m and s are mean and SD (n, not
@@ -57,19 +55,19 @@ def grams(
     return matrices
 
 
-def chunks(features: npt.NDArray[np.floating], rows: Rows) -> int:
+def chunks(features: FloatArray, rows: IndexArray) -> int:
     """Return the number of chunks in which the features of `rows` are read."""
     return len(list(_pieces(features, rows)))
 
 
 def weights(
-    features: npt.NDArray[np.floating],
-    rows: Rows,
-    coefficients: Floats,
+    features: FloatArray,
+    rows: IndexArray,
+    coefficients: Float64Array,
     *,
     scale: bool = True,
     tick: Callable[[], None] | None = None,
-) -> tuple[Floats, float]:
+) -> tuple[Float64Array, float]:
     """Return the weights (p,) and offset of a sum over training rows in the units of the features themselves.
 
     `sum_i c_i (z_i . z) = w . x + offset` for every x, with z standardised by `rows` as in `grams`:
@@ -94,7 +92,7 @@ def weights(
     return w, offset
 
 
-def unit_kernel(gram: Floats, training: Rows, components: int = 0) -> tuple[Floats, Floats]:
+def unit_kernel(gram: Float64Array, training: IndexArray, components: int = 0) -> tuple[Float64Array, Float64Array]:
     """Return the linear kernel (n, n) of features whose training scans have a mean square length of 1.
 
     `K = F F' / V`, where V, the total variance of the features F over the training scans, is the mean of the diagonal
@@ -132,22 +130,24 @@ def unit_kernel(gram: Floats, training: Rows, components: int = 0) -> tuple[Floa
     return scores @ scores.T / total, vectors @ vectors.T / total
 
 
-def rbf_kernel(kernel: Floats, gamma: float) -> Floats:
+def rbf_kernel(kernel: Float64Array, gamma: float) -> Float64Array:
     """Return `exp(-gamma |f_i - f_j|^2)`: (n, n), from the linear kernel of the same features f."""
     squares = kernel.diagonal()
     distance = squares[:, None] + squares[None, :] - 2.0 * kernel
-    similar: Floats = np.exp(-gamma * distance.clip(min=0.0))
+    similar: Float64Array = np.exp(-gamma * distance.clip(min=0.0))
     return similar
 
 
-def _pieces(features: npt.NDArray[np.floating], rows: Rows) -> Iterator[tuple[int, int]]:
+def _pieces(features: FloatArray, rows: IndexArray) -> Iterator[tuple[int, int]]:
     """Yield start and stop of each chunk of features."""
     step = max(1, _CHUNK_BYTES // (8 * max(1, len(rows))))
     for start in range(0, features.shape[1], step):
         yield start, min(start + step, features.shape[1])
 
 
-def _standardised(x: Floats, training: Rows, scale: bool) -> tuple[Floats, Floats, Floats]:
+def _standardised(
+    x: Float64Array, training: IndexArray, scale: bool
+) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Return z = (x - m) / s, m and 1 / s: by the training rows; 1 / s is 0 where they do not vary, else 1 unscaled."""
     share = np.zeros(len(x))
     share[training] = 1.0 / len(training)

@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KernelCenterer, StandardScaler
 from sklearn.svm import SVC
 
+from pellucid.ground.arrays import Float64Array, IndexArray, Int64Array
 from pellucid.ground.errors import InputError
 from pellucid.training.baselines.gram import grams, weights
-from pellucid.training.baselines.search import Data, Fit, Floats, Rows, Tick, balanced_accuracy, history_of
+from pellucid.training.baselines.search import Data, Fit, Tick, balanced_accuracy, history_of
 from pellucid.training.baselines.settings import DECADES
 from pellucid.training.baselines.svm import dual_of
 
@@ -38,11 +38,11 @@ _INNER = 5
 class _Rows:
     """The scans of the fit, shuffled: features (n, p), or a kernel (n, n) if `pairwise`, and labels."""
 
-    values: Floats
-    label: npt.NDArray[np.int64]
+    values: Float64Array
+    label: Int64Array
     pairwise: bool
 
-    def part(self, rows: Rows, columns: Rows) -> Floats:
+    def part(self, rows: IndexArray, columns: IndexArray) -> Float64Array:
         """Return the features of `rows`, or the kernel of `rows` with `columns`."""
         return self.values[np.ix_(rows, columns)] if self.pairwise else self.values[rows]
 
@@ -99,14 +99,14 @@ def fit_paper_image(data: Data, seed: int, tick: Tick | None = None) -> Fit:
     return Fit(history, decision, w, bias + offset, {"outer_folds": outer})
 
 
-def _shuffled(data: Data, seed: int) -> Rows:
+def _shuffled(data: Data, seed: int) -> IndexArray:
     """Return the rows of the fit in the seed's order."""
     return np.random.default_rng(seed).permutation(data.fit)
 
 
 def _outer_folds(
     scans: _Rows, search: Any, refit: Any, points: list[dict[str, Any]]
-) -> tuple[Floats, list[dict[str, Any]]]:
+) -> tuple[Float64Array, list[dict[str, Any]]]:
     """Search in each outer fold; return the inner scores (points, 35) and what won, with its test scores."""
     scores, outer = [], []
     for training, test in KFold(_OUTER).split(scans.label):

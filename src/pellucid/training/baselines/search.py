@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
+from pellucid.ground.arrays import Float64Array, FloatArray, IndexArray, Int64Array, ObjectArray
 from pellucid.ground.errors import InputError
 
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 Tick = Callable[[], None]
-Fold = tuple[Rows, Rows]
+Fold = tuple[IndexArray, IndexArray]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,14 +31,14 @@ class Data:
         Rows to fit to, and rows that are predicted only.
     """
 
-    x: npt.NDArray[np.floating]
-    labels: npt.NDArray[np.int64]
-    participants: npt.NDArray[np.object_]
-    fit: Rows
-    other: Rows
+    x: FloatArray
+    labels: Int64Array
+    participants: ObjectArray
+    fit: IndexArray
+    other: IndexArray
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> IndexArray:
         """All rows to predict, those of the fit first."""
         return np.concatenate([self.fit, self.other])
 
@@ -62,8 +60,8 @@ class Fit:
     """
 
     history: pd.DataFrame
-    decision: Floats
-    weights: Floats | None
+    decision: Float64Array
+    weights: Float64Array | None
     intercept: float | None
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -91,14 +89,14 @@ def participant_folds(data: Data, folds: int, seed: int) -> list[Fold]:
     return [(np.flatnonzero(~part), np.flatnonzero(part)) for part in parts]
 
 
-def balanced_accuracy(label: npt.NDArray[np.int64], decision: Floats) -> float:
+def balanced_accuracy(label: Int64Array, decision: Float64Array) -> float:
     """Return the mean of sensitivity and specificity of `decision > 0`; NaN where a class is missing."""
     right = (decision > 0) == (label == 1)
     shares = [right[label == k].mean() if (label == k).any() else np.nan for k in (0, 1)]
     return float(np.mean(shares))
 
 
-def history_of(points: list[dict[str, Any]], scores: Floats, metric: str, won: int | None = None) -> pd.DataFrame:
+def history_of(points: list[dict[str, Any]], scores: Float64Array, metric: str, won: int | None = None) -> pd.DataFrame:
     """Return the history of a search.
 
     Parameters

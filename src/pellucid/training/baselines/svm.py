@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.svm import SVC
 
+from pellucid.ground.arrays import Float64Array, IndexArray, Int64Array
 from pellucid.ground.errors import InputError
 from pellucid.training.baselines.gram import grams, rbf_kernel, unit_kernel, weights
-from pellucid.training.baselines.search import Data, Fit, Floats, Fold, Rows, Tick, balanced_accuracy, history_of
+from pellucid.training.baselines.search import Data, Fit, Fold, Tick, balanced_accuracy, history_of
 from pellucid.training.baselines.settings import DECADES
 
 _TOLERANCE = 1e-6  # scikit-learn's 1e-3 leaves decision values that depend on the order of the rows
@@ -62,7 +62,7 @@ def _points(components: tuple[int, ...], most: int) -> list[dict[str, Any]]:
     ]
 
 
-def _scores(gram: Floats, fold: Fold, label: npt.NDArray[np.int64], points: list[dict[str, Any]]) -> list[float]:
+def _scores(gram: Float64Array, fold: Fold, label: Int64Array, points: list[dict[str, Any]]) -> list[float]:
     """Return the balanced accuracy of each point on the test scans of one fold."""
     training, test = fold
     linear = {k: unit_kernel(gram, training, k)[0] for k in {point["components"] for point in points}}
@@ -74,19 +74,19 @@ def _scores(gram: Floats, fold: Fold, label: npt.NDArray[np.int64], points: list
     return scores
 
 
-def _kernel(linear: Floats, point: dict[str, Any]) -> Floats:
+def _kernel(linear: Float64Array, point: dict[str, Any]) -> Float64Array:
     """Return a point's kernel from the linear one."""
     return linear if point["kernel"] == "linear" else rbf_kernel(linear, point["gamma"])
 
 
-def _dual(kernel: Floats, label: npt.NDArray[np.int64], c: float) -> tuple[Floats, float]:
+def _dual(kernel: Float64Array, label: Int64Array, c: float) -> tuple[Float64Array, float]:
     """Fit to a kernel (n, n); return the coefficients (n,) and the intercept."""
     return dual_of(SVC(C=c, kernel="precomputed", tol=_TOLERANCE).fit(kernel, label), len(label))
 
 
-def dual_of(model: SVC, n: int) -> tuple[Floats, float]:
+def dual_of(model: SVC, n: int) -> tuple[Float64Array, float]:
     """Return the coefficients (n,), 0 off the support vectors, and the intercept of a fitted machine."""
     dual = np.zeros(n)
-    support: Rows = model.support_
+    support: IndexArray = model.support_
     dual[support] = model.dual_coef_[0]
     return dual, float(model.intercept_[0])
