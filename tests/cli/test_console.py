@@ -1,4 +1,4 @@
-"""What is printed: numbers, times, tables and progress."""
+"""What is printed: tables and progress."""
 
 from __future__ import annotations
 
@@ -11,21 +11,6 @@ from rich.console import Console
 
 from pellucid.cli import console
 from pellucid.engine.tasks import Problem, Result, Task
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (3599.7, "1 h 00 min"), (7380, "2 h 03 min")],
-)
-def test_durations_are_written_for_people(seconds: float, text: str) -> None:
-    assert console.duration(seconds) == text
-
-
-def test_missing_numbers_are_written_as_missing() -> None:
-    assert console.number(float("nan")) == "n/a"
-    assert console.percent(float("nan")) == "n/a"
-    assert console.percent(0.1234) == "12.3 %"
-    assert (console.count(1, "scan"), console.count(2, "scan")) == ("1 scan", "2 scans")
 
 
 def test_a_wide_table_is_not_cut_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:

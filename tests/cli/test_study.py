@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pellucid.engine.tasks import Progress, Task
+from pellucid.engine.tasks import Task
 from pellucid.ground.files import read_json, read_tsv, write_tsv
+from pellucid.ground.progress import Progress
 from pellucid.trust.lesions import COLUMNS
 from pellucid.trust.nulls import NULLS
 

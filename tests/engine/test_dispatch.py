@@ -21,9 +21,10 @@ from tests.study.test_run import numbers
 from pellucid.engine import dispatch
 from pellucid.engine.cluster import Pool, open_pool
 from pellucid.engine.dispatch import execute_on
-from pellucid.engine.tasks import Problem, Progress, Result, Task
+from pellucid.engine.tasks import Problem, Result, Task
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, write_text
+from pellucid.ground.progress import Progress
 from pellucid.ground.staying import staying
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec

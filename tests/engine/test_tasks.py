@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.engine.tasks import Problem, Progress, Result, Task, execute, ordered
+from pellucid.engine.tasks import Problem, Result, Task, execute, ordered
 from pellucid.ground.errors import InputError
+from pellucid.ground.progress import Progress
 
 
 class Log:

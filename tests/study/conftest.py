@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tests.conftest import MadeOnce
 
-from pellucid.engine.tasks import Progress, Result, Task
+from pellucid.engine.tasks import Result, Task
 from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.ground.progress import Progress
 from pellucid.simulate.cohort import simulate_cohort
 from pellucid.simulate.settings import CohortSettings
 from pellucid.spec.reading import read_spec

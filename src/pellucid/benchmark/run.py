@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from math import prod
 from statistics import median
@@ -15,6 +14,7 @@ from pellucid.benchmark.memory import measure
 from pellucid.benchmark.rivals import lrp_rival
 from pellucid.benchmark.timing import GEMM_SIZE, alternate, gemm, gemm_rate
 from pellucid.benchmark.works import WORKS, Setup, call_of, difference, gflop, prepare, result_of
+from pellucid.ground.progress import Progress
 from pellucid.network.allocator import keep_freed_memory
 from pellucid.network.paper import PaperNetwork
 from pellucid.rundir.record import environment, now
@@ -27,9 +27,6 @@ STEADY = 1.5
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 CUBES = (48, 72, 96, 128, 192, 256)
-
-Report = Callable[[int, int, str], None]
-"""The progress protocol: (done, total, what)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +191,7 @@ class Benchmark:
         }
 
 
-def run(settings: Settings, report: Report) -> Benchmark:
+def run(settings: Settings, report: Progress) -> Benchmark:
     """Measure what the settings ask for.
 
     Each rival's result is compared with ours before the clock starts. Then ours, the rivals and a product of matrices
@@ -230,7 +227,7 @@ def run(settings: Settings, report: Report) -> Benchmark:
 class _Progress:
     """Counts steps."""
 
-    def __init__(self, report: Report, total: int) -> None:
+    def __init__(self, report: Progress, total: int) -> None:
         self._report = report
         self._done = 0
         self._total = total

@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli import console
 from pellucid.ground.errors import InputError
+from pellucid.ground.numbers import count, fixed, percent
 
 if TYPE_CHECKING:
     from pellucid.benchmark.run import Benchmark, Duel, Measurement
@@ -96,7 +97,7 @@ def _show(found: Benchmark) -> None:
     versions = {"pellucid": machine["pellucid"]} | {
         name: machine["packages"].get(name, "missing") for name in ("torch", "numba")
     }
-    console.say(f"{machine['processor']}, {console.count(found.settings.threads, 'thread')}, {found.date}")
+    console.say(f"{machine['processor']}, {count(found.settings.threads, 'thread')}, {found.date}")
     console.say(", ".join(f"{name} {version}" for name, version in versions.items()))
     rates = ", ".join(f"{found.gemm_rate(work):.0f} beside {WORKS[work]}" for work in found.gemm_seconds)
     console.say(f"product of matrices, fp32, GFLOP/s: {rates}")
@@ -144,13 +145,13 @@ def _row(found: Benchmark, duel: Duel) -> tuple[str, ...]:
     """Return a row of the table, but for its first cell."""
     ours, rival = duel.ours, duel.rival
     return (
-        console.number(ours.median),
+        fixed(ours.median),
         rival.setup.entrant,
-        console.number(rival.median),
+        fixed(rival.median),
         f"{duel.speedup:.2f}x",
         f"{duel.difference:.0e}",
         f"{found.rate(ours):.0f}",
-        console.percent(found.share_of_limit(ours), 0),
+        percent(found.share_of_limit(ours), 0),
         f"{ours.voxels / ours.median / 1e6:.1f} M",
         f"{3600 * ours.setup.batch / ours.median:.0f}",
         _megabytes(ours.memory),
@@ -165,7 +166,7 @@ def _growth_row(measured: Measurement) -> tuple[str, ...]:
         "first block" if setup.entrant == "block" else "network",
         "x".join(str(n) for n in setup.shape),
         str(setup.batch),
-        console.number(measured.median),
+        fixed(measured.median),
         f"{1e9 * measured.median / measured.voxels:.1f}",
         _megabytes(measured.memory),
         "n/a" if measured.memory is None else f"{measured.memory / measured.voxels:.1f}",

@@ -7,25 +7,25 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
+from pellucid.ground.numbers import duration
 from pellucid.ground.processes import Stopped
+from pellucid.ground.progress import Progress
 from pellucid.ground.words import printable
 
 if TYPE_CHECKING:
     from pellucid.engine.tasks import Result, Task
-
-Report = Callable[[int, int, str], None]
-"""The progress protocol: (done, total, what)."""
 
 SECONDS_BETWEEN_LINES = 10.0  # a log that is read later needs a sign of life, not every step
 
@@ -105,34 +105,19 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Write a number for a table; missing is `n/a`."""
-    return "n/a" if value != value else f"{value:.{digits}f}"
-
-
-def count(n: int, noun: str, many: str | None = None) -> str:
-    """Write a count with its noun: `1 scan`, `2 scans`."""
-    return f"{n} {noun}" if n == 1 else f"{n} {many or f'{noun}s'}"
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """Write a share in 0-1 as a percentage; missing is `n/a`."""
-    return "n/a" if share != share else f"{100 * share:.{digits}f} %"
-
-
 class Bars:
     """A bar for all that runs on a terminal, plain lines elsewhere. Watches a study's tasks, or one loop by `step`."""
 
     def __init__(self) -> None:
         self._console = errors()
-        self._progress: Progress | None = None
+        self._progress: RichProgress | None = None
         self._bars: dict[str, TaskID] = {}  # by label; several where tasks run at once
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             label, what = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[what]}"))
             columns = (label, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), what)
-            self._progress = Progress(*columns, console=self._console)
+            self._progress = RichProgress(*columns, console=self._console)
             self._progress.start()
         return self
 
@@ -143,13 +128,13 @@ class Bars:
             self._progress.stop()
 
     @contextmanager
-    def step(self, label: str) -> Iterator[Report]:
+    def step(self, label: str) -> Iterator[Progress]:
         """Show one step from its start to its end; yields what to call as it goes."""
         start = time.perf_counter()
         yield self._open(label)
         self._close(label, f"done in {duration(time.perf_counter() - start)}")
 
-    def begin(self, task: Task, number: int, total: int) -> Report:
+    def begin(self, task: Task, number: int, total: int) -> Progress:
         """Show that a task of a study starts."""
         return self._open(f"[{number}/{total}] {task.name}")
 
@@ -164,7 +149,7 @@ class Bars:
             kind, style = ("left out", "red") if problem.left_out else ("remark", "yellow")
             self._print(f"  {kind}: {problem.subject}: {problem.message}", style=style)
 
-    def _open(self, label: str) -> Report:
+    def _open(self, label: str) -> Progress:
         """Show that something starts; return what to call as it goes."""
         progress = self._progress
         if progress is None:
@@ -177,7 +162,7 @@ class Bars:
 
         return report
 
-    def _open_lines(self, label: str) -> Report:
+    def _open_lines(self, label: str) -> Progress:
         self._print(f"{label} ...")
         last = time.monotonic()
 
@@ -197,17 +182,3 @@ class Bars:
 
     def _print(self, text: str, *, style: str | None = None) -> None:
         self._console.print(_shown(text), style=style, markup=False, emoji=False)
-
-
-def duration(seconds: float) -> str:
-    """Write a time: `12.3 s`, `4 min 05 s`, `2 h 03 min`.
-
-    >>> duration(245)
-    '4 min 05 s'
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

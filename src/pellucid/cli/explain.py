@@ -12,6 +12,7 @@ from pellucid.cli.judgement import show_scan
 from pellucid.cli.options import Epsilon, Force, OwnNetwork
 from pellucid.cli.predict import Images, Model, made_by, row, show_predictions, show_written, write_predictions
 from pellucid.ground.errors import InputError
+from pellucid.ground.numbers import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ def explain(
         if trouble:
             raise trouble
 
-    failed, stopped = batch.each_until_stopped(paths, work, label=f"explaining {console.count(len(paths), 'scan')}")
+    failed, stopped = batch.each_until_stopped(paths, work, label=f"explaining {count(len(paths), 'scan')}")
     if stopped and not rows and not failed:
         raise stopped
     for path, error in failed.items():

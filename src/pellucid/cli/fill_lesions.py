@@ -9,6 +9,7 @@ import typer
 
 from pellucid.cli import console
 from pellucid.ground.errors import InputError
+from pellucid.ground.numbers import count
 
 if TYPE_CHECKING:
     from pellucid.ground.arrays import BoolArray
@@ -89,7 +90,7 @@ def fill_lesions(
         console.say("filled: {:.2f} ml of lesions; with their rims, {:.2f} ml changed".format(*ml))
     for key, words in REMARKS.items():
         if sidecar[key]:
-            console.say(f"{console.count(sidecar[key], 'voxel')} {words}")
+            console.say(f"{count(sidecar[key], 'voxel')} {words}")
     console.say(f"written: {out} and {sidecar_path(out).name}. For research only: lesions cannot be seen in it.")
 
 

@@ -11,6 +11,7 @@ from pellucid.cli import batch, console
 from pellucid.cli.judgement import show_people, show_scan
 from pellucid.cli.options import Force
 from pellucid.cli.predict import show_written
+from pellucid.ground.numbers import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,7 @@ def judge(
         tables.append(table)
         judged.append(path)
 
-    failed = batch.each(paths, work, label=f"judging {console.count(len(paths), 'map')}")
+    failed = batch.each(paths, work, label=f"judging {count(len(paths), 'map')}")
     if tables:
         done = [str(path.absolute()) for path in paths]
         every = merged(out / "lesions.tsv", pd.concat(tables, ignore_index=True), key="file", done=done)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pellucid.cli import console
+from pellucid.ground.numbers import count, fixed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ def show_scan(title: str, table: pd.DataFrame) -> None:
                 *(_value(measure, by_map[measure, name]["map_value"]) for name in names),
                 _null(by_map[measure, measured]),
                 _value(measure, by_map[measure, measured]["null_value"]),
-                console.number(table["lift_ceiling"].iloc[0], 1) if measure == "lift" else "",
+                fixed(table["lift_ceiling"].iloc[0], 1) if measure == "lift" else "",
             )
             for measure in dict.fromkeys(compared["measure"])
         ],
@@ -70,7 +71,7 @@ def show_people(table: pd.DataFrame) -> None:
     )
     left_out = max((row["na"] for row in compared), default=0)
     if left_out:
-        console.say(f"n/a and left out: {console.count(left_out, 'participant')}; lesions.tsv has the reasons")
+        console.say(f"n/a and left out: {count(left_out, 'participant')}; lesions.tsv has the reasons")
     show_missing(table)
 
 
@@ -96,7 +97,7 @@ def _null(row: Mapping[Any, Any]) -> str:
 
 
 def _value(measure: str, value: float) -> str:
-    return console.number(value, 1 if measure == "lift" else 3)
+    return fixed(value, 1 if measure == "lift" else 3)
 
 
 def _difference(row: Mapping[Any, Any]) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.options import Force, OwnNetwork
+from pellucid.ground.numbers import count, fixed
 from pellucid.ground.words import printable
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def predict(
         scan = open_scan(path, opened, force=force)
         rows[path] = row(path, opened, logit=predict_scan(opened, scan), problems=scan.remark)
 
-    failed, stopped = batch.each_until_stopped(paths, work, label=f"predicting {console.count(len(paths), 'scan')}")
+    failed, stopped = batch.each_until_stopped(paths, work, label=f"predicting {count(len(paths), 'scan')}")
     if stopped and not rows and not failed:
         raise stopped
     rows |= {path: row(path, opened, logit=None, problems=error) for path, error in failed.items()}
@@ -124,8 +125,8 @@ def show_predictions(rows: list[dict[str, Any]], network: Network) -> None:
         [
             (
                 Path(entry["image"]).name,
-                console.number(entry["logit"]),
-                console.number(entry["probability_not_calibrated"]),
+                fixed(entry["logit"]),
+                fixed(entry["probability_not_calibrated"]),
                 entry["class"],
                 entry["problems"] or "",
             )

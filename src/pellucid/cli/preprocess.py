@@ -12,6 +12,7 @@ from pellucid.cli import batch, console
 from pellucid.cli.options import worker_count
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.ground.lock import locked
+from pellucid.ground.numbers import count
 from pellucid.ground.staying import check_staying, staying
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _process(visits: list[Any], out: Path, settings: Any, workers: int) -> dict[
 
     failed: dict[Path, str] = {}
     cores = worker_count(None)
-    with console.Bars() as bars, bars.step(f"preprocessing {console.count(len(visits), 'visit')}") as progress:
+    with console.Bars() as bars, bars.step(f"preprocessing {count(len(visits), 'visit')}") as progress:
         for done, record in enumerate(run(visits, out, settings, workers=workers, cores=cores), start=1):
             name = record["visit"]
             if record["state"] == "failed":

@@ -11,6 +11,7 @@ import typer
 
 from pellucid.cli import console, verify
 from pellucid.cli.options import Workers, worker_count
+from pellucid.ground.numbers import count, duration
 
 if TYPE_CHECKING:
     from pellucid.rundir.folder import RunFolder
@@ -100,7 +101,7 @@ def check(
     def show(name: str, members: Members) -> None:  # before an error: it may be theirs
         nonlocal left_out
         cohort = spec.cohorts[name]
-        where = f"{console.count(len(members.usable), 'scan')} in {cohort.bids}"
+        where = f"{count(len(members.usable), 'scan')} in {cohort.bids}"
         console.say(f"cohort {name}: {cohort.modality}, {cohort.positive} against {cohort.negative}, {where}")
         left_out += _show_people(members)
 
@@ -112,7 +113,7 @@ def check(
     for name, arm in spec.training.items():
         start = f"from {arm.start_from}" if arm.start_from else "from random weights"
         folds = spec.split_of(name).numbers
-        trials_of = console.count(arm.trials, "trial") + (f" in each of {folds} folds" if folds > 1 else "")
+        trials_of = count(arm.trials, "trial") + (f" in each of {folds} folds" if folds > 1 else "")
         console.say(f"arm {name}: {trials_of} on {arm.cohort}, {start}{'' if arm.fit else ', not trained'}")
     for name, baseline in spec.baselines.items():
         console.say(f"baseline {name}: {baseline.settings.kind} on {baseline.cohort}")
@@ -129,9 +130,9 @@ def check(
         expected = estimate(spec, scans, complete=done.__contains__, folder=run_folder, workers=worker_count(None))
         console.say(expected.words(folder))
     if left_out:
-        console.say(f"{path}: {console.count(left_out, 'scan or person', 'scans or people')} left out (named above)")
+        console.say(f"{path}: {count(left_out, 'scan or person', 'scans or people')} left out (named above)")
     if damaged:
-        console.warn(f"{console.count(damaged, 'file')} of {folder} damaged; `pellucid study run` makes them again")
+        console.warn(f"{count(damaged, 'file')} of {folder} damaged; `pellucid study run` makes them again")
     if left_out or damaged:
         raise typer.Exit(1)
     console.say(f"{path}: nothing wrong was found")
@@ -173,7 +174,7 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
         state = "begun" if state == "running" else "waiting" if state == "done" else state
         note = entry.get("error", "") if state in ("failed", "blocked") else ""
         tried = f"(tried {entry['attempts']} times)" if "attempts" in entry else ""
-        seconds = console.duration(entry["seconds"]) if state == "complete" and "seconds" in entry else ""
+        seconds = duration(entry["seconds"]) if state == "complete" and "seconds" in entry else ""
         console.say(" ".join(part for part in (f"{state:9}", task.name, note or seconds, tried) if part))
         for kind, said in (("problems", "left out"), ("remarks", "remark")):
             for problem in entry.get(kind, []):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli import console
+from pellucid.ground.numbers import count
 
 EXAMPLE = "Example: pellucid study verify runs/mystudy"
 
@@ -46,11 +47,11 @@ def verify(
         console.say(f"not compared: {names} in tables, which `pellucid report` writes anew")
     files = sum(len(stamps_of(entry, run) or {}) for entry in record.get("tasks", {}).values())
     if not (bad or others or silent):
-        console.say(f"{run}: {console.count(files, 'file')} as the run left them")
+        console.say(f"{run}: {count(files, 'file')} as the run left them")
         return
     console.warn(
-        f"{run}: of {console.count(files, 'file')} {len(bad)} damaged or missing; {len(others)} of strangers; "
-        f"{console.count(len(silent), 'task')} without a word on outputs"
+        f"{run}: of {count(files, 'file')} {len(bad)} damaged or missing; {len(others)} of strangers; "
+        f"{count(len(silent), 'task')} without a word on outputs"
     )
     if tasks:
         console.warn(f"`pellucid study run` makes what is damaged again, and what was made from it: {', '.join(tasks)}")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pellucid.ground.arrays import AnyArray, BoolArray, Float32Array
 from pellucid.ground.errors import InputError, brief
 from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.ground.opening import require_file, unreadable
+from pellucid.ground.progress import Progress
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import SCALINGS
@@ -149,7 +150,7 @@ def build_store(
     force: bool = False,
     remarks: Sequence[tuple[str, str]] = (),
     workers: int = 1,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Store:
     """Prepare every scan of an index on `grid` and store it; go on where an earlier call was stopped.
 

@@ -16,7 +16,6 @@ from pellucid.engine.tasks import (
     ATTEMPTS,
     Check,
     Note,
-    Progress,
     Result,
     Task,
     Watcher,
@@ -29,6 +28,7 @@ from pellucid.engine.tasks import (
     overtaken,
 )
 from pellucid.ground.errors import InputError, PellucidError
+from pellucid.ground.progress import Progress
 from pellucid.ground.staying import folders_staying, staying
 
 SECONDS_BETWEEN_LOOKS = 1.0  # at workers that may have come or gone; results wake the driver at once

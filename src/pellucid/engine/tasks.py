@@ -12,9 +12,7 @@ from typing import Literal, Protocol
 
 from pellucid.ground.errors import PellucidError
 from pellucid.ground.files import disk_trouble
-
-Progress = Callable[[int, int, str], None]
-"""Called with (done, total, what) while a task runs."""
+from pellucid.ground.progress import Progress
 
 State = Literal["done", "failed", "blocked"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from pellucid.ground.arrays import AnyArray
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, write_json, write_text, write_tsv
 from pellucid.ground.processes import completed
+from pellucid.ground.progress import Progress
 from pellucid.ground.staying import staying
 from pellucid.image.nifti import write_volume
 from pellucid.simulate import contrast
@@ -28,8 +29,6 @@ from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.simulate.subject import Fields, add_lesions, shape_subject
 
 Settings = CohortSettings | PretrainingSettings
-Progress = Callable[[int, int, str], None]
-
 _MASK = "space-MNI152NLin6Asym_label-lesion_mask"
 
 _LATER = {"sex_gap": 1.0, "artefact": 0.0}

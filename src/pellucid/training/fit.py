@@ -20,6 +20,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from pellucid.cohort import augment
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, IndexArray, Int64Array
 from pellucid.ground.errors import InputError, PellucidError
+from pellucid.ground.progress import Progress
 from pellucid.network.allocator import keep_freed_memory
 from pellucid.network.fused_functions import bfloat16_convolutions, bfloat16_obstacle
 from pellucid.training.optimiser import KerasAdam
@@ -57,7 +58,7 @@ def fit(
     settings: TrialSettings,
     *,
     penalty: Callable[[Any], torch.Tensor],
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Fit `model` in place, leave it with the weights of its best epoch, and return the history.
 

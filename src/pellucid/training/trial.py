@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pellucid.cohort.store import Store
 from pellucid.ground.arrays import IndexArray
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv, write_tsv
+from pellucid.ground.progress import Progress
 from pellucid.network.architectures import Network, architecture_of, build_network, corner_read
 from pellucid.network.files import load_model, save_model
 from pellucid.network.foreign import ForeignNetwork, Maker
@@ -75,7 +76,7 @@ def run_trial(
     options: Mapping[str, Any] | None = None,
     images: str = "prepared",
     untrained: bool = False,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrialResult:
     """Fit a network once and write model, history and predictions; or read them, if that was done before.
 

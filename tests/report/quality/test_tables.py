@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from pellucid.ground.numbers import DASH
 from pellucid.preprocess.quality import MEASURES, Measure
-from pellucid.report.html.blocks import DASH, Cards, Table
+from pellucid.report.html.blocks import Cards, Table
 from pellucid.report.quality.source import Source
 from pellucid.report.quality.tables import bounds, capital, headline, measures, sentence, standing, with_unit
 

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of text, notes, figures and tables, and how numbers are written in them."""
+"""What a page is made of: sections of text, notes, figures and tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 from markupsafe import Markup
 
-DASH = "–"
+from pellucid.ground.numbers import DASH, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,86 +168,9 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Write a number to some significant digits but no fewer than its whole ones; a dash for what is missing.
-
-    >>> number(0.012345), number(-1234.5), number(float("nan")), number(0)
-    ('0.0123', '−1234', '–', '0')
-    """
-    if value is None or not math.isfinite(value):
-        return _not_finite(value)
-    if value == 0:
-        return "0"
-    if abs(value) < 1e-4:
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    rounded = float(f"{value:.{digits}g}")
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
-    return f"{value:.{decimals}f}".replace("-", "−")
-
-
-def percent(value: float | None, decimals: int = 1) -> str:
-    """Write a share as a percentage: 0.4701 becomes `47.0 %`."""
-    if value is None or not math.isfinite(value):
-        return _not_finite(value)
-    return f"{100 * value:.{decimals}f} %".replace("-", "−")
-
-
-def score(value: float | None, metric: str) -> str:
-    """Write a score: an AUC as 0.925, which is no share of people, any other as 92.5 %.
-
-    >>> score(0.925, "auc"), score(0.925, "sensitivity"), score(float("nan"), "auc")
-    ('0.925', '92.5 %', '–')
-    """
-    if metric != "auc" or value is None or math.isnan(value):
-        return percent(value)
-    return f"{value:.3f}"
-
-
-def score_interval(low: float, high: float, metric: str) -> str:
-    """Write an interval of a score: `[0.846, 0.981]`, `[84.6, 98.1]`; `no interval` for one that is missing.
-
-    >>> score_interval(0.8463, 1.0, "auc"), score_interval(0.8463, 1.0, "specificity")
-    ('[0.846, 1.000]', '[84.6, 100.0]')
-    """
-    if math.isnan(low) or math.isnan(high):
-        return "no interval"
-    return f"[{low:.3f}, {high:.3f}]" if metric == "auc" else f"[{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def whole(value: float | None) -> str:
-    """Write a count, with thin spaces between thousands."""
-    if value is None or not math.isfinite(value):
-        return _not_finite(value)
-    return f"{int(value):,}".replace(",", "\u202f")
-
-
-def seen_share(share: float) -> str:
-    """Write how much of an area is seen; only the whole of it is 100 %."""
-    if not math.isfinite(share):
-        return _not_finite(share)
-    return "100 %" if share == 1 else f"{min(round(100 * share), 99)} %"
-
-
 def twofold(above: str, below: str) -> Markup:
     """Put two lines into a cell: a number and its interval."""
     return Markup("{}<br>{}").format(above, below)
-
-
-def seconds(value: float | None) -> str:
-    """Write a duration: `48 s`, `3 min 20 s`, `2 h 05 min`."""
-    if value is None or not math.isfinite(value):
-        return _not_finite(value)
-    total = round(value)
-    if total < 60:
-        return f"{value:.1f} s" if value < 10 else f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60:02d} s"
-    return f"{total // 3600} h {total % 3600 // 60:02d} min"
-
-
-def _not_finite(value: float | None) -> str:
-    return DASH if value is None or math.isnan(value) else "∞" if value > 0 else "−∞"
 
 
 def plain(value: object) -> str:

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pellucid.ground.arrays import Float64Array
-from pellucid.report.html.blocks import seen_share
+from pellucid.ground.numbers import seen_share
 from pellucid.report.paper.material import Version
 from pellucid.report.pictures.style import MUTED, SANS, SERIF, drawn
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import Float64Array
+from pellucid.ground.numbers import number
 from pellucid.image.grid import Grid
-from pellucid.report.html.blocks import number
 from pellucid.report.paper.greys import spanned, spanned_words, windowed
 from pellucid.report.paper.material import Drawing, Material, Version
 from pellucid.report.paper.subjects import relevance_bar

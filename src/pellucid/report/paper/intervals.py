@@ -11,7 +11,7 @@ import pandas as pd
 from pellucid.analysis.bootstrap import HIGH, LOW, RESAMPLES, counts, resample
 from pellucid.analysis.clusters import clustered_interval, together
 from pellucid.ground.arrays import Float64Array
-from pellucid.report.html.blocks import number
+from pellucid.ground.numbers import number
 
 
 def mean_intervals(

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import Float64Array
+from pellucid.ground.numbers import number, percent
 from pellucid.image.grid import MNI_1MM, Grid
 from pellucid.image.planes import planes, to_ras
-from pellucid.report.html.blocks import number, percent
 from pellucid.report.paper.material import Drawing, Material, MissingError, Version
 from pellucid.report.paper.tiles import (
     NAMES,

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.ground.arrays import Float64Array
+from pellucid.ground.numbers import number
 from pellucid.image.grid import Grid
-from pellucid.report.html.blocks import number
 from pellucid.report.paper.greys import spanned, spanned_words, windowed
 from pellucid.report.paper.groups import mean_scan
 from pellucid.report.paper.material import PARTS, Drawing, Material, MissingError, Version, arms_by_part

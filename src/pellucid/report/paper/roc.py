@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.analysis.roc import limits_at, mean_roc
-from pellucid.report.html.blocks import number
+from pellucid.ground.numbers import number
 from pellucid.report.paper.charts import add_note, look, paper_ticks
 from pellucid.report.paper.material import Drawing, Material, MissingError, Version
 from pellucid.report.pictures.style import INK, MUTED, SERIES, styled

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from pellucid.ground.arrays import BoolArray, Float64Array
+from pellucid.ground.numbers import number
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_volume
 from pellucid.report.explained import alarm_note
-from pellucid.report.html.blocks import number, records
+from pellucid.report.html.blocks import records
 from pellucid.report.paper.greys import UNIT_SCALINGS, windowed
 from pellucid.report.paper.material import Drawing, Material, MissingError, Version
 from pellucid.report.paper.tiles import (

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from pellucid.report.html.blocks import number, records
+from pellucid.ground.numbers import number
+from pellucid.report.html.blocks import records
 from pellucid.report.pictures.models import ACROSS, LABEL_LETTERS, TITLE_LETTERS, WIDTH
 from pellucid.report.pictures.style import INK, MUTED, RULE, SERIES, drawn, row_height, styled
 

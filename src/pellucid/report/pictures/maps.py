@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from pellucid.report.html.blocks import seen_share
+from pellucid.ground.numbers import seen_share
 from pellucid.report.pictures.models import LABEL_LETTERS, WIDTH
 from pellucid.report.pictures.style import INK, MUTED, PATIENT, drawn, row_height, styled
 from pellucid.trust.nulls import NULLS

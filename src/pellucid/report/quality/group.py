@@ -12,11 +12,12 @@ from markupsafe import Markup
 
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import write_text
+from pellucid.ground.numbers import DASH, duration
 from pellucid.preprocess.outliers import FAR, FEWEST, describe, outliers
 from pellucid.preprocess.quality import MEASURES
 from pellucid.preprocess.records import read_records
 from pellucid.preprocess.verdicts import QUALITY, overrides
-from pellucid.report.html.blocks import DASH, Card, Cards, Note, Section, Table, Text, link, seconds
+from pellucid.report.html.blocks import Card, Cards, Note, Section, Table, Text, link
 from pellucid.report.html.render import render
 from pellucid.report.quality.gallery import Gallery, shrunk
 from pellucid.report.quality.strips import COLOURS, strips
@@ -150,7 +151,7 @@ def _visits(out: Path, records: Sequence[Record], deviations: pd.DataFrame) -> S
                 word or DASH,
                 remarks or DASH,
                 *(with_unit(values.get(measure), MEASURES[measure]) for measure in _KEY),
-                seconds(record.get("seconds")),
+                duration(record.get("seconds")),
             ]
         )
     header = ["", "Visit", "Verdict", "Override", "What stands out", *(_SHORT[name] for name in _KEY), "Time"]

@@ -10,21 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from pellucid.ground.numbers import DASH, duration, number
 from pellucid.preprocess.quality import MEASURES, Measure
-from pellucid.report.html.blocks import (
-    DASH,
-    Card,
-    Cards,
-    Code,
-    Items,
-    Note,
-    Section,
-    Table,
-    Text,
-    link,
-    number,
-    seconds,
-)
+from pellucid.report.html.blocks import Card, Cards, Code, Items, Note, Section, Table, Text, link
 from pellucid.report.quality.source import WORDS, Source
 
 _CARDS = ("brain_dice", "t1w_nmi", "flair_nmi", "flair_dice", "lesion_ml", "bright_after")
@@ -145,10 +133,10 @@ def how(source: Source) -> Section:
         section.add(Note(tone="missing", text="The record lists no steps: the visit did not come to its end."))
         return section
     rows = [
-        [capital(_named(step["step"]).replace("_", " ")), _named(step["how"]), seconds(step["seconds"])]
+        [capital(_named(step["step"]).replace("_", " ")), _named(step["how"]), duration(step["seconds"])]
         for step in steps
     ]
-    caption = f"What was done, in order; {seconds(source.record.get('seconds'))} in all."
+    caption = f"What was done, in order; {duration(source.record.get('seconds'))} in all."
     section.add(Table(header=["Step", "How", "Time"], rows=rows, caption=caption, sources=[source.log], words=2))
     return section
 

@@ -6,19 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pellucid.report.html.blocks import (
-    DASH,
-    Note,
-    Picture,
-    Section,
-    Table,
-    Text,
-    missing,
-    number,
-    percent,
-    records,
-    whole,
-)
+from pellucid.ground.numbers import DASH, number, percent, whole
+from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records
 from pellucid.report.pictures.comparisons import KINDS, reliability_figure
 from pellucid.report.pictures.style import save
 from pellucid.rundir.run import Run

@@ -12,20 +12,8 @@ from markupsafe import Markup
 from pellucid.analysis.comparison import paired_trials
 from pellucid.analysis.families import with_q
 from pellucid.ground.files import write_tsv
-from pellucid.report.html.blocks import (
-    DASH,
-    Note,
-    Picture,
-    Section,
-    Table,
-    Text,
-    missing,
-    number,
-    records,
-    reference,
-    score,
-    whole,
-)
+from pellucid.ground.numbers import DASH, number, score, whole
+from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, reference
 from pellucid.report.pictures.comparisons import forest_figure, p_value
 from pellucid.report.pictures.style import save
 from pellucid.report.sections.results import main_arm

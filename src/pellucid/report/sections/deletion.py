@@ -8,19 +8,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pellucid.report.html.blocks import (
-    DASH,
-    Note,
-    Picture,
-    Section,
-    Table,
-    Text,
-    missing,
-    number,
-    records,
-    twofold,
-    whole,
-)
+from pellucid.ground.numbers import DASH, number, whole
+from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, twofold
 from pellucid.report.pictures.deletion import deletion_figure
 from pellucid.report.pictures.style import save
 from pellucid.rundir.run import Run

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from pellucid.ground.files import write_tsv
-from pellucid.report.html.blocks import Picture, Section, Table, number, records, score, score_interval, twofold, whole
+from pellucid.ground.numbers import number, score, score_interval, whole
+from pellucid.report.html.blocks import Picture, Section, Table, records, twofold
 from pellucid.report.pictures.models import WIDTH
 from pellucid.report.pictures.style import MUTED, SERIES, STYLES, drawn, save, styled
 from pellucid.rundir.run import Run

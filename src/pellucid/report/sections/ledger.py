@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from pellucid.ground.files import write_tsv
-from pellucid.report.html.blocks import DASH, Note, Picture, Section, Table, Text, missing, number, records
+from pellucid.ground.numbers import DASH, number
+from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records
 from pellucid.report.pictures.maps import ledger_figure
 from pellucid.report.pictures.style import group_colours, save
 from pellucid.rundir.run import Run

@@ -9,19 +9,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pellucid.report.html.blocks import (
-    Note,
-    Picture,
-    Section,
-    Table,
-    Text,
-    missing,
-    number,
-    over_networks,
-    percent,
-    records,
-    twofold,
-)
+from pellucid.ground.numbers import number, percent
+from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, over_networks, records, twofold
 from pellucid.report.pictures.maps import lesion_figure
 from pellucid.report.pictures.style import save
 from pellucid.rundir.run import Run

@@ -8,8 +8,9 @@ from markupsafe import Markup
 
 from pellucid.atlas.template import mni_template
 from pellucid.ground.errors import InputError
+from pellucid.ground.numbers import percent
 from pellucid.image.grid import Grid
-from pellucid.report.html.blocks import Block, Note, Picture, Section, Text, link, missing, percent
+from pellucid.report.html.blocks import Block, Note, Picture, Section, Text, link, missing
 from pellucid.report.pictures.overlay import draw_field_of_view
 from pellucid.rundir.run import Run, sidecar_sources
 

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from pellucid.ground.arrays import BoolArray
+from pellucid.ground.numbers import number
 from pellucid.image.nifti import read_volume
 from pellucid.maps.sidecars import read_sidecar
 from pellucid.report.explained import alarm_note, explained
-from pellucid.report.html.blocks import Note, Picture, Section, Text, missing, number, records
+from pellucid.report.html.blocks import Note, Picture, Section, Text, missing, records
 from pellucid.report.paper.groups import mean_scan
 from pellucid.report.pictures.overlay import draw_map, strongest_voxel, symmetric_limit
 from pellucid.rundir.run import Maps, Run

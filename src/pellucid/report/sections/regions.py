@@ -9,7 +9,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from pellucid.ground.files import write_tsv
-from pellucid.report.html.blocks import Picture, Section, Table, Text, missing, number, records, seen_share, whole
+from pellucid.ground.numbers import number, seen_share, whole
+from pellucid.report.html.blocks import Picture, Section, Table, Text, missing, records
 from pellucid.report.pictures.maps import region_figure
 from pellucid.report.pictures.style import group_colours, save
 from pellucid.rundir.run import Run

@@ -10,21 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from pellucid.analysis.proportions import FEW
-from pellucid.report.html.blocks import (
-    DASH,
-    Note,
-    Picture,
-    Section,
-    Table,
-    Text,
-    missing,
-    number,
-    percent,
-    records,
-    score,
-    score_interval,
-    twofold,
-)
+from pellucid.ground.numbers import DASH, number, percent, score, score_interval
+from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, twofold
 from pellucid.report.pictures.models import brightness_figure, roc_figure, training_figure
 from pellucid.report.pictures.style import save
 from pellucid.rundir.run import Run

@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from pellucid.ground.errors import brief
 from pellucid.ground.files import read_json, read_tsv
+from pellucid.ground.numbers import DASH, duration, number, percent, score, score_interval
 from pellucid.report.html.blocks import (
-    DASH,
     Block,
     Card,
     Cards,
@@ -23,13 +23,8 @@ from pellucid.report.html.blocks import (
     Text,
     link,
     missing,
-    number,
-    percent,
     plain,
     records,
-    score,
-    score_interval,
-    seconds,
     twofold,
 )
 from pellucid.report.sections.lesions import COMPARED, compared_with_nulls, paired
@@ -281,7 +276,7 @@ def _tasks(run: Run) -> Block:
     if not found:
         return missing("The log of tasks", f"{RECORD}: tasks")
     rows = [
-        [name, str(task.get("state", DASH)) + _tried(task), seconds(task.get("seconds"))]
+        [name, str(task.get("state", DASH)) + _tried(task), duration(task.get("seconds"))]
         for name, task in found.items()
     ]
     total = sum(task.get("seconds", 0.0) for task in found.values())
@@ -289,7 +284,7 @@ def _tasks(run: Run) -> Block:
     return Table(
         header=["Task", "Outcome", "Time"],
         rows=rows,
-        caption=f"{done} of {len(found)} tasks done, {seconds(total)} in all.",
+        caption=f"{done} of {len(found)} tasks done, {duration(total)} in all.",
         sources=[RECORD],
         closed=True,
         words=2,

@@ -10,21 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from pellucid.analysis.proportions import FEW
-from pellucid.report.html.blocks import (
-    DASH,
-    Note,
-    Picture,
-    Section,
-    Table,
-    Text,
-    missing,
-    number,
-    records,
-    reference,
-    score_interval,
-    twofold,
-    whole,
-)
+from pellucid.ground.numbers import DASH, number, score_interval, whole
+from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, reference, twofold
 from pellucid.report.pictures.comparisons import p_value, subgroup_figure
 from pellucid.report.pictures.style import save
 from pellucid.report.sections.results import METRICS, main_arm

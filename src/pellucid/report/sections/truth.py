@@ -10,18 +10,8 @@ from markupsafe import Markup
 
 from pellucid.analysis.clusters import by_person, clustered_interval, together
 from pellucid.ground.files import write_tsv
-from pellucid.report.html.blocks import (
-    Note,
-    Section,
-    Table,
-    Text,
-    number,
-    over_networks,
-    percent,
-    records,
-    seen_share,
-    twofold,
-)
+from pellucid.ground.numbers import number, percent, seen_share
+from pellucid.report.html.blocks import Note, Section, Table, Text, over_networks, records, twofold
 from pellucid.rundir.run import Run
 from pellucid.trust.nulls import NULLS
 

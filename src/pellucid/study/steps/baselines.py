@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 
-from pellucid.engine.tasks import Problem, Progress, Task
+from pellucid.engine.tasks import Problem, Task
 from pellucid.ground.files import read_json
+from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.rundir.folder import RunFolder, files_in
 from pellucid.rundir.stores import store_of

@@ -12,9 +12,10 @@ import pandas as pd
 from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.splits import cross_validation, split
 from pellucid.cohort.store import build_store, open_store
-from pellucid.engine.tasks import Problem, Progress, Task
+from pellucid.engine.tasks import Problem, Task
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_tsv, write_json, write_tsv
+from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.grid import PAPER_GRID
 from pellucid.rundir.folder import RunFolder, files_in

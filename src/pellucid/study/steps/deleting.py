@@ -14,10 +14,11 @@ import torch
 
 from pellucid.atlas.tissue_priors import tissue_priors
 from pellucid.attribution.explain import methods
-from pellucid.engine.tasks import Progress, Task
+from pellucid.engine.tasks import Task
 from pellucid.ground.arrays import BoolArray, Float32Array, FloatArray
 from pellucid.ground.errors import PellucidError
 from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.maps.evidence import find_learned
 from pellucid.maps.maps import Explainer, explain_image, mean_explained

@@ -14,10 +14,11 @@ import pandas as pd
 from pellucid.analysis.averages import ONE_SCALE, PersonMap, average_people, is_of_several
 from pellucid.analysis.classification import THRESHOLD, scores
 from pellucid.cohort.store import Store
-from pellucid.engine.tasks import Progress, Task
+from pellucid.engine.tasks import Task
 from pellucid.gate.finding import describe_remark
 from pellucid.ground.arrays import Float32Array
 from pellucid.ground.files import read_json, read_tsv, write_tsv
+from pellucid.ground.progress import Progress
 from pellucid.image.nifti import read_volume, sidecar_path, write_volume
 from pellucid.maps.maps import (
     Explainer,

@@ -13,9 +13,10 @@ from pellucid.analysis.regions import compare_groups, regional_lesions, regional
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.labels import Atlas
 from pellucid.cohort.store import open_store
-from pellucid.engine.tasks import Progress, Task
+from pellucid.engine.tasks import Task
 from pellucid.ground.arrays import Float32Array
 from pellucid.ground.files import read_tsv
+from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.grid import Grid
 from pellucid.maps.evidence import find_learned, lesion_evidence, truth_maps

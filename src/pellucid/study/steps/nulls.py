@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.engine.tasks import Progress, Task
+from pellucid.engine.tasks import Task
 from pellucid.ground.files import sha256, write_json
+from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import sidecar_path, write_volume

@@ -18,9 +18,10 @@ from pellucid.analysis.permutation import permutation_p
 from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import interactions, subgroups
 from pellucid.cohort.store import open_store
-from pellucid.engine.tasks import Progress, Task
+from pellucid.engine.tasks import Task
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.scaling import SCALINGS
 from pellucid.rundir.folder import RunFolder

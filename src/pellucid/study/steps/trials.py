@@ -13,9 +13,10 @@ from pellucid.analysis.calibration import calibrate
 from pellucid.analysis.classification import one_a_person
 from pellucid.cohort.splits import draw_some, rows_of
 from pellucid.cohort.store import Store, open_store
-from pellucid.engine.tasks import Progress, Task
+from pellucid.engine.tasks import Task
 from pellucid.ground.arrays import Float64Array, IndexArray
 from pellucid.ground.files import read_json, read_tsv, write_json
+from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.scaling import UNSCALED
 from pellucid.network.files import load_model

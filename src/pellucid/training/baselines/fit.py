@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pellucid.cohort.splits import ROLES
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import IndexArray
 from pellucid.ground.errors import InputError
+from pellucid.ground.progress import Progress
 from pellucid.training.baselines.bright import fit_bright
 from pellucid.training.baselines.features import VOXELS, Features, features_of
 from pellucid.training.baselines.files import BaselineResult, finished_baseline, read_baseline, write_baseline
@@ -34,7 +35,7 @@ def run_baseline(
     settings: BaselineSettings,
     folder: Path,
     *,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> BaselineResult:
     """Fit a baseline and write model, history and predictions; or read them, if that was done before.
 
@@ -135,9 +136,7 @@ def _data(store: Store, features: Features, roles: Mapping[str, IndexArray], exc
     )
 
 
-def _fit(
-    data: Data, features: Features, settings: BaselineSettings, progress: Callable[[int, int, str], None] | None
-) -> Fit:
+def _fit(data: Data, features: Features, settings: BaselineSettings, progress: Progress | None) -> Fit:
     """Fit the baseline that the settings name."""
     total = 2 * chunks(data.x, data.fit) + chunks(data.x, data.rows)
     tick = _ticker(total, settings.kind, progress)
@@ -158,7 +157,7 @@ def _fit(
     return fit
 
 
-def _ticker(total: int, kind: str, progress: Callable[[int, int, str], None] | None) -> Tick:
+def _ticker(total: int, kind: str, progress: Progress | None) -> Tick:
     """Return a function that reports one more chunk at each call."""
     done = 0
 
