@@ -6,10 +6,14 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.runs import Counter
 
 settings.register_profile(
     "pellucid", max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -51,6 +55,30 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
         return Path(shutil.copytree(original, tmp_path_factory.mktemp(name) / name))
 
     return copy_of
+
+
+@pytest.fixture(scope="session")
+def counter() -> type[Counter]:
+    """A watcher that counts what begins, for tests that run studies."""
+    from tests.runs import Counter
+
+    return Counter
+
+
+@pytest.fixture(scope="session")
+def undisturbed(made_once: MadeOnce) -> Path:
+    """The run of the tiny study, as it was left."""
+    from tests.runs import run_tiny
+
+    return made_once("undisturbed", run_tiny)
+
+
+@pytest.fixture(scope="session")
+def one_without_mask(made_once: MadeOnce) -> tuple[Path, str]:
+    """A simulated dataset of 4 mm, eight patients and controls each, and the one whose lesions nobody drew."""
+    from tests.runs import WITHOUT, make_one_without_mask
+
+    return made_once("ms", make_one_without_mask), WITHOUT
 
 
 _DATA = Path(os.environ.get("PELLUCID_TEST_DATA", _SHARED / "data"))

@@ -188,15 +188,15 @@ def read_tsv(
     names
         More columns that are text.
     columns
-        What must be there: column to type. A column of `float` holds numbers, one of `str` text; either may have
-        missing values, and others may stand beside them.
+        What must be there: column to type. A column of `float` holds numbers, one of `str` text, one of `bool` True and
+        False; each may have missing values, and others may stand beside them.
     whole
         Refuse a table whose last line has no end: this program wrote it, and it is cut off.
 
     Raises
     ------
     InputError
-        It is missing, is no table, lacks one of `columns`, or one holds what is no number.
+        It is missing, is no table, lacks one of `columns`, or one holds something else.
     """
     text = read_text(path)
     declared = columns or {}
@@ -217,14 +217,20 @@ def read_tsv(
     for name, kind in declared.items():
         if kind is float and not pd.api.types.is_numeric_dtype(table[name]):
             number = pd.to_numeric(table[name], errors="coerce")
-            if (wrong := number.isna() & table[name].notna()).any():
-                row = int(wrong.argmax())
-                what = (
-                    f"line {row + 2} of the table has {brief(repr(table[name][row]), 60)} in column {name}, no number"
-                )
-                raise InputError(path, what, _RESTORE)
+            _refuse(path, table[name], number.isna(), "no number")
             table[name] = number.astype(float)
+        elif kind is bool:
+            _refuse(path, table[name], ~table[name].isin([True, False, "True", "False"]), "neither True nor False")
     return table
+
+
+def _refuse(path: Path, column: pd.Series[Any], wrong: pd.Series[bool], what: str) -> None:
+    """Raise InputError for the first value of a column that is wrong and not missing."""
+    found = wrong & column.notna()
+    if found.any():
+        row = int(found.argmax())
+        line = f"line {row + 2} of the table has {brief(repr(column[row]), 60)} in column {column.name}, {what}"
+        raise InputError(path, line, _RESTORE)
 
 
 def sha256(path: Path) -> str:

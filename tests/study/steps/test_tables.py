@@ -12,56 +12,38 @@ from scipy.stats import false_discovery_control
 
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.permutation import permutation_p
+from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_tsv
 from pellucid.ground.seeds import derive_seed
 from pellucid.rundir.folder import RunFolder
+from pellucid.rundir.tables import TABLES, members
 from pellucid.spec.reading import read_spec
 from pellucid.study.steps.map_tables import regions
-from pellucid.trust.lesion_summary import COMPARED, SUMMED
+from pellucid.study.steps.tables import table_task
 from pellucid.trust.lesions import COLUMNS
 from pellucid.trust.nulls import NULLS
 
+TINY = Path(__file__).parents[1] / "tiny.toml"
 
-def test_tables_have_the_columns_that_readers_rely_on(undisturbed: Path) -> None:
-    wanted = {
-        "table1": [
-            "cohort",
-            "group",
-            "role",
-            "participants",
-            "age_mean",
-            "age_sd",
-            "lesion_volume_ml_mean",
-            "disease_duration_months_mean",
-        ],
-        "table2": ["arm", "pretraining", "metric", "mean", "sd", "low", "high", "n_trials", "n_subjects"],
-        "roc": ["arm", "trial", "fpr", "tpr"],
-        "lesions": ["arm", "participant_id", "group", "networks", "map", *COLUMNS],
-        "lesions_summary": ["arm", "group", "map", "people", "without", *SUMMED, "auroc_low", "lift_high"],
-        "lesions_compared": ["arm", *COMPARED],
-        "regions": [
-            "arm",
-            "participant_id",
-            "group",
-            "correct",
-            "atlas",
-            "area",
-            "voxels",
-            "seen_share",
-            "sum",
-            "mean",
-        ],
-        "ledger": ["arm", "participant_id", "layer", "relevance_out", "relevance_in", "absorbed_bias"],
-        "brightness": ["scaling", "auc", "low", "high", "few", "reason"],
-        "comparisons": ["difference", "low", "high", "p", "p_from", "q", "few"],
-        "subgroups": ["factor", "level", "few", "reason", "interaction_p", "interaction_q"],
-        "region_tests": ["arm", "atlas", "area", "difference", "p", "p_from", "q"],
-    }
-    for name, columns in wanted.items():
-        table = read_tsv(undisturbed / "tables" / f"{name}.tsv")
-        assert set(columns) <= set(table.columns), name
+
+def test_every_table_has_the_columns_that_are_declared_of_it_in_their_order(undisturbed: Path) -> None:
+    written = {path.stem: list(read_tsv(path)) for path in (undisturbed / "tables").glob("*.tsv")}
+    assert len(written) > 15
+    assert {name: list(members(TABLES[name], columns)) for name, columns in written.items()} == written
+
+
+def test_lesions_are_sought_by_every_map_and_null_with_every_measure(undisturbed: Path) -> None:
     lesions = read_tsv(undisturbed / "tables" / "lesions.tsv")
     assert list(lesions["map"].unique()) == ["lrp-epsilon", "|lrp-epsilon|", *NULLS]
+    assert set(COLUMNS) <= set(lesions)
+
+
+def test_a_table_with_other_columns_than_declared_is_not_written(tmp_path: Path) -> None:
+    made = pd.DataFrame({"arm": ["scratch"], "trial": [0], "false_positives": [0.0], "tpr": [1.0]})
+    task = table_task("roc", read_spec(TINY), RunFolder(tmp_path), lambda spec, folder, progress: made)
+    with pytest.raises(InputError, match="column false_positives is not declared; column fpr is missing"):
+        task.run(lambda done, of, what: None)
+    assert not task.complete
 
 
 def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:

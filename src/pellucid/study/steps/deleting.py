@@ -74,8 +74,7 @@ def deletions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.D
         deletion_summary(table).assign(arm=arm)
         for arm, table in read_tsv(folder.table("deletion")).groupby("arm", sort=False)
     ]
-    columns = ["arm", *SUMMARY_COLUMNS]
-    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm", *SUMMARY_COLUMNS])
 
 
 def _deletion_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Task:

@@ -22,6 +22,7 @@ from pellucid.image.grid import Grid
 from pellucid.maps.evidence import find_learned, lesion_evidence, truth_maps
 from pellucid.maps.maps import read_sums
 from pellucid.rundir.folder import RunFolder
+from pellucid.rundir.tables import TABLES
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
@@ -129,7 +130,7 @@ def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Da
                 compared = compared.drop(columns=["best_null", "scan_value"])
                 compared = compared.rename(columns={"null_value": "untaught_value"})
                 tables.append(_with_subject(compared, {"arm": arm, "untaught": other}))
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm", "untaught", "measure"])
+    return pd.concat(tables, ignore_index=True) if tables else _empty("lesions_untaught")
 
 
 def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -188,8 +189,7 @@ def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Data
                 table = regional_lesions(mask, atlas.labels, atlas.regions)
                 tables.append(_with_subject(table, whose | {"atlas": name}))
         progress(n + 1, len(store), scan_name(row))
-    columns = ["participant_id", "session_id", "group", "atlas", "area", "voxels", "lesion_voxels"]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True) if tables else _empty("lesion_regions")
 
 
 def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -257,6 +257,11 @@ def _asked(spec: Spec) -> Explain:
 def _whose(arm: str, one: HeldOut) -> dict[str, Any]:
     """Return the columns that say whose map a row is about, and of which networks: people of one are alike."""
     return scan_columns(arm, one.store.table.iloc[one.row]) | {"networks": one.networks}
+
+
+def _empty(name: str) -> pd.DataFrame:
+    """Return a table without a row."""
+    return pd.DataFrame(columns=list(TABLES[name]))
 
 
 def _with_subject(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.scaling import SCALINGS
 from pellucid.rundir.folder import RunFolder
+from pellucid.rundir.tables import TABLES, as_declared
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.baselines import fits, is_fitted
 from pellucid.study.steps.trials import calibrated_probabilities, holdout_predictions, is_selected
@@ -82,10 +83,10 @@ def table_task(
     needs: tuple[str, ...] = (),
     parts: tuple[tuple[str, ...], ...] = (),
 ) -> Task:
-    """Return the task that makes one table."""
+    """Return the task that makes one table, with the columns that `rundir.tables` declares of it."""
 
     def run(progress: Progress) -> None:
-        write_tsv(folder.table(name), make(spec, folder, progress))
+        write_tsv(folder.table(name), as_declared(make(spec, folder, progress), name))
 
     return Task(name=f"table/{name}", outputs=(folder.table(name),), needs=needs, parts=parts, run=run)
 
@@ -216,13 +217,10 @@ def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
             table = table.assign(problem="")
         except InputError as error:
             table = pd.DataFrame({"problem": [str(error)]})
-        table.insert(0, "arm_one", one)
-        table.insert(1, "arm_two", two)
-        tables.append(table)
+        tables.append(table.assign(arm_one=one, arm_two=two))
         progress(done, len(pairs), f"{one} and {two}")
-    columns = ["arm_one", "arm_two", "metric", "p", "problem"]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    return with_q(table if "p" in table else table.assign(p=float("nan")))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    return with_q(table.reindex(columns=list(TABLES["comparisons"])))  # where no two could be compared too
 
 
 def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -249,7 +247,7 @@ def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
             said = pd.DataFrame({"arm": name, "kind": kind, **errors, "reason": ""}, index=table.index)
             table = pd.concat([said, table], axis=1)
             tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).reindex(columns=list(TABLES["calibration"]))
 
 
 _MARGIN = "a support vector machine's decision value is a margin, no log-odds: it gives no probabilities"
