@@ -6,10 +6,12 @@ PyTorch nor nilearn.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pellucid.ground.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from pellucid import maps
     from pellucid.attribution.explain import Explanation, explain, methods
     from pellucid.image.grid import PAPER_GRID, Grid
     from pellucid.network.field_of_view import field_of_view
@@ -19,20 +21,6 @@ if TYPE_CHECKING:
     from pellucid.network.whole_brain import WholeBrainNetwork
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "Explanation": "pellucid.attribution.explain",
-    "FusedSequential": "pellucid.network.fused",
-    "Grid": "pellucid.image.grid",
-    "PAPER_GRID": "pellucid.image.grid",
-    "PaperNetwork": "pellucid.network.paper",
-    "WholeBrainNetwork": "pellucid.network.whole_brain",
-    "explain": "pellucid.attribution.explain",
-    "field_of_view": "pellucid.network.field_of_view",
-    "load_model": "pellucid.network.files",
-    "methods": "pellucid.attribution.explain",
-    "save_model": "pellucid.network.files",
-}
 
 __all__ = [
     "PAPER_GRID",
@@ -44,15 +32,21 @@ __all__ = [
     "explain",
     "field_of_view",
     "load_model",
+    "maps",
     "methods",
     "save_model",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home at first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'pellucid' has no attribute {name!r}; it has {', '.join(__all__)}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "pellucid.attribution.explain": ("Explanation", "explain", "methods"),
+        "pellucid.image.grid": ("Grid", "PAPER_GRID"),
+        "pellucid.maps": ("maps",),
+        "pellucid.network.field_of_view": ("field_of_view",),
+        "pellucid.network.files": ("load_model", "save_model"),
+        "pellucid.network.fused": ("FusedSequential",),
+        "pellucid.network.paper": ("PaperNetwork",),
+        "pellucid.network.whole_brain": ("WholeBrainNetwork",),
+    },
+)

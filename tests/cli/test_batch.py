@@ -15,7 +15,8 @@ import pytest
 from pellucid.ground.files import read_json, read_tsv
 from pellucid.ground.words import printable
 from pellucid.image.nifti import read_volume
-from pellucid.maps import apply
+from pellucid.maps import explaining, predicting
+from pellucid.maps.scans import open_scan as original
 
 
 def _image(path: Path, data: np.ndarray, affine: np.ndarray, *, code: int = 4) -> None:
@@ -136,12 +137,11 @@ def test_bad_scans_do_not_stop_the_others(
 def test_a_bug_of_ours_costs_one_scan_and_is_named_with_its_line(
     verb: str, scans: Path, arm: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = apply.open_scan
-
     def open_scan(path: Path, *args: object, **options: object) -> object:
         return np.linalg.inv(np.zeros((3, 3))) if "sub-01" in path.name else original(path, *args, **options)
 
-    monkeypatch.setattr(apply, "open_scan", open_scan)
+    for module in (predicting, explaining):
+        monkeypatch.setattr(module, "open_scan", open_scan)
     shown = pellucid(verb, arm, scans / "images", "--out", tmp_path / "out")
     assert shown.code == 1
     assert "Traceback" not in shown.err
@@ -158,7 +158,7 @@ def test_an_interruption_ends_all(
     def interrupted(*_args: object, **_kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(apply, "open_scan", interrupted)
+    monkeypatch.setattr(predicting, "open_scan", interrupted)
     shown = pellucid("predict", arm, scans / "images", "--out", tmp_path / "out")
     assert shown.code not in (0, 1, 2)
     assert not (tmp_path / "out").exists()

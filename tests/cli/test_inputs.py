@@ -1,14 +1,12 @@
-"""Files, folders, subjects and masks as the user names them."""
+"""Files, folders and masks as the user names them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pellucid.cli.inputs import check_there, expand, expand_masks, find_model, unique_names
+from pellucid.cli.inputs import check_there, expand, expand_masks
 from pellucid.ground.errors import InputError
 
 
@@ -68,52 +66,6 @@ def test_the_brain_is_no_lesion(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "sub-02_dseg.nii.gz" in capsys.readouterr().err  # named, for it may have been meant
 
 
-PARTS = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4)
-
-
-@given(st.lists(PARTS, min_size=1, max_size=6, unique_by=tuple))
-def test_output_names_are_all_different(folders: list[list[str]]) -> None:
-    paths = [Path("/data", *folder, "scan.nii.gz") for folder in folders]
-    names = unique_names(paths)
-    assert len(set(names.values())) == len(paths)
-    assert all("/" not in name for name in names.values())
-
-
-def test_output_names_are_the_inputs_own_where_they_can_be() -> None:
-    paths = [Path("/a/x/sub-01_FLAIR.nii.gz"), Path("/a/y/sub-01_FLAIR.nii.gz"), Path("/a/x/sub-02_FLAIR.nii")]
-    assert list(unique_names(paths).values()) == ["x-sub-01_FLAIR", "y-sub-01_FLAIR", "sub-02_FLAIR"]
-    twins = [Path("/a/s.nii"), Path("/a/s.nii.gz")]
-    assert len(set(unique_names(twins).values())) == 2
-
-
-def test_an_arm_stands_for_its_selected_trial(tmp_path: Path) -> None:
-    (tmp_path / "selected.json").write_text('{"trial": "trial-03"}')
-    (tmp_path / "trial-00").mkdir()
-    assert find_model(tmp_path) == tmp_path / "trial-03"
-    assert find_model(tmp_path / "trial-00") == tmp_path / "trial-00"
-
-
-@pytest.mark.parametrize("content", ["[1]", "{}", "null", '{"trial": 3}', '{"trial": "../../elsewhere"}', "{"])
-def test_a_selection_that_names_no_trial_is_refused(content: str, tmp_path: Path) -> None:
-    (tmp_path / "selected.json").write_text(content)
-    with pytest.raises(InputError, match=r"selected\.json"):
-        find_model(tmp_path)
-
-
-def test_a_run_given_as_a_model_is_told_which_models_it_has(tmp_path: Path) -> None:
-    touch(tmp_path / "run", "study.toml", "models/first/selected.json", "models/second/trial-00/model.json")
-    for named, offered in (
-        (".", "models/first"),
-        ("models", "models/second"),
-        ("models/second", "models/second/trial-00"),
-    ):
-        with pytest.raises(InputError, match=r"no model\.json, for it holds several models") as caught:
-            find_model(tmp_path / "run" / named)
-        assert str(tmp_path / "run" / offered) in caught.value.fix
-    with pytest.raises(InputError, match="does not exist"):
-        find_model(tmp_path / "none")
-
-
 def test_a_folder_without_images_does_not_refuse_the_others(tmp_path: Path) -> None:
     touch(tmp_path, "a.nii", "empty/notes.txt")
     assert expand([tmp_path / "empty", tmp_path / "a.nii"]) == [tmp_path / "empty", tmp_path / "a.nii"]
@@ -163,13 +115,6 @@ def test_one_file_counts_once_however_it_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     assert expand([Path("x/a.nii"), tmp_path / "x" / "a.nii", Path("x"), Path("y/../x/a.nii")]) == [Path("x/a.nii")]
     assert expand([Path("x"), Path("y")]) == [Path("x/a.nii"), Path("y/a.nii")]
-
-
-def test_names_that_earlier_results_have_are_kept_and_not_given_to_others(tmp_path: Path) -> None:
-    one, two = tmp_path / "x" / "scan.nii", tmp_path / "y" / "scan.nii"
-    assert unique_names([two], taken={one: "scan"}) == {two: "y-scan"}
-    assert unique_names([one, two], taken={one: "scan"}) == {one: "scan", two: "y-scan"}
-    assert unique_names([one], taken={one: "x-scan", two: "scan"}) == {one: "x-scan"}
 
 
 def test_nothing_of_what_is_named_is_there(tmp_path: Path) -> None:

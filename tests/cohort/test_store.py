@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pellucid.cohort import admission, draft, store
+from pellucid.cohort import draft, store
 from pellucid.cohort.bids import index_bids
 from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.lesions import lesions_on
@@ -27,6 +27,7 @@ from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.prepare import prepare
 from pellucid.image.scaling import SCALINGS, scale
+from pellucid.preprocess import admission
 
 FILES = ["brain.npy", "images.npy", "lesions.npy", "store.json", "table.tsv"]
 

@@ -19,6 +19,7 @@ from pellucid.ground.files import (
     is_leftover,
     read_json,
     read_tsv,
+    relative,
     remove_leftovers,
     sha256,
     write_json,
@@ -213,3 +214,7 @@ def test_a_table_has_the_columns_that_are_declared(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words) as caught:
             read_tsv(tmp_path / "t.tsv", columns=columns, whole=True)
         assert caught.value.where == str(tmp_path / "t.tsv")
+
+
+def test_paths_are_relative_so_that_a_run_can_be_moved(tmp_path: Path) -> None:
+    assert relative(tmp_path / "models" / "a", tmp_path / "maps" / "a") == "../../models/a"

@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from pellucid.cli.inputs import find_model
 from pellucid.ground.errors import PellucidError
 from pellucid.ground.files import sha256
 from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.image.prepare import Prepared
-from pellucid.maps.apply import Scan, predict_scan, prediction_row
+from pellucid.maps.model_folder import find_model
+from pellucid.maps.predicting import logit_of, prediction
+from pellucid.maps.scans import Scan
 from pellucid.network.files import load_model, save_model
 from pellucid.network.info import ModelInfo
 from pellucid.network.whole_brain import WholeBrainNetwork
@@ -134,9 +135,9 @@ def use(folder: Path) -> None:
     model = load_model(find_model(folder))
     noise = np.random.default_rng(0).random(model.grid.shape, dtype=np.float32)
     prepared = Prepared(noise, noise > 0, noise, 0.0)
-    logit = predict_scan(model, Scan(path=Path("scan.nii"), prepared=prepared, native=model.grid, admitted=None))
-    row = prediction_row(Path("scan.nii"), None, model=model, logit=logit, problems=None)
-    json.dumps(row, allow_nan=False)
+    scan = Scan(path=Path("scan.nii"), prepared=prepared, native=model.grid, admitted=None)
+    found = prediction(model, scan, logit_of(model, scan), remarks=[])
+    json.dumps(found.row(), allow_nan=False)
 
 
 def main(root: Path, number: int, seed: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pellucid.cohort.store import open_store
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.nifti import read_volume, sidecar_path
-from pellucid.maps.maps import explain_image, open_explainer
+from pellucid.maps.explainer import explain_image, open_explainer
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.study.run import run_study

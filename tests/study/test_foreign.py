@@ -15,7 +15,8 @@ import torch
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv, sha256, write_json
 from pellucid.image.nifti import read_volume
-from pellucid.maps.maps import open_explainer, seen_by
+from pellucid.maps.explainer import open_explainer
+from pellucid.maps.sidecars import seen_by
 from pellucid.network.files import load_model
 from pellucid.network.paper import PaperNetwork
 from pellucid.rundir.folder import RunFolder

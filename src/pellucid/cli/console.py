@@ -92,6 +92,12 @@ def mark(remarks: Mapping[Path, str | None]) -> None:
             say(f"{path.name}: {remark}", style="bold red")
 
 
+def written(paths: Iterable[Path]) -> None:
+    """Print where results are."""
+    for path in paths:
+        say(f"written: {printable(str(path))}")
+
+
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; the first column is left, the others right. Cells are no markup."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -1,28 +1,22 @@
-"""What the user names on the command line: images, masks and models as files or folders, and who they belong to."""
+"""What the user names on the command line: images and masks, as files or folders."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pellucid.bids import naming
 from pellucid.bids.participants import ignored, odd_folders
 from pellucid.cli import console
-from pellucid.cli.pairing import name_of, participant
 from pellucid.ground.errors import InputError
-from pellucid.ground.files import read_json
 from pellucid.ground.opening import missing_file
 from pellucid.ground.words import some
 from pellucid.image.nifti import SUFFIXES, stem
+from pellucid.maps.batch import no_images
 from pellucid.preprocess.verdicts import not_reached, refused
 
-SELECTED = "selected.json"
-MODEL_FILES = ("model.safetensors", "model.json")
-
-_NOT_OURS = re.compile(r"_space-[0-9A-Za-z]+|_desc-brain(?=_)")
 _LESION = re.compile(r"(?:^|[_-])lesions?(?:$|[_-])", re.IGNORECASE)
 _DESCRIPTION = "dataset_description.json"
 _WANTED: dict[str, object] = {"space": "MNI152NLin6Asym", "desc": "brain", "res": None}  # of a prepared scan's name
@@ -66,11 +60,6 @@ def expand(paths: Sequence[Path], *, deep: bool = False, modality: str | None = 
     return list(once.values())
 
 
-def no_images(folder: Path) -> InputError:
-    """Return the error of a folder in which nothing is an image."""
-    return InputError(folder, "the folder holds no .nii or .nii.gz file", "Give files, or a folder of files")
-
-
 def check_there(paths: Sequence[Path]) -> None:
     """Raise InputError if nothing of what is named exists: to be called before anything heavy is imported."""
     if paths and not any(path.exists() for path in paths):
@@ -108,69 +97,6 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
             inside = drawn or named or inside
         found += inside
     return list(dict.fromkeys(found))
-
-
-def find_model(path: Path) -> Path:
-    """Return a model's folder, named by itself, by one of its files, or by its arm, whose selected trial it then is.
-
-    Raises
-    ------
-    InputError
-        There is no such folder, it says no trial, or it holds several models: a run's, which are then named.
-    """
-    if path.is_file() and path.name in MODEL_FILES:
-        return path.parent
-    if not path.exists():
-        raise InputError(path, "the folder of the model does not exist", "Check the path")
-    if (path / SELECTED).is_file():
-        content = read_json(path / SELECTED)
-        trial = content.get("trial") if isinstance(content, dict) else None
-        if not isinstance(trial, str) or not re.fullmatch(r"trial-\d+", trial):
-            raise InputError(
-                path / SELECTED, "names no trial", f"Give one of the arm's folders, such as {path / 'trial-00'}"
-            )
-        return path / trial
-    if not any((path / name).exists() for name in MODEL_FILES):
-        below = (path / "models", path)
-        inside = [found for root in below for found in sorted(root.glob("*")) if _is_model(found)]
-        if inside:
-            raise InputError(
-                path,
-                "there is no model.json, for it holds several models",
-                f"Give one of them: {some(map(str, inside), 5)}",
-            )
-    return path
-
-
-def _is_model(path: Path) -> bool:
-    """Tell whether a folder is a model's, or that of an arm with trials."""
-    return path.is_dir() and any((path / name).exists() for name in (*MODEL_FILES, SELECTED, "trial-00"))
-
-
-def unique_names(paths: Sequence[Path], *, taken: Mapping[Path, str] | None = None) -> dict[Path, str]:
-    """Return a different name for the outputs of each input: its own, with folders before it where two agree.
-
-    Of a BIDS name, the space and `desc-brain` are left out, for outputs say their own space and what they are. `taken`
-    are names that other inputs, or these, have already: whoever has one keeps it.
-
-    >>> unique_names([Path("sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz")]).popitem()[1]
-    'sub-01_FLAIR'
-    """
-    known = {path.resolve(): name for path, name in (taken or {}).items()}
-    kept = {path: known[path.resolve()] for path in paths if path.resolve() in known}
-    names = {path: _short(path) for path in paths if path not in kept}
-    used = set(known.values())
-    for depth in range(1, 32):
-        counts = Counter(names.values())
-        twice = {name for name, count in counts.items() if count > 1 or name in used}
-        if not twice:
-            return {path: kept.get(path) or names[path] for path in paths}
-        for path, name in names.items():
-            if name in twice:
-                folders = path.resolve().parts[1:-1][-depth:]
-                names[path] = "-".join([*folders, _short(path)])
-    numbered = {path: f"{number:04d}-{name}" for number, (path, name) in enumerate(names.items(), start=len(used) + 1)}
-    return {path: kept.get(path) or numbered[path] for path in paths}
 
 
 def _dataset(root: Path, modality: str) -> list[Path]:
@@ -247,7 +173,3 @@ def _say_unread(folder: Path) -> None:
     ]
     if odd:
         console.warn(f"not taken of {folder}, for names of scans end in .nii or .nii.gz: {some(odd)}")
-
-
-def _short(path: Path) -> str:
-    return _NOT_OURS.sub("", name_of(path)) if participant(path) else name_of(path)

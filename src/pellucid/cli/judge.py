@@ -10,11 +10,10 @@ import typer
 from pellucid.cli import batch, console
 from pellucid.cli.judgement import show_people, show_scan
 from pellucid.cli.options import Force
-from pellucid.cli.predict import show_written
 from pellucid.ground.numbers import count
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pellucid.maps.judging import Judged
 
 EXAMPLE = "Example: pellucid judge demo/maps/finetuned/lrp-epsilon --lesions demo/cohorts/ms/derivatives/lesions"
 
@@ -35,51 +34,37 @@ def judge(
     force: Force = False,
 ) -> None:
     """Measure how maps find lesions, by ranks and by relevance, each beside the best of its null maps."""
-    import pandas as pd
-
-    from pellucid.cli.earlier import merged
     from pellucid.cli.inputs import check_there, expand, expand_masks
-    from pellucid.cli.pairing import check_apart, match_masks, owner, pairs_said, participant, source_of
-    from pellucid.ground.files import write_tsv
-    from pellucid.maps.apply import judge_map
-    from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
 
     check_there(maps)
+    from pellucid.bids.pairing import match_masks, pairs_said
+    from pellucid.maps.judging import judge_maps
+    from pellucid.maps.sidecars import source_of
+
     paths, drawn, given = expand(maps), expand_masks(lesions), expand(images or [], deep=True)
-    check_apart(paths, out / "lesions.tsv")
     sources = {path: found for path in paths if (found := source_of(path))}
     masks = match_masks(paths, drawn, sources=sources, shared=True)
     scans = match_masks(paths, given, what="image", sources=sources, shared=True)
     for line in pairs_said(masks, drawn) + (pairs_said(scans, given, what="image") if images else []):
         console.note(line)
-    tables: list[pd.DataFrame] = []
-    judged: list[Path] = []
-
-    def work(path: Path) -> None:
-        table = judge_map(path, masks[path], image=scans[path], force=force)
-        table.insert(0, "file", str(path.absolute()))
-        table.insert(1, "participant_id", participant(path) or owner(path))
-        tables.append(table)
-        judged.append(path)
-
-    failed = batch.each(paths, work, label=f"judging {count(len(paths), 'map')}")
-    if tables:
-        done = [str(path.absolute()) for path in paths]
-        every = merged(out / "lesions.tsv", pd.concat(tables, ignore_index=True), key="file", done=done)
-        write_tsv(out / "lesions.tsv", every)
-        write_tsv(out / "lesions_summary.tsv", lesion_summary(every))
-        write_tsv(out / "lesions_compared.tsv", compare_with_nulls(every))
-        batch.name(failed, len(paths))
-        if len(tables) > FEW:
-            show_people(every)
-        else:
-            for table in tables:
-                show_scan(f"{table['participant_id'].iloc[0]}: lesions", table)
-        console.mark({path: table["problems"].iloc[0] for path, table in zip(judged, tables, strict=True)})
+    label = f"judging {count(len(paths), 'map')}"
+    with console.Bars() as bars, bars.step(label) as progress:
+        done = judge_maps(masks, images=scans, out=out, force=force, progress=progress)
+    batch.name(done.ended, len(paths), label=label)
+    if done.tables:
+        _show(done)
         without = [path.name for path in paths if masks[path] is None]
         if without:
             console.say(f"without a lesion mask: {', '.join(without)}")
-        show_written(out / f"{name}.tsv" for name in ("lesions", "lesions_summary", "lesions_compared"))
+        console.written(done.files)
+    batch.finish(done.ended, len(paths))
+
+
+def _show(done: Judged) -> None:
+    """Print each map beside its nulls, or of more than a few the medians over all."""
+    if len(done.tables) > FEW:
+        show_people(done.every)
     else:
-        batch.name(failed, len(paths))
-    batch.finish(failed, len(paths))
+        for table in done.tables.values():
+            show_scan(f"{table['participant_id'].iloc[0]}: lesions", table)
+    console.mark({path: table["problems"].iloc[0] for path, table in done.tables.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,17 @@ from pellucid.ground.errors import InputError
 
 Workers = Annotated[
     int | None, typer.Option(help="Processes that simulate and prepare scans; one a core if not given.")
+]
+
+Model = Annotated[
+    Path, typer.Argument(help="A model's folder, or an arm's of a run, which stands for its selected trial.")
+]
+Images = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Brain-extracted scans in MNI space, .nii or .nii.gz; a folder stands for all in it, a BIDS dataset for "
+        "its scans of the model's modality."
+    ),
 ]
 
 Epsilon = Annotated[float | None, typer.Option(help="The stabiliser of lrp-epsilon; 0.001 if not given.")]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.options import worker_count
-from pellucid.ground.errors import InputError, PellucidError
-from pellucid.ground.lock import locked
+from pellucid.ground.errors import InputError
 from pellucid.ground.numbers import count
-from pellucid.ground.staying import check_staying, staying
 
 if TYPE_CHECKING:
     from pellucid.preprocess.people import RawPeople
@@ -105,19 +102,14 @@ def preprocess(
     a page of quality control for each visit and one for all. What is done is not done again.
     """
     from pellucid.bids.participants import odd_folders
-    from pellucid.preprocess.group import describe_dataset, summarise
     from pellucid.preprocess.inputs import find_visits, read_filters
-    from pellucid.preprocess.outputs import LOGS
     from pellucid.preprocess.people import raw_people
     from pellucid.preprocess.settings import Settings
-    from pellucid.report.quality.group import write_group_page
+    from pellucid.report.quality.dataset import preprocess_dataset
 
     if level not in LEVELS:
         raise InputError("the level", f"is {level!r}", f"Give {' or '.join(LEVELS)}")
-    failed: dict[Path, str] = {}
-    visits: list[Any] = []
-    people = raw_people(bids_dir)  # before hours of work: its table is needed at their end
-    _show_people(people, chosen=participant_label or [])
+    _show_people(raw_people(bids_dir), chosen=participant_label or [])  # before hours of work: its table ends them
     settings = Settings(
         skull_strip=skull_strip,  # type: ignore[arg-type]
         skip=tuple(sorted(set(skip or []))),  # type: ignore[arg-type]
@@ -126,8 +118,9 @@ def preprocess(
         resampling=resampling,  # type: ignore[arg-type]
         seed=seed,
     )
-    if level == "participant":
-        visits = find_visits(
+    every = level == "participant"
+    visits = (
+        find_visits(
             bids_dir,
             participants=participant_label or [],
             sessions=session_label or [],
@@ -135,26 +128,32 @@ def preprocess(
             lesions=lesions,
             derivatives=derivatives or [],
         )
-        describe_dataset(out, bids_dir, lesions)
-    with staying(out) if out.is_dir() else nullcontext():
-        if level == "participant":
-            failed = _process(visits, out, settings, worker_count(n_procs, "--n-procs"))
-        check_staying(out)
-        # Other jobs may end now too: who comes last writes of all.
-        with locked(out / LOGS, name=".group.lock", wait=True) if (out / LOGS).is_dir() else nullcontext():
-            table = summarise(out, bids_dir)
-            page = write_group_page(out)
+        if every
+        else []
+    )
+    label = f"preprocessing {count(len(visits), 'visit')}" if every else "tables and page of all visits"
+    with console.Bars() as bars, bars.step(label) as progress:
+        done = preprocess_dataset(
+            bids_dir,
+            out,
+            settings,
+            visits,
+            lesions=lesions,
+            workers=worker_count(n_procs, "--n-procs"),
+            cores=worker_count(None),
+            progress=progress,
+        )
     for visit in visits:
         for remark in visit.remarks:
             console.note(f"{visit.name}: {remark}")
-    for row in table.to_dict("records"):
+    for row in done.table.to_dict("records"):
         if row["verdict"] == "fail":
             console.warn(f"{row['participant_id']}: failed quality control, and is not used: {row['findings']}")
-    console.say(f"written: {out}, a BIDS derivative dataset; look at {page}. For research only.")
-    batch.name(failed, len(visits))
+    console.say(f"written: {out}, a BIDS derivative dataset; look at {done.page}. For research only.")
+    batch.name_failed(done.failed, len(visits))
     # A folder with scans that no visit is made of is a failure; a row without a folder, or .bidsignore, is none.
-    odd = odd_folders(bids_dir) if level == "participant" and not participant_label else {}
-    batch.finish(failed | {Path(name): why for name, why in odd.items()}, len(visits) + len(odd))
+    odd = odd_folders(bids_dir) if every and not participant_label else {}
+    batch.finish_failed(len(done.failed) + len(odd), len(visits) + len(odd))
 
 
 def _show_people(people: RawPeople, *, chosen: list[str]) -> None:
@@ -192,26 +191,3 @@ def spread(arguments: list[str]) -> list[str]:
             first = False
         out.append(argument)
     return out
-
-
-def _process(visits: list[Any], out: Path, settings: Any, workers: int) -> dict[Path, str]:
-    """Process visits and draw their pages; return what was wrong with those that failed."""
-    from pellucid.preprocess.run import preprocess as run
-    from pellucid.preprocess.run import visit_lock
-    from pellucid.report.quality.visit import write_visit_page
-
-    failed: dict[Path, str] = {}
-    cores = worker_count(None)
-    with console.Bars() as bars, bars.step(f"preprocessing {count(len(visits), 'visit')}") as progress:
-        for done, record in enumerate(run(visits, out, settings, workers=workers, cores=cores), start=1):
-            name = record["visit"]
-            if record["state"] == "failed":
-                failed[Path(name)] = record["error"]
-            try:
-                with visit_lock(out, name):
-                    if record["fresh"] or not (out / f"{name}.html").is_file():
-                        write_visit_page(out, record)
-            except (PellucidError, OSError) as error:
-                failed[Path(name)] = f"its page could not be drawn: {error}"
-            progress(done, len(visits), f"{name} {record['state']}")
-    return failed

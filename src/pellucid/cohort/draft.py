@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
-from pellucid.cohort.admission import admit
 from pellucid.cohort.lesions import lesion_remarks, lesions_on
 from pellucid.ground.errors import InputError, PellucidError, trouble
 from pellucid.ground.files import atomic_path, read_json, sha256, write_json
@@ -25,6 +24,7 @@ from pellucid.image.grid import Grid
 from pellucid.image.nifti import Mask, Volume, read_mask
 from pellucid.image.prepare import Resampling, find_brain
 from pellucid.image.scaling import SCALINGS, scale
+from pellucid.preprocess.admission import admit
 from pellucid.preprocess.filling import fill_lesions
 from pellucid.preprocess.white_matter import find_white_matter
 

@@ -173,7 +173,7 @@ def build_store(
         Fill the lesions of every scan first, by a method of `pellucid.preprocess.filling`; a scan without a lesion mask
         then has a problem. None leaves them.
     force
-        Whether to take scans that the gate refuses (`pellucid.cohort.admission`); otherwise they have a problem.
+        Whether to take scans that the gate refuses (`pellucid.preprocess.admission`); otherwise they have a problem.
     remarks
         Subject and words, which are kept for `Store.remarks`, before what is remarked on the scans themselves.
     workers

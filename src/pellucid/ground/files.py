@@ -237,3 +237,11 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a regular file as 64 hexadecimal digits; raise InputError where it cannot be read."""
     with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Return how to get from `folder` to `path`, so that a run directory can be moved; absolute on another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return str(path.resolve())

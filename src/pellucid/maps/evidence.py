@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,6 +79,12 @@ def lesion_evidence(
     return table.sort_values("map", key=lambda names: names.map(order)).reset_index(drop=True)
 
 
+def of_mask(table: pd.DataFrame, lesions: Lesions | None, remarks: Sequence[str]) -> pd.DataFrame:
+    """Say in a lesion table which mask it is of, and what is odd about that and about the scan and its map."""
+    odd = [*remarks, *(lesions.remarks if lesions is not None else ())]
+    return table.assign(lesion_mask=None if lesions is None else str(lesions.path), problems="; ".join(odd) or None)
+
+
 def truth_maps(cohort: Path, grid: Grid) -> dict[str, Float32Array]:
     """Return the maps of where a simulated cohort's effects are, by name, on `grid`: weights of 0 and more."""
     found = {}
@@ -88,17 +95,18 @@ def truth_maps(cohort: Path, grid: Grid) -> dict[str, Float32Array]:
     return found
 
 
-def find_learned(model: Path, grid: Grid) -> Learned:
+def find_learned(model: Path | None, grid: Grid) -> Learned:
     """Return what nulls may know of a model's training participants, the mean lesion map on `grid`.
 
-    It lies beside the model or in its arm's folder; where it does not, nothing is known and `missing` says so.
+    It lies beside the model or in its arm's folder. Where it does not, or the model lies in no folder (None), nothing
+    is known and `missing` says so.
 
     Raises
     ------
     InputError
         If the files are damaged.
     """
-    for folder in (model, model.parent):
+    for folder in () if model is None else (model, model.parent):
         if (folder / LEARNED).is_file():
             learned = read_learned(folder / LEARNED)
             if not (folder / POPULATION).is_file():

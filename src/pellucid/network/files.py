@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 import pellucid
 from pellucid.ground.errors import InputError, brief
@@ -65,17 +65,36 @@ def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
     """
     folder = Path(folder)
     architecture = architecture_of(model)
-    foreign = isinstance(model, ForeignNetwork)
-    if not foreign and architecture not in _KINDS:
+    if not isinstance(model, ForeignNetwork) and architecture not in _KINDS:
         raise InputError(folder, f"the architecture {architecture!r} is not known", f"Known are {', '.join(_KINDS)}")
+    tensors = _tensors(model)
+    for name, tensor in tensors.items():
+        _check_numbers(folder, name, tensor, foreign=isinstance(model, ForeignNetwork))
+    description = _describe(model, info)
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={_NOTE: _meaning(description)})
+    write_json(folder / DESCRIPTION, description | {"sha256": sha256(folder / WEIGHTS)})
+
+
+def weights_digest(model: Network) -> str:
+    """Return the SHA-256 that `model.safetensors` has if the model is saved as it is now, with its own `info`."""
+    content = save(_tensors(model), metadata={_NOTE: _meaning(_describe(model, model.info))})
+    return hashlib.sha256(content).hexdigest()
+
+
+def _tensors(model: Network) -> dict[str, torch.Tensor]:
+    """Return the weights as a file holds them, by name."""
+    foreign = isinstance(model, ForeignNetwork)
     state = model.network.state_dict() if isinstance(model, ForeignNetwork) else model.state_dict()
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    for name, tensor in tensors.items():
-        _check_numbers(folder, name, tensor, foreign=foreign)
-    if foreign:  # who shares a weight between two layers gets it twice: a file holds no tensor under two names
-        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    description: dict[str, Any] = {
-        "architecture": architecture,
+    # Who shares a weight between two layers gets it twice: a file holds no tensor under two names.
+    return {name: tensor.clone() for name, tensor in tensors.items()} if foreign else tensors
+
+
+def _describe(model: Network, info: ModelInfo) -> dict[str, Any]:
+    """Return what `model.json` says, but for the digest of the weights."""
+    return {
+        "architecture": architecture_of(model),
         **({"options": model.options} if isinstance(model, ForeignNetwork) else {}),
         "channels": model.channels,
         "grid": model.grid.to_json(),
@@ -86,9 +105,6 @@ def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
         "trained": dict(info.trained),
         "pellucid": pellucid.__version__,
     }
-    with atomic_path(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary, metadata={_NOTE: _meaning(description)})
-    write_json(folder / DESCRIPTION, description | {"sha256": sha256(folder / WEIGHTS)})
 
 
 def _meaning(description: Mapping[str, Any]) -> str:
@@ -154,7 +170,7 @@ def load_model(path: Path | str, *, network: str | Maker | None = None) -> Netwo
         if tensors[name].dtype != needed.dtype:
             raise InputError(weights_file, f"{name} is of {tensors[name].dtype}, not of {needed.dtype}", RETRAIN)
     inner.load_state_dict(tensors)
-    model.info = described.info
+    model.info, model.folder = described.info, folder
     return model.eval()
 
 

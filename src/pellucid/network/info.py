@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pellucid.ground.errors import PellucidError
@@ -39,8 +40,9 @@ class ModelInfo:
 
 
 class Described:
-    """What a network has that may come from a file: its info, once it was loaded."""
+    """What a network has that may come from a file: its info and its folder, once it was loaded."""
 
+    folder: Path | None = None
     _info: ModelInfo | None = None
 
     @property

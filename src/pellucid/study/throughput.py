@@ -21,7 +21,9 @@ from pellucid.ground.arrays import Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.memory import demand_memory
 from pellucid.image.grid import Grid
-from pellucid.maps.maps import explain_image, map_name, open_explainer, write_map
+from pellucid.maps.explainer import explain_image, open_explainer
+from pellucid.maps.files import write_map
+from pellucid.maps.names import map_name
 from pellucid.network.architectures import Network, build_network, corner_read
 from pellucid.network.files import WEIGHTS, save_model
 from pellucid.network.info import ModelInfo

@@ -21,7 +21,7 @@ from pellucid.ground.files import read_tsv, write_tsv
 from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.maps.evidence import find_learned
-from pellucid.maps.maps import Explainer, explain_image, mean_explained
+from pellucid.maps.explainer import Explainer, explain_image, mean_explained
 from pellucid.network.architectures import corner_read
 from pellucid.rundir.folder import RunFolder, files_in
 from pellucid.spec.sections import Explain

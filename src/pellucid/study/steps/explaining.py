@@ -20,18 +20,16 @@ from pellucid.ground.arrays import Float32Array
 from pellucid.ground.files import read_json, read_tsv, write_tsv
 from pellucid.ground.progress import Progress
 from pellucid.image.nifti import read_volume, sidecar_path, write_volume
-from pellucid.maps.maps import (
+from pellucid.maps.explainer import (
     Explainer,
-    describe_map,
     explain_image,
     ledger_table,
-    map_name,
     mean_explained,
     open_explainer,
-    read_ledger,
-    write_map,
-    write_spread,
 )
+from pellucid.maps.files import write_map, write_spread
+from pellucid.maps.names import map_name
+from pellucid.maps.sidecars import describe_map, read_ledger
 from pellucid.rundir.folder import RunFolder, files_in
 from pellucid.spec.sections import Explain, Split
 from pellucid.spec.spec import Spec
@@ -93,7 +91,7 @@ class HeldOut(NamedTuple):
     @property
     def networks(self) -> str:
         """Which networks the map is of, `finetuned/trial-01`, with spaces between them; others' maps may share one."""
-        return " ".join(f"{one.folder.parent.name}/{one.folder.name}" for one in self.explainers)
+        return " ".join(one.network for one in self.explainers)
 
     @property
     def logit(self) -> float:

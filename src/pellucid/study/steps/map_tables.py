@@ -20,7 +20,7 @@ from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.grid import Grid
 from pellucid.maps.evidence import find_learned, lesion_evidence, truth_maps
-from pellucid.maps.maps import read_sums
+from pellucid.maps.sidecars import read_sums
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import TABLES
 from pellucid.spec.sections import Explain

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pellucid.cli.pairing import source_of
 from pellucid.ground.errors import InputError
-from pellucid.ground.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv, write_tsv
 from pellucid.ground.words import one_cell
+from pellucid.maps.sidecars import source_of
 
 PREDICTIONS = "predictions.json"
 
@@ -94,6 +94,27 @@ def merged(path: Path, table: pd.DataFrame, *, key: str, done: Collection[str]) 
     if before.empty:
         return table
     return before if table.empty else pd.concat([before, table], ignore_index=True)
+
+
+def write_tables(
+    folder: Path, tables: Mapping[str, Sequence[pd.DataFrame]], *, key: str, done: Collection[str]
+) -> list[Path]:
+    """Write each table as NAME.tsv behind an earlier call's rows, as `merged` does; return those that have rows.
+
+    A table without rows is removed.
+    """
+    written = []
+    for name, parts in tables.items():
+        path = folder / f"{name}.tsv"
+        if parts or path.is_file():
+            table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+            whole = merged(path, table, key=key, done=done)
+            if whole.empty:
+                path.unlink(missing_ok=True)
+            else:
+                write_tsv(path, whole)
+                written.append(path)
+    return written
 
 
 _WORDS = {

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.cli.pairing import match_masks, owner, pairs_said, participant, source_of
+from pellucid.bids.pairing import match_masks, owner, pairs_said, participant
 from pellucid.ground.errors import InputError
-from pellucid.ground.files import write_text
 
 
 def pair(scans: list[str], masks: list[str]) -> dict[str, str | None]:
@@ -126,16 +125,6 @@ def test_maps_go_by_the_scan_that_they_were_made_from_and_may_share_a_mask() -> 
     assert match_masks(maps, masks, sources=sources, shared=True) == dict.fromkeys(maps, masks[1])
     with pytest.raises(InputError, match="nobody can tell"):
         match_masks(maps, masks, sources=sources)
-
-
-def test_a_sidecar_names_the_scan_of_its_map_if_it_can_be_read(tmp_path: Path) -> None:
-    assert source_of(tmp_path / "a.nii") is None
-    write_text(tmp_path / "a.json", '{"Sources": ["../sub-01_FLAIR.nii"]}')
-    assert source_of(tmp_path / "a.nii") == tmp_path / ".." / "sub-01_FLAIR.nii"
-    sources = ("5", "[5]", '[""]', "{}", "null")
-    for odd in ("[]", '"text"', "null", "{", *(f'{{"Sources": {one}}}' for one in sources)):
-        write_text(tmp_path / "a.json", odd)
-        assert source_of(tmp_path / "a.nii") is None, odd
 
 
 def test_who_got_which_and_who_none_is_told() -> None:

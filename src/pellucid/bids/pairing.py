@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pellucid.ground.errors import InputError
-from pellucid.ground.files import read_json, read_tsv
 from pellucid.ground.words import printable, some
-from pellucid.image.nifti import SUFFIXES, sidecar_path, stem
+from pellucid.image.nifti import SUFFIXES, stem
 
 # Words of a file's name that say what it shows, not of whom or when.
 _WHAT = re.compile(
@@ -163,51 +161,3 @@ def _differ(scan: Path, mask: Path) -> bool:
 def _rename(what: What) -> str:
     example = "sub-01_lesions.nii.gz" if what == "mask" else "sub-01_FLAIR.nii.gz"
     return f"Name each {what} after its scan, every word of it, such as sub-01_FLAIR.nii.gz and {example}"
-
-
-def check_apart(maps: Sequence[Path], judged: Path) -> None:
-    """Raise InputError where two maps of one scan have one name: they would be averaged as if one model had made both.
-
-    Parameters
-    ----------
-    maps
-        Maps that are to be judged, each called after its sidecar's method, or `map`.
-    judged
-        The table of the maps that were judged before; it need not be there.
-    """
-    from pellucid.trust.nulls import NULLS
-
-    named = [(Path(os.path.abspath(path)), str(_said(path).get("Method", "map"))) for path in maps]
-    if judged.is_file():
-        before = read_tsv(judged)
-        if {"file", "map"} <= set(before):
-            now = {path for path, _ in named}
-            rows = before[["file", "map"]].astype(str).drop_duplicates().itertuples(index=False)
-            named[:0] = [(Path(file), name) for file, name in rows if Path(file) not in now]
-    seen: dict[tuple[str, str], Path] = {}
-    for path, name in named:
-        if name in NULLS or name.startswith("|"):
-            continue
-        first = seen.setdefault((owner(path), name), path)
-        if first != path:
-            what = f"its name tells the same scan, and the same method ({name}), as {first}; both would be averaged"
-            fix = "Name each map after its scan, and judge maps of two models apart, each with an --out of its own"
-            raise InputError(path, what, fix)
-
-
-def source_of(map_path: Path) -> Path | None:
-    """Return the scan that a map's sidecar names first; None without one, or where it cannot be read."""
-    sources = _said(map_path).get("Sources")
-    first = sources[0] if isinstance(sources, list) and sources else None
-    return map_path.parent / first if isinstance(first, str) and first else None
-
-
-def _said(map_path: Path) -> dict[str, Any]:
-    """Return a map's sidecar, empty where it cannot be read: who needs it says what is wrong with it."""
-    if not map_path.name.endswith(SUFFIXES) or not sidecar_path(map_path).is_file():
-        return {}
-    try:
-        sidecar = read_json(sidecar_path(map_path))
-    except InputError:
-        return {}
-    return sidecar if isinstance(sidecar, dict) else {}

@@ -8,46 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pellucid.cli.earlier import merged, open_earlier
-from pellucid.ground.errors import InputError
-from pellucid.ground.files import read_json, read_tsv, write_json, write_text, write_tsv
-from pellucid.maps import maps
+from pellucid.ground.files import read_json, read_tsv
+from pellucid.maps import explaining
 
 TABLES = ("regions", "ledger", "lesions")
-
-
-def test_rows_of_other_scans_stay_and_those_of_these_are_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "t.tsv"
-    write_tsv(path, pd.DataFrame({"image": ["a", "b", "b"], "x": [0.1 + 0.2, 1 / 3, 2.0]}))
-    table = merged(path, pd.DataFrame({"image": ["b"], "x": [5.0]}), key="image", done=["b"])
-    assert table.to_dict("list") == {"image": ["a", "b"], "x": [0.1 + 0.2, 5.0]}  # to the last bit
-    assert merged(path, pd.DataFrame(), key="image", done=["a"])["image"].tolist() == ["b", "b"]
-    assert merged(tmp_path / "none.tsv", table, key="image", done=[]) is table
-    with pytest.raises(InputError, match="has no column 'file'"):
-        merged(path, table, key="file", done=[])
-
-
-@pytest.mark.parametrize("content", ["[]", "null", "{}", '{"Predictions": 5}', '{"Predictions": ["a"]}', "{"])
-def test_a_damaged_description_is_refused(content: str, tmp_path: Path) -> None:
-    write_text(tmp_path / "predictions.json", content)
-    with pytest.raises(InputError, match=r"predictions\.json"):
-        open_earlier(tmp_path, {})
-
-
-def test_a_file_in_the_folder_s_place_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "out").touch()
-    with pytest.raises(InputError, match="is a file, and results need a folder"):
-        open_earlier(tmp_path / "out", {})
-    assert open_earlier(tmp_path / "new", {}).names == {}
-
-
-def test_results_of_another_model_or_method_are_refused(tmp_path: Path) -> None:
-    write_json(tmp_path / "predictions.json", {"ModelSha256": "a", "Method": "gradient", "Predictions": []})
-    open_earlier(tmp_path, {"ModelSha256": "a", "Method": "gradient", "Parameters": {}})
-    open_earlier(tmp_path, {"ModelSha256": "a"})
-    for made_by, words in (({"ModelSha256": "b"}, "another model"), ({"Method": "lrp"}, "another method")):
-        with pytest.raises(InputError, match=words):
-            open_earlier(tmp_path, made_by)
 
 
 def test_explaining_twice_into_one_folder_loses_nothing(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
@@ -126,7 +90,7 @@ def test_a_call_that_is_stopped_writes_down_what_is_done(
     arm: Path, scans: Path, tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, begun = tmp_path / "out", []
-    explain = maps.explain_image
+    explain = explaining.explain_image
 
     def second_is_interrupted(*arguments: object) -> object:
         begun.append(arguments)
@@ -134,7 +98,7 @@ def test_a_call_that_is_stopped_writes_down_what_is_done(
             raise KeyboardInterrupt
         return explain(*arguments)
 
-    monkeypatch.setattr(maps, "explain_image", second_is_interrupted)
+    monkeypatch.setattr(explaining, "explain_image", second_is_interrupted)
     shown = pellucid("explain", arm, scans / "images", "--out", out)
     assert shown.code not in (0, 2)
     assert "stopped" in shown.err

@@ -1,0 +1,54 @@
+"""How the verbs print maps: what each sums to, its strongest regions, and what lesion masks say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pellucid.cli import console
+from pellucid.cli.judgement import show_scan
+from pellucid.ground.words import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pellucid.trust.alarms import MapSums
+
+TOP = 5  # regions printed for each scan; the table has all
+
+
+def show_maps(lines: Iterable[tuple[str, MapSums]], tables: Mapping[str, Sequence[pd.DataFrame]]) -> None:
+    """Print a line and the sums of each map, then what matters of the tables."""
+    for line, sums in lines:
+        console.say(printable(line))
+        _show_sums(sums)
+    for table in tables["regions"]:
+        _show_regions(table)
+    for table in tables["lesions"]:
+        show_scan(f"{Path(table['image'].iloc[0]).name}: lesions", table)
+
+
+def _show_sums(sums: MapSums) -> None:
+    """Say what a map sums to beside its logit, and in red whatever is wrong with that."""
+    from pellucid.trust.alarms import gross_words
+
+    checked = "" if sums.alarms is not None else "; not checked, for the method keeps no ledger"
+    console.say(
+        f"  logit {sums.logit:+.3g}, the map sums to {sums.total:+.3g}, {gross_words(sums.gross_per_logit)}{checked}"
+    )
+    for sentence in sums.sentences():
+        console.say(f"  ALARM: {sentence}", style="bold red")
+
+
+def _show_regions(table: pd.DataFrame) -> None:
+    """Print the regions of the largest relevance of one map."""
+    top = table.loc[table["sum"].abs().sort_values(ascending=False).index[:TOP]]
+    console.say("")
+    console.show_table(
+        (f"{Path(table['image'].iloc[0]).name}: strongest regions", "relevance", "per voxel", "seen"),
+        [
+            (area["area"], f"{area['sum']:+.3g}", f"{area['mean']:+.2g}", f"{100 * area['seen_share']:.0f} %")
+            for area in top.to_dict("records")
+        ],
+    )

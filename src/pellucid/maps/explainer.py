@@ -1,0 +1,156 @@
+"""A model and how it is explained; one prepared image to one relevance map with its logit and ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pellucid.attribution.checks import fill_in
+from pellucid.attribution.explain import Method, explain, find_method
+from pellucid.attribution.heads import Head
+from pellucid.ground.arrays import Float32Array
+from pellucid.image.grid import Grid
+from pellucid.maps.models import open_model
+from pellucid.network.allocator import keep_freed_memory
+from pellucid.network.architectures import Network
+from pellucid.network.field_of_view import FieldOfView, field_of_view
+from pellucid.network.foreign import Maker
+from pellucid.trust.alarms import MapSums, map_sums
+
+LEDGER_COLUMNS = ("layer", "relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explainer:
+    """A model, how it is explained, and what it can see.
+
+    Parameters
+    ----------
+    folder, model
+        The model, and where it lies; None for one that was never saved, or was changed since.
+    digest
+        SHA-256 of its weights.
+    view
+        Its field of view.
+    method, parameters
+        As `pellucid.methods` lists them, with the parameters in force.
+    """
+
+    folder: Path | None
+    model: Network
+    digest: str
+    view: FieldOfView
+    method: Method
+    parameters: dict[str, float]
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the model's images."""
+        return self.model.grid
+
+    @property
+    def network(self) -> str:
+        """What a study's tables call the network: `finetuned/trial-01`; `unknown` if it lies nowhere."""
+        return "unknown" if self.folder is None else f"{self.folder.parent.name}/{self.folder.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A relevance map (X, Y, Z), the logit, and the ledger as rows of `LEDGER_COLUMNS`.
+
+    Of a mean of several `networks` also how many of their own maps have an alarm. `head` is as in `Explanation`.
+    """
+
+    relevance: Float32Array
+    logit: float
+    ledger: list[dict[str, Any]]
+    networks: int = 1
+    alarmed_networks: int = 0
+    head: Head = "none"
+
+    @property
+    def sums(self) -> MapSums:
+        """The sums of the map and of its ledger, and the alarms of it."""
+        return map_sums(
+            self.relevance,
+            self.logit,
+            self.ledger,
+            networks=self.networks,
+            alarmed_networks=self.alarmed_networks,
+        )
+
+
+def open_explainer(
+    model: Path | str | Network, *, method: str, epsilon: float | None = None, network: str | Maker | None = None
+) -> Explainer:
+    """Open a model, by its folder or as it was loaded, and settle how it is explained.
+
+    `epsilon` is the method's own if None; `network` is for `pellucid.load_model`.
+
+    Raises
+    ------
+    InputError
+        If the model cannot be used, there is no such method, or it takes no such parameter.
+    """
+    chosen = find_method(method)
+    parameters = fill_in(chosen, {"epsilon": epsilon}, torch.float32)
+    keep_freed_memory()
+    opened = open_model(model, network=network)
+    return Explainer(
+        folder=opened.folder,
+        model=opened.model,
+        digest=opened.digest,
+        view=field_of_view(opened.model),
+        method=chosen,
+        parameters=parameters,
+    )
+
+
+def explain_image(explainer: Explainer, image: Float32Array) -> Explained:
+    """Explain one prepared image (X, Y, Z) on the model's grid."""
+    x = torch.tensor(image)[None, None]  # a copy: arrays of a store are read-only
+    result = explain(explainer.model, x, method=explainer.method.name, epsilon=explainer.parameters.get("epsilon"))
+    relevance = result.relevance[0, 0].numpy()
+    ledger = [
+        {"layer": entry.layer} | {name: float(getattr(entry, name)[0]) for name in LEDGER_COLUMNS[1:]}
+        for entry in result.ledger
+    ]
+    return Explained(relevance=relevance, logit=float(result.logit[0]), ledger=ledger, head=result.head)
+
+
+def mean_explained(found: Sequence[Explained]) -> Explained:
+    """Return what several models say of one image: the mean of their maps, logits and ledgers.
+
+    A ledger is a sum of relevances, so that of the mean map is the mean of theirs. One model's is returned as it is.
+    """
+    if len(found) == 1:
+        return found[0]
+    ledger = [
+        {"layer": rows[0]["layer"]} | {name: float(np.mean([row[name] for row in rows])) for name in LEDGER_COLUMNS[1:]}
+        for rows in zip(*(one.ledger for one in found), strict=True)
+    ]
+    relevance = np.mean(np.stack([one.relevance for one in found]), axis=0, dtype=np.float64)
+    return Explained(
+        relevance=np.asarray(relevance, dtype=np.float32),
+        logit=float(np.mean([one.logit for one in found])),
+        ledger=ledger,
+        networks=len(found),
+        alarmed_networks=sum(bool(one.sums.alarms) for one in found),
+        head=found[0].head,
+    )
+
+
+def probability(logit: float) -> float:
+    """Return the probability of label 1: 1 / (1 + exp(-logit)), without overflow."""
+    return float(0.5 * (1.0 + np.tanh(0.5 * logit)))
+
+
+def ledger_table(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Return ledger rows as a table whose columns are `columns`, then `LEDGER_COLUMNS`, also when there are none."""
+    return pd.DataFrame(rows, columns=[*columns, *LEDGER_COLUMNS])
