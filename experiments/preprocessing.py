@@ -26,11 +26,12 @@ from scipy.spatial.transform import Rotation
 
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.image.grid import MNI_1MM, Grid, resized
+from pellucid.image.masks import bounding_box
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.prepare import find_brain
 from pellucid.image.resample import resample, resample_labels, resample_mask
 from pellucid.preprocess.bias import correct_bias
-from pellucid.preprocess.brain import brain_box, crop, extract_brain
+from pellucid.preprocess.brain import extract_brain
 from pellucid.preprocess.inputs import Visit
 from pellucid.preprocess.itk import from_itk, moved, to_itk
 from pellucid.preprocess.quality import dice
@@ -298,8 +299,8 @@ def _niimath(image: Float32Array, brain: BoolArray, grid: Grid) -> Float32Array:
 
 def _simpleitk(image: Float32Array, brain: BoolArray, grid: Grid) -> Float32Array:
     """Return the field that SimpleITK's N4 finds among voxels of 4 mm, with its own tolerance."""
-    box = brain_box(brain, grid, 4.0)
-    part = crop(grid, box)
+    box = bounding_box(brain, grid.reach(4.0))
+    part = grid.cropped(box)
     scan, mask = to_itk(image[box].clip(min=0.0), part), to_itk(brain[box].astype(np.uint8), part)
     shrink = [max(1, round(4.0 / size)) for size in part.voxel_sizes]
     n4 = sitk.N4BiasFieldCorrectionImageFilter()

@@ -24,9 +24,9 @@ from scipy import ndimage
 from pellucid.atlas.template import mni_brain_mask, mni_template
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, Int32Array
 from pellucid.image.grid import MNI_1MM
+from pellucid.image.masks import bounding_box
 from pellucid.image.nifti import read_volume
 from pellucid.image.resample import resample, resample_labels, resample_mask
-from pellucid.preprocess.brain import brain_box, crop
 from pellucid.preprocess.itk import moved
 from pellucid.preprocess.registration import Side, register
 from pellucid.preprocess.tissue import segment_tissue
@@ -60,8 +60,8 @@ def make_case(path: Path, *, seed: int, lesions: bool) -> Case:
     truth = np.zeros(int(labels.max()) + 1, np.int32)
     for tissue, table in enumerate(BRIGHTNESS, start=1):
         truth[[label for label in table if label < truth.size]] = tissue
-    box = brain_box(truth[labels] > 0, volume.grid, 20.0)
-    labels, grid = labels[box], crop(volume.grid, box)
+    box = bounding_box(truth[labels] > 0, volume.grid.reach(20.0))
+    labels, grid = labels[box], volume.grid.cropped(box)
     truth = truth[labels]
     solid = ndimage.binary_fill_holes(_rounded(truth >= 2, 4.0))
     brain: BoolArray = solid & (truth > 0)

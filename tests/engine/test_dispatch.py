@@ -50,7 +50,7 @@ class Nobody:
     def end(self, result, number, total):
         print("end", result.task.name, result.state, result.attempts, flush=True)
 
-cluster._cores = lambda: 2 * int(sys.argv[3])  # as many threads each as the run that is compared
+cluster.cores = lambda: 2 * int(sys.argv[3])  # as many threads each as the run that is compared
 results = run_study(
     read_spec(Path(sys.argv[1])), Path(sys.argv[2]), watcher=Nobody(), command=["test"], workers=2, cluster="local"
 )

@@ -31,6 +31,13 @@ def wait(job):
 def die(job):
     os._exit(3)
 
+def die_of_some(job):
+    # Of job 2 always, of job 3 once: it leaves a file that says so.
+    if job == 2 or (job == 3 and not os.path.exists(sys.argv[2])):
+        open(sys.argv[2 if job == 3 else 3], "a").close()
+        os._exit(3)
+    return job * job
+
 if __name__ == "__main__":
     stop_on_signals()
     call = globals()[sys.argv[1]]
@@ -38,7 +45,7 @@ if __name__ == "__main__":
         for job, result in completed(call, list(range(6)), workers=2):
             print(job, result, flush=True)
     except (KeyboardInterrupt, WorkerDiedError) as error:
-        print("ended by", repr(error), flush=True)
+        print("ended by", repr(error), *getattr(error, "jobs", ()), flush=True)
         sys.exit(9)
 """
 
@@ -108,10 +115,22 @@ def test_workers_end_with_their_parent_and_nothing_but_its_word_is_heard(
         assert out.startswith(f"ended by {words}")
 
 
-def test_a_worker_that_dies_is_an_error_in_words(script: Path) -> None:
+def test_workers_that_die_are_an_error_in_words_that_knows_their_jobs(script: Path) -> None:
     done = subprocess.run([sys.executable, script, "die"], env=environment(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (9, "")
-    assert "ended by WorkerDiedError('A worker process was ended from outside" in done.stdout
+    assert done.stdout.startswith("ended by WorkerDiedError('A worker process was ended from outside")
+    assert sorted(done.stdout.split()[-6:]) == list("012345")
+
+
+def test_a_job_that_ends_its_worker_costs_no_other_and_is_tried_again_alone(script: Path, tmp_path: Path) -> None:
+    marks = [str(tmp_path / name) for name in ("once", "always")]
+    done = subprocess.run(
+        [sys.executable, script, "die_of_some", *marks], env=environment(), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (9, "")
+    *results, end = done.stdout.splitlines()
+    assert sorted(results) == [f"{job} {job * job}" for job in (0, 1, 3, 4, 5)]
+    assert end.endswith(" 2")
 
 
 def test_workers_use_one_thread_for_matrix_products(script: Path) -> None:

@@ -191,6 +191,15 @@ def test_masks_keep_their_volume_on_average() -> None:
     assert after == pytest.approx(before, rel=0.05)
 
 
+def test_a_mask_brought_linearly_is_where_the_unsmoothed_image_of_it_is_at_least_45_percent() -> None:
+    mask = np.median(DATA) < DATA
+    target = resized(SOURCE, (5, 7, 6))
+    expected = resample(mask, SOURCE, target, antialias=False) >= 0.45
+    found = resample_mask(mask, SOURCE, target, how="linear")
+    np.testing.assert_array_equal(found, expected)
+    assert (found != resample_mask(mask, SOURCE, target)).any()
+
+
 def test_a_lattice_in_another_order_is_the_same_image() -> None:
     """One voxel of the right hemisphere stays on the right whatever the order of the axes."""
     data = np.zeros(PAPER_GRID.shape, np.float32)

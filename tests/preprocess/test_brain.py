@@ -14,20 +14,8 @@ from pellucid.image.nifti import Volume
 from pellucid.image.prepare import find_brain
 from pellucid.image.resample import resample
 from pellucid.preprocess import brain as module
-from pellucid.preprocess.brain import Brain, brain_box, crop, extract_brain, skull_share, weights
+from pellucid.preprocess.brain import Brain, extract_brain, skull_share, weights
 from pellucid.preprocess.quality import dice
-
-
-def test_a_box_holds_the_brain_and_its_margin() -> None:
-    grid = grid_of((20, 30, 40), (2.0, 1.0, 3.0))
-    brain = np.zeros(grid.shape, bool)
-    brain[5:8, 10:12, 0:3] = True
-    box = brain_box(brain, grid, 4.0)
-    assert box == (slice(3, 10), slice(6, 16), slice(0, 5))
-    part = crop(grid, box)
-    assert part.shape == (7, 10, 5)
-    assert part.world((0, 0, 0)) == pytest.approx(grid.world((3, 6, 0)))
-    assert part.world((6, 9, 4)) == pytest.approx(grid.world((9, 15, 4)))
 
 
 def test_what_lies_far_outside_the_brain_is_skull() -> None:

@@ -110,7 +110,7 @@ def test_a_finished_trial_is_read_not_run(
         run_trial(store, rows, settings(), finished.folder, initial=finished.model())
 
 
-@pytest.mark.parametrize("at", ["write_tsv", "_predict", "save_model"])
+@pytest.mark.parametrize("at", ["write_tsv", "predictions", "save_model"])
 def test_stopped_and_run_again(
     finished: TrialResult, store: Store, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:

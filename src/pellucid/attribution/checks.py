@@ -16,6 +16,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from pellucid.attribution.result import Method
 from pellucid.ground.errors import InputError
+from pellucid.network.finite import check_finite
 
 Target = int | Sequence[int] | torch.Tensor | None
 """An output unit, one for each batch item, or None for the only one."""
@@ -95,12 +96,7 @@ def check_input(model: nn.Module, x: object) -> torch.Tensor:
         raise InputError("x", f"has shape {tuple(x.shape)}, not (batch, channels, ...)", "Add the missing axes")
     if x.layout != torch.strided:
         raise InputError("x", f"is {x.layout}", "Convert it with x.to_dense()")
-    in_sum = bool(torch.isfinite(x.sum()))  # quicker, and a finite sum has finite terms
-    broken = [] if in_sum else [str(b) for b, item in enumerate(x) if not bool(torch.isfinite(item).all())]
-    if broken:
-        raise InputError(
-            "x", f"has NaN or infinity in batch item {', '.join(broken)}", "Clean these images or leave them out"
-        )
+    check_finite(x)
     for name, parameter in model.named_parameters():
         if parameter.dtype != x.dtype or parameter.device != x.device:
             raise InputError(

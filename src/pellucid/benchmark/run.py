@@ -14,10 +14,11 @@ from pellucid.benchmark.memory import measure
 from pellucid.benchmark.rivals import lrp_rival
 from pellucid.benchmark.timing import GEMM_SIZE, alternate, gemm, gemm_rate
 from pellucid.benchmark.works import WORKS, Setup, call_of, difference, gflop, prepare, result_of
+from pellucid.ground.machine import environment
 from pellucid.ground.progress import Progress
 from pellucid.network.allocator import keep_freed_memory
 from pellucid.network.paper import PaperNetwork
-from pellucid.rundir.record import environment, now
+from pellucid.rundir.record import now
 
 TOLERANCE = 1e-4
 """How far a rival's result may be from ours, as a share of the greatest absolute value."""

@@ -28,11 +28,11 @@ def doctor() -> None:
     from pellucid.atlas.find import available_atlases, wheel_file
     from pellucid.atlas.template import TEMPLATE
     from pellucid.ground.errors import InputError
+    from pellucid.ground.machine import environment
     from pellucid.image.grid import PAPER_GRID
     from pellucid.network.fused_functions import bfloat16_obstacle, numba_version
     from pellucid.network.paper import PaperNetwork
     from pellucid.preprocess.brain import weights
-    from pellucid.rundir.record import environment
 
     found = environment()
     packages = found.pop("packages")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pellucid.bids import naming
 from pellucid.bids.participants import ignored, odd_folders
+from pellucid.bids.prepared import PREPARED, SPACE
 from pellucid.cli import console
 from pellucid.ground.errors import InputError
 from pellucid.ground.opening import missing_file
@@ -19,7 +20,6 @@ from pellucid.preprocess.verdicts import not_reached, refused
 
 _LESION = re.compile(r"(?:^|[_-])lesions?(?:$|[_-])", re.IGNORECASE)
 _DESCRIPTION = "dataset_description.json"
-_WANTED: dict[str, object] = {"space": "MNI152NLin6Asym", "desc": "brain", "res": None}  # of a prepared scan's name
 
 _MASK = re.compile(r"(?:^|[_-])(?:d?seg|mask|roi|lesions?|labels?)(?:$|[_-])", re.IGNORECASE)
 
@@ -103,7 +103,7 @@ def _dataset(root: Path, modality: str) -> list[Path]:
     """Return the scans of a BIDS dataset; whoever is left out, by quality control or for a name, is named."""
     wanted: dict[str, object] = {"suffix": modality}
     if naming.is_derivative(root):
-        wanted |= _WANTED
+        wanted |= PREPARED
     refusals, patterns = refused(root), naming.read_ignore(root)
     found: list[Path] = []
     left_out = not_reached(root) | odd_folders(root) | ignored(root)
@@ -138,11 +138,11 @@ def _prepared(folder: Path, found: list[Path], modality: str) -> list[Path]:
     if not found:
         return found
     derived = any(naming.is_derivative(root) for root in (folder.resolve(), *folder.resolve().parents[:3]))
-    wanted = _WANTED | {"suffix": modality}
+    wanted = {"suffix": modality, **PREPARED}
     taken = [path for path in found if naming.says(path, wanted)]
     if not taken:
         if derived:
-            what = f"none of its {len(found)} images is a prepared {modality} (space-MNI152NLin6Asym, desc-brain)"
+            what = f"none of its {len(found)} images is a prepared {modality} (space-{SPACE}, desc-brain)"
             fix = "Run `pellucid preprocess BIDS derivatives/pellucid participant` on the raw dataset, or name a file"
             raise InputError(folder, what, fix)
         return found

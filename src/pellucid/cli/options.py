@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pellucid.ground.errors import InputError
+from pellucid.ground.machine import cores
 
 Workers = Annotated[
     int | None, typer.Option(help="Processes that simulate and prepare scans; one a core if not given.")
@@ -51,7 +51,4 @@ def worker_count(workers: int | None, option: str = "--workers") -> int:
     """Return how many processes to use: as asked, or as many as this process may use cores."""
     if workers is not None and workers < 1:
         raise InputError(option, f"is {workers}", "Give a whole number of at least 1")
-    if workers is not None:
-        return workers
-    # A container or a cluster may lend fewer cores than the machine has.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores() if workers is None else workers

@@ -11,6 +11,7 @@ import pandas as pd
 from pellucid.bids import naming
 from pellucid.bids.clinical import BOUNDS, DURATION, read_duration, read_number, read_sex
 from pellucid.bids.participants import TABLE, read_people
+from pellucid.bids.prepared import PREPARED
 from pellucid.ground.errors import InputError
 from pellucid.ground.typed_tables import read_typed
 from pellucid.ground.words import some, trim
@@ -78,7 +79,7 @@ def index_bids(
     masks = root if derived and lesions is None else _lesion_root(root, lesions)
     wanted: dict[str, object] = {"suffix": modality} | ({"desc": desc} if desc else {})
     if derived:
-        wanted = {"desc": "brain", "space": "MNI152NLin6Asym", "res": None} | wanted
+        wanted = dict(PREPARED) | wanted
     refusals = refused(root)
     rows: list[dict[str, object]] = []
     for name, cells in people.cells.items():

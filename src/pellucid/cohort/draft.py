@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from pellucid.cohort.lesions import lesion_remarks, lesions_on
 from pellucid.ground.errors import InputError, PellucidError, trouble
 from pellucid.ground.files import atomic_path, read_json, sha256, write_json
 from pellucid.ground.processes import completed
+from pellucid.ground.seeds import wide_seed
 from pellucid.ground.staying import make_folder
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import Mask, Volume, read_mask
@@ -90,7 +90,7 @@ def work(jobs: list[Job], workers: int) -> Iterator[Job]:
     Raises
     ------
     WorkerDiedError
-        A worker process died.
+        A worker process died, again when its scan was tried alone.
     """
     if workers <= 1 or len(jobs) <= 1:
         for job in jobs:
@@ -179,6 +179,6 @@ def _filled(volume: Volume, mask: Mask | None, job: Job) -> Volume:
     if not mask.data.any():
         return volume
     white = find_white_matter(volume, mask.data)
-    seed = int(np.random.SeedSequence([job.seed, zlib.crc32(job.name.encode())]).generate_state(1)[0])
+    seed = wide_seed(job.seed, job.name)
     filled = fill_lesions(volume.data, mask.data, white, volume.grid, seed=seed, method=str(job.filling))
     return replace(volume, data=filled.image)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pellucid.ground.errors import InputError, PellucidError
+from pellucid.ground.machine import cores
 from pellucid.ground.processes import keep_folder_out
 
 SECONDS_TO_ANSWER = 10.0
@@ -222,12 +222,8 @@ def _local_cluster(workers: int, security: Any) -> Any:
 def threads_of(cluster: str, *, workers: int, settings: ClusterSettings | None) -> int | None:
     """Return how many threads each process of a cluster would use; None if that is up to who started them."""
     if cluster == "local":
-        return max(1, _cores() // workers)
+        return max(1, cores() // workers)
     return settings.cores if cluster == "slurm" and settings is not None else None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def slurm_cluster(settings: ClusterSettings, *, security: Any, keys: Path) -> Any:

@@ -28,6 +28,7 @@ from pellucid.gate.values import judge_values
 from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
+from pellucid.image.masks import bounding_box
 from pellucid.image.prepare import check_mni, foreground, mni_offset
 
 _WIDE_MM, _WIDE = 4.0, 72  # the grid on which it is measured how far a foreground reaches
@@ -65,8 +66,8 @@ def look(data: Float32Array, brain: BoolArray, grid: Grid, *, modality: str, whe
     Left and right cannot be checked, for brains are too symmetric.
     """
     gaps = judge_gaps(empty_slices(foreground(data), grid))
-    box, field = _box(brain), field_size(grid)
-    data, brain, grid = np.ascontiguousarray(data[box]), np.ascontiguousarray(brain[box]), _cropped(grid, box)
+    box, field = bounding_box(brain, (1, 1, 1)), field_size(grid)
+    data, brain, grid = np.ascontiguousarray(data[box]), np.ascontiguousarray(brain[box]), grid.cropped(box)
     ratio = float(np.count_nonzero(brain)) * grid.voxel_volume_ml / TEMPLATE_ML
     findings = [*judge_values(data, brain), *gaps, *judge_size(ratio, field), *judge_voxels(grid)]
     far = far_share(brain, grid)
@@ -121,21 +122,6 @@ def _judge_place(brain: BoolArray, grid: Grid, where: str) -> list[Finding]:
     if off > bounds.OFF_MM:
         return [Finding("place", f"its brain's centre lies {off:.0f} mm from the MNI brain's", False, PREPROCESS)]
     return []
-
-
-def _box(brain: BoolArray) -> tuple[slice, slice, slice]:
-    """Return the box around a brain, one voxel wider where the image goes on."""
-    spans = []
-    for axis, n in enumerate(brain.shape):
-        inside = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
-        spans.append(slice(max(int(inside[0]) - 1, 0), min(int(inside[-1]) + 2, n)))
-    return spans[0], spans[1], spans[2]
-
-
-def _cropped(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
-    affine = grid.affine
-    affine[:3, 3] = grid.world([span.start for span in box])
-    return Grid.of(tuple(span.stop - span.start for span in box), affine)
 
 
 @cache

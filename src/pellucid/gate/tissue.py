@@ -16,11 +16,11 @@ from pellucid.gate.pose import Coarse, Fit, coarsen
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import MNI_BRAIN_CENTRE
+from pellucid.image.scaling import MAD_TO_SD
 
 _STEP_MM = 3.0
 _ROUNDS = 8
 _WHOLE = 0.99  # of a voxel
-_MAD_TO_SD = 1.4826
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def find_tissues(data: Float32Array, grid: Grid, coarse: Coarse, fit: Fit) -> Ti
         weighted = priors * weights[:, None]
         level = np.linalg.lstsq(weighted.T @ priors, weighted.T @ values, rcond=None)[0]
         off = np.abs(values - priors @ level)
-        spread = max(_MAD_TO_SD * float(np.median(off)), float(np.finfo(np.float64).tiny))
+        spread = max(MAD_TO_SD * float(np.median(off)), float(np.finfo(np.float64).tiny))
         weights = np.minimum(1.0, spread / np.maximum(off, spread))
     fluid, grey, white = (float(value) for value in level)
     if not white > 0.0:

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -23,9 +23,28 @@ from pellucid.ground.staying import Identity, folders_staying, keep_staying
 J = TypeVar("J")
 R = TypeVar("R")
 
+# Spawned, not forked: a fork copies the locks of BLAS and PyTorch threads that the child does not have.
+_SPAWN = multiprocessing.get_context("spawn")
+
+_begun: Any = None
+"""In a worker process: which jobs are begun and not done, in memory that all workers and their parent share."""
+
 
 class WorkerDiedError(PellucidError):
-    """A worker process was ended from outside, and its pool with it."""
+    """Worker processes were ended from outside, again when their jobs were tried alone.
+
+    Parameters
+    ----------
+    jobs
+        The jobs that they were at.
+    """
+
+    def __init__(self, jobs: Sequence[object]) -> None:
+        self.jobs = tuple(jobs)
+        super().__init__(
+            "A worker process was ended from outside, perhaps for want of memory. "
+            "What is done is kept: run the same command again, with one worker."
+        )
 
 
 class Stopped(KeyboardInterrupt):
@@ -81,8 +100,11 @@ def completed(
 ) -> Iterator[tuple[J, R]]:
     """Yield each job with what `call` returns for it, as they end, in so many processes of their own.
 
-    Whoever stops listening, by Ctrl-C or an error, has the workers killed: what a job writes must be whole or absent.
-    Folders that are `staying` here are `staying` for them too.
+    Whoever stops listening, by Ctrl-C or an error, has the workers killed: what a job writes must be whole or absent,
+    and a job that is done twice must end with the same. Folders that are `staying` here are `staying` for them too.
+
+    A worker that is ended from outside takes the others along. The jobs that they were at are tried again alone, each
+    in a process of its own, after all others are done.
 
     Parameters
     ----------
@@ -96,29 +118,46 @@ def completed(
     Raises
     ------
     WorkerDiedError
-        If a process ended before its job.
+        After all others are done, if a process ended before the job that it was at alone. Names such jobs.
     """
+    waiting = dict(enumerate(jobs))
+    suspects: dict[int, J] = {}
+    while waiting:
+        begun = _SPAWN.RawArray("b", len(jobs))
+        try:
+            for n, result in _pool(call, waiting, workers, start, begun):
+                yield waiting.pop(n), result
+        except BrokenProcessPool:
+            # If no process came to its first job, the first job counts as the one that they were at.
+            for n in [n for n in waiting if begun[n]] or list(waiting)[:1]:
+                suspects[n] = waiting.pop(n)
+    died = []
+    for n, job in suspects.items():
+        try:
+            for _, result in _pool(call, {n: job}, 1, start, _SPAWN.RawArray("b", len(jobs))):
+                yield job, result
+        except BrokenProcessPool:
+            died.append(job)
+    if died:
+        raise WorkerDiedError(died)
+
+
+def _pool(
+    call: Callable[[J], R], jobs: Mapping[int, J], workers: int, start: Callable[[], None] | None, begun: Any
+) -> Iterator[tuple[int, R]]:
+    """Yield the number and the result of each job; mark in `begun` those that a process has come to."""
     keep_folder_out()
     pool = ProcessPoolExecutor(
-        min(workers, len(jobs)),
-        # Spawned, not forked: a fork copies the locks of BLAS and PyTorch threads that the child does not have.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(start, folders_staying()),
+        min(workers, len(jobs)), mp_context=_SPAWN, initializer=_start, initargs=(start, folders_staying(), begun)
     )
     try:
         with _deaf_children():
-            futures = {pool.submit(call, job): job for job in jobs}
+            futures = {pool.submit(_do, call, n, job): n for n, job in jobs.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
-    except BaseException as error:
+    except BaseException:
         for process in list((pool._processes or {}).values()):
             process.kill()
-        if isinstance(error, BrokenProcessPool):
-            raise WorkerDiedError(
-                "A worker process was ended from outside, perhaps for want of memory. "
-                "What is done is kept: run the same command again, with one worker."
-            ) from None
         raise
     finally:
         pool.shutdown()
@@ -143,11 +182,21 @@ def start_worker() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _start(start: Callable[[], None] | None, folders: Mapping[Path, Identity]) -> None:
+def _start(start: Callable[[], None] | None, folders: Mapping[Path, Identity], begun: Any) -> None:
+    global _begun
+    _begun = begun
     start_worker()
     keep_staying(folders)
     if start is not None:
         start()
+
+
+def _do(call: Callable[[J], R], n: int, job: J) -> R:
+    """Do job `n` in a worker process."""
+    _begun[n] = True
+    result = call(job)
+    _begun[n] = False
+    return result
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from pellucid.ground.arrays import Float64Array
 from pellucid.ground.shapes import misfit
 
 Affine = Float64Array
+
+Box = tuple[slice, slice, slice]
+"""A part of a volume: voxels along I, J and K, each with a start and a stop."""
 
 _SINGULAR = 1e-6  # a volume per product of spacings below this is no volume
 _MOST_VOXELS = 4096  # along an axis
@@ -54,6 +58,25 @@ class Grid:
     def affine(self) -> Affine:
         """The (4, 4) voxel-to-world matrix in millimetres."""
         return np.array(self.rows, dtype=np.float64)
+
+    def cropped(self, box: Box) -> Grid:
+        """Return the part of this grid that `data[box]` lies on.
+
+        >>> Grid.of((4, 4, 4), np.eye(4)).cropped((slice(1, 3), slice(0, 4), slice(2, 4))).world((0, 0, 0))
+        array([1., 0., 2.])
+        """
+        affine = self.affine
+        affine[:3, 3] = self.world([span.start for span in box])
+        return Grid.of(tuple(span.stop - span.start for span in box), affine)
+
+    def reach(self, millimetres: float) -> tuple[int, int, int]:
+        """Return how many voxels along each axis reach so far, rounded up.
+
+        >>> Grid.of((9, 9, 9), np.diag([1.0, 2.0, 3.0, 1.0])).reach(4.0)
+        (4, 2, 2)
+        """
+        i, j, k = (math.ceil(millimetres / size) for size in self.voxel_sizes)
+        return i, j, k
 
     @property
     def voxel_sizes(self) -> tuple[float, float, float]:

@@ -14,6 +14,7 @@ from scipy import ndimage
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
+from pellucid.image.masks import bounding_box, largest_part
 from pellucid.image.nifti import Volume
 from pellucid.image.resample import resample
 from pellucid.image.scaling import scale
@@ -113,8 +114,8 @@ def find_brain(data: Float32Array, *, where: str = "the image") -> BoolArray:
         what = f"it has {100 * negative:.0f} % as many negative voxels as positive ones: it was standardised before"
         raise InputError(where, what, "Give the scan with its original, positive intensities and a background of 0")
     # A rim of background, so that all background outside the brain is one part.
-    box = tuple(slice(int(a.min()), int(a.max()) + 1) for a in np.nonzero(bright))
-    largest = np.pad(_largest(bright[box]), 1)
+    box = bounding_box(bright)
+    largest = np.pad(largest_part(bright[box]), 1)
     outside, _ = ndimage.label(~largest)
     brain = np.zeros(data.shape, dtype=np.bool_)
     brain[box] = (outside != outside[0, 0, 0])[1:-1, 1:-1, 1:-1]
@@ -167,14 +168,6 @@ def _threshold(data: Float32Array, where: str) -> float:
     if positive.size == 0:
         raise InputError(where, "no voxel is positive", "Export the scan again with its original intensities")
     return _FOREGROUND * float(np.percentile(positive, 99.0))
-
-
-def _largest(mask: BoolArray) -> BoolArray:
-    """Return the largest connected part of a mask."""
-    parts, _ = ndimage.label(mask)
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    return np.asarray(parts == sizes.argmax())
 
 
 def _off_grid(brain: BoolArray, source: Grid, target: Grid) -> float:

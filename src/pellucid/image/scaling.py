@@ -23,7 +23,8 @@ On FLAIR, fluid lies 5 to 6 spreads below the median, white matter about half a 
 patients lay in fluid.
 """
 
-_MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
+MAD_TO_SD = 1.4826
+"""The standard deviation of a normal distribution over its median absolute deviation."""
 
 
 def scale(unscaled: Float32Array, brain: BoolArray, method: str, *, where: str = "the image") -> Float32Array:
@@ -47,7 +48,7 @@ def scale(unscaled: Float32Array, brain: BoolArray, method: str, *, where: str =
     # deviates: the paper's code has `max` alone; `robust` is what studies do by default.
     if method == "robust":
         offset = float(np.median(x))
-        spread = _MAD_TO_SD * float(np.median(np.abs(x - offset)))
+        spread = MAD_TO_SD * float(np.median(np.abs(x - offset)))
     elif method == "percentile":
         offset, top = (float(p) for p in np.percentile(x, (1.0, 99.0)))
         spread = top - offset

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from pellucid.cohort.lesions import lesion_remarks, lesions_on
 from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json
+from pellucid.ground.seeds import content_seed
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume
 from pellucid.image.resample import resample
@@ -71,7 +71,7 @@ def lesion_evidence(
         Why there is no image, if there is none.
     """
     name = "map" if name in NULLS else name
-    seed = zlib.crc32(np.ascontiguousarray(relevance, dtype=np.float32).tobytes())
+    seed = content_seed(np.ascontiguousarray(relevance, dtype=np.float32).tobytes())
     nulls = null_maps(image, brain, seen, learned, voxel_sizes=grid.voxel_sizes, seed=seed, no_image=no_image)
     maps = {name: relevance, f"|{name}|": np.abs(relevance), **nulls.maps}
     table = lesion_table(maps, lesions, brain, seen, missing=nulls.missing)

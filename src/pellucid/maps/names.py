@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from pellucid.bids.pairing import name_of, participant
+from pellucid.bids.prepared import SPACE
 from pellucid.image.nifti import stem
 
-SPACE = "MNI152NLin6Asym"
 _NOT_OURS = re.compile(r"_space-[0-9A-Za-z]+|_desc-brain(?=_)")
 
 

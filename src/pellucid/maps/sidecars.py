@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import pellucid
+from pellucid.bids.prepared import SPACE
 from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError, brief
 from pellucid.ground.files import read_json, relative, sha256
@@ -19,7 +20,6 @@ from pellucid.image.prepare import RESAMPLINGS
 from pellucid.image.resample import resample_mask
 from pellucid.image.scaling import SCALINGS
 from pellucid.maps.explainer import Explained, Explainer, probability
-from pellucid.maps.names import SPACE
 from pellucid.network.field_of_view import FieldOfView
 from pellucid.trust.alarms import MapSums, map_sums
 

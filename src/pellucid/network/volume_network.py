@@ -13,6 +13,7 @@ from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.kernels.arrays import Size
 from pellucid.network.field_of_view import Wrapper, output_shape, runs_layers_in_order
+from pellucid.network.finite import check_finite
 from pellucid.network.fused import FusedSequential
 from pellucid.network.info import Described
 
@@ -203,15 +204,7 @@ def _check_values(x: torch.Tensor) -> None:
     recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     if recorded or x.is_meta or (x.is_cuda and torch.cuda.is_current_stream_capturing()):
         return
-    values = x.detach()
-    if bool(torch.isfinite(values.sum())):
-        return
-    # The sum of finite values may be infinite: only now look at each.
-    broken = [str(b) for b, item in enumerate(values) if not bool(torch.isfinite(item).all())]
-    if broken:
-        raise InputError(
-            "x", f"has NaN or infinity in batch item {', '.join(broken)}", "Clean these images or leave them out"
-        )
+    check_finite(x.detach())
 
 
 def _layers(channels: int, geometry: Geometry) -> OrderedDict[str, nn.Module]:

@@ -12,8 +12,8 @@ import numpy as np
 from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
+from pellucid.image.masks import bounding_box
 from pellucid.image.nifti import read_volume, write_volume
-from pellucid.preprocess.brain import brain_box, crop
 
 # deviates: SPM, ANTs or FSL in the paper, before the brain was extracted.
 _MARGIN_MM = 4.0
@@ -50,8 +50,8 @@ def correct_bias(
     three real scans it left 3.6, 4.2 and 9.3 % of the spread, in 0.5 to 1.4 s on one core; SimpleITK's left 3.2, 3.0
     and 14.7 %, in 4 to 8 s (experiments/preprocessing.py).
     """
-    box = brain_box(brain, grid, _MARGIN_MM)
-    part = crop(grid, box)
+    box = bounding_box(brain, grid.reach(_MARGIN_MM))
+    part = grid.cropped(box)
     with tempfile.TemporaryDirectory(prefix="pellucid-n4-") as folder:
         scan, mask, out, field_path = (Path(folder) / f"{name}.nii" for name in ("scan", "mask", "out", "field"))
         write_volume(scan, image[box].clip(min=0.0), part)

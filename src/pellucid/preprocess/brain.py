@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from pellucid.ground.arrays import BoolArray
 from pellucid.ground.errors import InputError
-from pellucid.image.grid import Grid
+from pellucid.image.grid import Box, Grid
+from pellucid.image.masks import largest_part
 from pellucid.image.nifti import Volume
 from pellucid.image.prepare import find_brain
 from pellucid.image.resample import resample
@@ -87,23 +88,6 @@ def skull_share(volume: Volume, brain: BoolArray) -> float:
     return outside / max(int(np.count_nonzero(foreground)), 1)
 
 
-def brain_box(brain: BoolArray, grid: Grid, margin_mm: float) -> tuple[slice, slice, slice]:
-    """Return the box of voxels around `brain`: (X, Y, Z), `margin_mm` wider on each side where the image goes on."""
-    slices = []
-    for axis, (n, size) in enumerate(zip(brain.shape, grid.voxel_sizes, strict=True)):
-        found = np.flatnonzero(brain.any(axis=tuple(a for a in range(3) if a != axis)))
-        margin = int(np.ceil(margin_mm / size))
-        slices.append(slice(max(0, int(found[0]) - margin), min(n, int(found[-1]) + 1 + margin)))
-    return slices[0], slices[1], slices[2]
-
-
-def crop(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
-    """Return the part of `grid` that `data[box]` lies on."""
-    affine = grid.affine
-    affine[:3, 3] = grid.world([s.start for s in box])
-    return Grid.of(tuple(s.stop - s.start for s in box), affine)
-
-
 def check_size(brain: BoolArray, grid: Grid, where: str) -> BoolArray:
     """Return `brain`: (X, Y, Z) on `grid`, or raise InputError where it is too small or too large for one."""
     volume_ml = float(np.count_nonzero(brain)) * grid.voxel_volume_ml
@@ -127,16 +111,16 @@ def _network_brain(volume: Volume, where: str) -> BoolArray:
         low, high = (float(v) for v in np.quantile(coarse.numpy(), (0.005, 0.995)))
         if not high > low:
             raise InputError(where, "the image has no contrast", "Check that it is a scan")
-        found = _largest((_network("bbox_model")(_normal(coarse, low, high)[None, None])[0, 1] > 0.5).numpy())
+        found = largest_part((_network("bbox_model")(_normal(coarse, low, high)[None, None])[0, 1] > 0.5).numpy())
         if found.mean() < 0.005:
             raise InputError(where, "no brain was found in it", "Check that it is a scan of a head, with its brain")
-        box = _box(found, world.shape)
+        box = _widened(found, world.shape)
         part = scan[box]
         inside = _network("model")(_normal(_resized(part, _FINE), low, high)[None, None])[0, 1]
         inside = functional.interpolate(inside[None, None], part.shape, mode="trilinear", align_corners=False)[0, 0]
     probability = np.zeros(world.shape, dtype=np.float32)
     probability[box] = inside.numpy()
-    brain = ndimage.binary_fill_holes(_largest(probability > 0.5))
+    brain = ndimage.binary_fill_holes(largest_part(probability > 0.5))
     return resample(np.where(brain, probability.clip(0.5, 1.0), probability.clip(0.0, 0.5)), world, volume.grid) > 0.5
 
 
@@ -159,7 +143,7 @@ def _normal(scan: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return (scan - scan.mean()) / scan.std() * _SD + _MEAN
 
 
-def _box(found: BoolArray, shape: tuple[int, ...]) -> tuple[slice, slice, slice]:
+def _widened(found: BoolArray, shape: tuple[int, ...]) -> Box:
     """Return the box, among `shape` voxels, around the coarse brain, a tenth of its extent wider on each side."""
     slices: list[slice] = []
     for axis, n in enumerate(shape):
@@ -170,16 +154,6 @@ def _box(found: BoolArray, shape: tuple[int, ...]) -> tuple[slice, slice, slice]
         margin = _MARGIN * (stop - start)
         slices.append(slice(max(0, round(start - margin)), min(n, round(stop + margin))))
     return slices[0], slices[1], slices[2]
-
-
-def _largest(mask: BoolArray) -> BoolArray:
-    """Return the largest connected part of a mask (faces touch); nothing of nothing."""
-    parts, n = ndimage.label(mask)
-    if n == 0:
-        return mask
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    return np.asarray(parts == sizes.argmax())
 
 
 @cache

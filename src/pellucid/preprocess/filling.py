@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
-from pellucid.image.grid import Grid
+from pellucid.image.grid import Box, Grid
+from pellucid.image.masks import bounding_box
 from pellucid.image.planes import to_ras
 from pellucid.preprocess.texture import ENOUGH, REACH, SCALE_MM, local_statistics, nearest_statistics, robust, texture
 
@@ -151,7 +152,7 @@ def dilate(mask: BoolArray, grid: Grid, millimetres: float) -> BoolArray:
     """Add to a mask what lies within some millimetres of it, and all voxels that share a face with it."""
     out = np.zeros(grid.shape, dtype=np.bool_)
     if mask.any():
-        box = _box(mask, grid, millimetres)
+        box = _around(mask, grid, millimetres)
         distance = ndimage.distance_transform_edt(~mask[box], sampling=grid.voxel_sizes)
         # A slice thicker than that spreads a lesion into the next one all the same.
         out[box] = (distance <= millimetres) | ndimage.binary_dilation(mask[box])
@@ -181,7 +182,7 @@ def _fill_local(
     # deviates: the original's code fills a slice with one number; a number a voxel, from the healthy white matter
     # around in 3D, leaves no stripes, and lesions do not count as white matter.
     healthy = healthy_white(image, lesions, white & brain, grid)
-    box = _box(lesions, grid, MARGIN_MM + REACH * SCALE_MM)
+    box = _around(lesions, grid, MARGIN_MM + REACH * SCALE_MM)
     x, matter, target, inside = image[box], healthy[box], (lesions & brain)[box], brain[box]
     rim = dilate(lesions, grid, RIM_MM)[box] & inside
     outside = inside & ~dilate(lesions, grid, MARGIN_MM)[box]
@@ -226,12 +227,6 @@ def _beyond(x: Float32Array, outside: BoolArray, grid: Grid) -> Float32Array:
     return np.asarray(smooth[tuple(nearest)])
 
 
-def _box(mask: BoolArray, grid: Grid, millimetres: float) -> tuple[slice, slice, slice]:
+def _around(mask: BoolArray, grid: Grid, millimetres: float) -> Box:
     """Return the box around a mask that reaches some millimetres, and at least one voxel, further, within the grid."""
-
-    def along(axis: int) -> slice:
-        here = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        more = int(np.ceil(max(millimetres / grid.voxel_sizes[axis], 1.0)))
-        return slice(max(int(here[0]) - more, 0), min(int(here[-1]) + more + 1, grid.shape[axis]))
-
-    return along(0), along(1), along(2)
+    return bounding_box(mask, [max(more, 1) for more in grid.reach(millimetres)])

@@ -9,6 +9,7 @@ from typing import Any
 
 from pellucid.bids import naming
 from pellucid.bids.participants import ignored, odd_folders
+from pellucid.bids.prepared import SPACE
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json
 from pellucid.ground.words import guess, some
@@ -20,17 +21,15 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 """What an image of each role is called; a filter file adds entities to these."""
 
-MNI = "MNI152NLin6Asym"
-
 GIVEN: dict[str, dict[str, Any]] = {
     "t1w_brain": {"suffix": "mask", "desc": "brain", "space": [None, "T1w"]},
     "flair_brain": {"suffix": "mask", "desc": "brain", "space": "FLAIR"},
-    "t1w_to_mni": {"suffix": "xfm", "from": "T1w", "to": MNI},
+    "t1w_to_mni": {"suffix": "xfm", "from": "T1w", "to": SPACE},
     "flair_to_t1w": {"suffix": "xfm", "from": "FLAIR", "to": "T1w"},
-    "flair_to_mni": {"suffix": "xfm", "from": "FLAIR", "to": MNI},
-    "csf": {"suffix": "probseg", "label": "CSF", "space": MNI},
-    "grey": {"suffix": "probseg", "label": "GM", "space": MNI},
-    "white": {"suffix": "probseg", "label": "WM", "space": MNI},
+    "flair_to_mni": {"suffix": "xfm", "from": "FLAIR", "to": SPACE},
+    "csf": {"suffix": "probseg", "label": "CSF", "space": SPACE},
+    "grey": {"suffix": "probseg", "label": "GM", "space": SPACE},
+    "white": {"suffix": "probseg", "label": "WM", "space": SPACE},
 }
 """Files that take a step's place where a folder of derivatives holds them."""
 

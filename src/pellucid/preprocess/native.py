@@ -10,10 +10,11 @@ import numpy as np
 from pellucid.gate.shape import edges, judge_voxels
 from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.image.grid import Affine, Grid
+from pellucid.image.masks import bounding_box
 from pellucid.image.nifti import Volume, read_mask, read_volume
 from pellucid.image.resample import resample, resample_mask
 from pellucid.preprocess.bias import correct_bias
-from pellucid.preprocess.brain import Brain, brain_box, check_size, crop, extract_brain
+from pellucid.preprocess.brain import Brain, check_size, extract_brain
 from pellucid.preprocess.chain import Chain
 from pellucid.preprocess.itk import moved
 from pellucid.preprocess.registration import Side
@@ -75,8 +76,8 @@ def correct(chain: Chain, role: str, volume: Volume, brain: Brain) -> Scan:
     _remark_on_edges(chain, role, mask, grid)
     if chain.does("crop"):
         with chain.step(f"crop, {role}", f"{_CROP_MARGIN_MM:.0f} mm around the brain"):
-            box = brain_box(mask, grid, _CROP_MARGIN_MM)
-            data, mask, grid = np.ascontiguousarray(data[box]), np.ascontiguousarray(mask[box]), crop(grid, box)
+            box = bounding_box(mask, grid.reach(_CROP_MARGIN_MM))
+            data, mask, grid = np.ascontiguousarray(data[box]), np.ascontiguousarray(mask[box]), grid.cropped(box)
     if chain.does("bias"):
         with chain.step(f"bias field, {role}", "N4, niimath"):
             data, _ = correct_bias(data, mask, grid, threads=chain.threads)

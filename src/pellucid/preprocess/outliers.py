@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pellucid.image.scaling import MAD_TO_SD
+
 FAR = 3.5
 """How many robust deviations off the median an outlier lies (Iglewicz and Hoaglin 1993)."""
 
 FEWEST = 8
 """Of how many values an outlier can be told."""
-
-_MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
 
 
 def outliers(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def outliers(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
     """
     values = table.reindex(columns=list(measures)).astype("float64")
     away = values - values.median()
-    spread = _MAD_TO_SD * away.abs().median()
+    spread = MAD_TO_SD * away.abs().median()
     tellable = (values.count() >= FEWEST) & (spread > 0.0)
     return away / spread.where(tellable, np.nan)
 

@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.bids import naming
+from pellucid.bids.prepared import SPACE
 from pellucid.ground.arrays import AnyArray
 from pellucid.image.grid import Affine, Grid
 from pellucid.image.nifti import Space, write_volume
-from pellucid.preprocess.inputs import MNI, Visit
+from pellucid.preprocess.inputs import Visit
 from pellucid.preprocess.itk import write_transform
 
 LOGS = "logs"
 
-_TEMPLATE = "https://templateflow.s3.amazonaws.com/tpl-MNI152NLin6Asym/tpl-MNI152NLin6Asym_res-01_T1w.nii.gz"
+_TEMPLATE = f"https://templateflow.s3.amazonaws.com/tpl-{SPACE}/tpl-{SPACE}_res-01_T1w.nii.gz"
 
 
 class File(NamedTuple):
@@ -35,7 +36,7 @@ def _native(suffix: str, description: str, **named: str) -> File:
 
 
 def _mni(suffix: str, description: str, **named: str) -> File:
-    return File(suffix, ".nii.gz", {"space": MNI, **named}, description)
+    return File(suffix, ".nii.gz", {"space": SPACE, **named}, description)
 
 
 def _transform(source: str, target: str) -> File:
@@ -50,9 +51,9 @@ FILES = {
     "t1w_brain": _native("mask", "Brain of the T1w", desc="brain"),
     "flair": _native("FLAIR", "FLAIR, cropped, bias field removed", desc="preproc"),
     "flair_brain": _native("mask", "Brain of the FLAIR", space="FLAIR", desc="brain"),
-    "t1w_to_mni": _transform("T1w", MNI),
+    "t1w_to_mni": _transform("T1w", SPACE),
     "flair_to_t1w": _transform("FLAIR", "T1w"),
-    "flair_to_mni": _transform("FLAIR", MNI),
+    "flair_to_mni": _transform("FLAIR", SPACE),
     "t1w_mni": _mni("T1w", "T1w, 0 outside the brain", desc="brain"),
     "flair_mni": _mni("FLAIR", "FLAIR, 0 outside the brain", desc="brain"),
     "brain_mni": _mni("mask", "Brain", desc="brain"),
@@ -102,7 +103,7 @@ class Outputs:
         `sources` are BIDS URIs.
         """
         file = FILES[key]
-        space: Space = "MNI" if file.entities.get("space") == MNI else "scanner"
+        space: Space = "MNI" if file.entities.get("space") == SPACE else "scanner"
         content = {"Description": file.description, "Sources": sorted(sources), **sidecar}
         if space == "MNI":
             content["SpatialReference"] = _TEMPLATE

@@ -15,8 +15,8 @@ from scipy.spatial.transform import Rotation
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Affine, Grid, resized
+from pellucid.image.masks import bounding_box
 from pellucid.image.resample import resample
-from pellucid.preprocess.brain import brain_box, crop
 from pellucid.preprocess.itk import from_transform, to_itk
 
 _sitk: Any = SimpleITK
@@ -41,8 +41,8 @@ class Side:
 
     def cropped(self, margin_mm: float) -> Side:
         """Return what lies within a margin around the brain."""
-        box = brain_box(self.brain, self.grid, margin_mm)
-        return Side(self.data[box], self.brain[box], crop(self.grid, box))
+        box = bounding_box(self.brain, self.grid.reach(margin_mm))
+        return Side(self.data[box], self.brain[box], self.grid.cropped(box))
 
     def extracted(self) -> Side:
         """Return the image with 0 outside its brain."""

@@ -78,31 +78,15 @@ def _work(jobs: list[Job], workers: int) -> Iterator[Record]:
         for job in jobs:
             yield _do(job)
         return
-    waiting = {job.outputs.visit.name: job for job in jobs}
-    suspects: list[Job] = []
-    while waiting:
-        try:
-            for record in _pool(list(waiting.values()), workers):
-                del waiting[record["visit"]]
-                yield record
-        except WorkerDiedError:
-            # A killed worker takes the whole pool along. Those that were being worked on are tried again alone.
-            begun = [job for job in waiting.values() if _state(job) == "running"]
-            suspects += begun or list(waiting.values())[:1]
-            for job in suspects:
-                waiting.pop(job.outputs.visit.name, None)
-    for job in suspects:
-        try:
-            yield from _pool([job], 1)
-        except WorkerDiedError:
-            record = _blank(job) | {"state": "failed", "error": _KILLED}
-            write_json(job.outputs.record, record)
+    try:
+        for _, record in completed(_do, jobs, workers=workers):
             yield record
-
-
-def _pool(jobs: list[Job], workers: int) -> Iterator[Record]:
-    for _, record in completed(_do, jobs, workers=workers):
-        yield record
+    except WorkerDiedError as error:
+        for job in jobs:
+            if job in error.jobs:
+                record = _blank(job) | {"state": "failed", "error": _KILLED}
+                write_json(job.outputs.record, record)
+                yield record
 
 
 @contextmanager
@@ -201,10 +185,6 @@ def _finished(job: Job) -> Record | None:
     if record.get("state") != "done" or record.get("request") != _request(job):
         return None
     return record if all((job.outputs.root / path).is_file() for path in record.get("files", {}).values()) else None
-
-
-def _state(job: Job) -> str | None:
-    return str(read_record(job.outputs.record)["state"]) if job.outputs.record.is_file() else None
 
 
 def _request(job: Job) -> str:

@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 
 from pellucid.ground.arrays import AnyArray, BoolArray, Float32Array, IndexArray
 from pellucid.image.grid import Grid
+from pellucid.image.scaling import MAD_TO_SD
 
 SCALE_MM = 4.0
 """Standard deviation of the Gaussian that weights the tissue around a voxel."""
@@ -20,7 +21,6 @@ _NEAREST = 200  # voxels that stand in where they are fewer
 REACH = 3.0  # standard deviations at which the Gaussian is cut off
 _OUTLIER = 2.5  # spreads; voxels further out are partial volume, vessels, or lesions that nobody marked
 _CUT_OFF = 0.9681  # mean absolute deviation of a normal distribution cut off at ±2.5 over that of a whole one
-_MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
 _TAPER_MM = 6.0  # standard deviation of the Gaussian that ends the texture's autocorrelation
 
 
@@ -104,7 +104,7 @@ def nearest_statistics(
     near = np.append(image[tissue], np.float32(np.nan))[index]  # a neighbour that is missing has the last index
     near[few] = 0.0
     median = np.nanmedian(near, axis=1)
-    spread = np.float32(_MAD_TO_SD) * np.nanmedian(np.abs(near - median[:, None]), axis=1)
+    spread = np.float32(MAD_TO_SD) * np.nanmedian(np.abs(near - median[:, None]), axis=1)
     median[few], spread[few] = robust(image[tissue])
     return median, spread, few
 
@@ -112,4 +112,4 @@ def nearest_statistics(
 def robust(values: Float32Array) -> tuple[float, float]:
     """Return median and spread, 1.4826 times the median absolute deviation."""
     median = float(np.median(values))
-    return median, _MAD_TO_SD * float(np.median(np.abs(values - np.float32(median))))
+    return median, MAD_TO_SD * float(np.median(np.abs(values - np.float32(median))))

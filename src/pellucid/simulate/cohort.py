@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from pellucid.bids.naming import description
+from pellucid.bids.prepared import SPACE
 from pellucid.ground.arrays import AnyArray
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, write_json, write_text, write_tsv
@@ -29,7 +30,7 @@ from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.simulate.subject import Fields, add_lesions, shape_subject
 
 Settings = CohortSettings | PretrainingSettings
-_MASK = "space-MNI152NLin6Asym_label-lesion_mask"
+_MASK = f"space-{SPACE}_label-lesion_mask"
 
 _LATER = {"sex_gap": 1.0, "artefact": 0.0}
 """Settings that the first cohorts had not, and what they were made with: written where they differ from that."""
@@ -268,7 +269,7 @@ def _write_truth(out: Path, settings: Settings) -> None:
         }
         same = {"aging": {"where": "ventricles", "strength": settings.aging, "everybody": "wider ventricles and sulci"}}
     for name, values in maps.items():
-        path = truth / f"tpl-MNI152NLin6Asym_desc-{name}_probseg.nii.gz"
+        path = truth / f"tpl-{SPACE}_desc-{name}_probseg.nii.gz"
         write_volume(path, _paste(anatomy, values), anatomy.full, np.float32)
     write_json(truth / "truth.json", {"differs_between_groups": differs, "in_both_groups": same})
     write_json(

@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import expit
 
-from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.splits import ROLES
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import IndexArray
@@ -27,6 +25,7 @@ from pellucid.network.foreign import ForeignNetwork, Maker
 from pellucid.network.info import ModelInfo
 from pellucid.network.volume_network import kernels_penalty
 from pellucid.training.fit import Scans, as_it_starts, fit, logits
+from pellucid.training.roles import check_roles, digest_scans, predictions
 from pellucid.training.settings import TrialSettings
 
 _FILES = ("history.tsv", "predictions.tsv", "model.safetensors", "model.json")  # in the order in which they are written
@@ -132,7 +131,7 @@ def run_trial(
         "channels": model.channels,
         "initial": None if initial is None else _digest(initial),
         "scans": {role: len(rows[role]) for role in ROLES if role in rows},
-        "scans_sha256": _digest_scans(store, rows),
+        "scans_sha256": digest_scans(store, rows),
     }
     if all((folder / name).exists() for name in _FILES):
         result = read_trial(folder)
@@ -150,7 +149,8 @@ def run_trial(
         history = fit(model, scans, rows, settings, penalty=kernels_penalty, progress=progress)
     best = history[history["best"]].iloc[0]
     write_tsv(folder / "history.tsv", history)
-    write_tsv(folder / "predictions.tsv", _predict(model, store, scans, rows, settings.batch_size))
+    found = {role: logits(model, scans, index, batch_size=settings.batch_size) for role, index in rows.items()}
+    write_tsv(folder / "predictions.tsv", predictions(store, rows, found))
     trained = asked | {
         "epoch": int(best["epoch"]),
         "epochs": len(history),
@@ -197,41 +197,18 @@ def selected_trial(results: Sequence[TrialResult]) -> TrialResult:
 
 def _check_rows(store: Store, rows: Mapping[str, IndexArray]) -> None:
     """Refuse roles that cannot be trained on, and participants in two of them."""
-    unknown = sorted(set(rows) - set(ROLES))
-    if unknown:
-        raise InputError("rows", f"the role {unknown[0]!r} is unknown", f"Use {', '.join(ROLES)}")
+    check_roles(store, rows)
     for role in ("train", "validation"):
         groups = sorted(set(store.table["group"].iloc[rows[role]])) if role in rows else []
         if len(groups) < 2:
             found = ", ".join(groups) or "nobody"
             raise InputError(role, f"a study with one class only ({found})", "Give scans of both groups for this role")
-    people = [store.table[["participant_id"]].iloc[index].assign(role=role) for role, index in rows.items()]
-    check_leakage({store.folder.name: pd.concat(people)})
 
 
 def _seed(settings: TrialSettings) -> int:
     """Return the seed of random weights."""
     # Not the first words of the sequence: those seed batch order, augmentation and dropout.
     return int(np.random.SeedSequence(settings.seed).generate_state(4)[3])
-
-
-def _predict(
-    model: Network, store: Store, scans: Scans, rows: Mapping[str, IndexArray], batch_size: int
-) -> pd.DataFrame:
-    """Return the predictions of all roles."""
-    parts = []
-    for role in ROLES:
-        if role in rows:
-            table = store.table[["participant_id", "session_id", "group", "label"]].iloc[rows[role]]
-            z = logits(model, scans, rows[role], batch_size=batch_size)
-            parts.append(table.assign(role=role, logit=z, probability_not_calibrated=expit(z)))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _digest_scans(store: Store, rows: Mapping[str, IndexArray]) -> str:
-    """Return one SHA-256 for who has which role and what their image files are; names stay out of the model's file."""
-    parts = [store.table[["participant_id", "session_id", "sha256"]].iloc[rows[r]].assign(role=r) for r in sorted(rows)]
-    return hashlib.sha256(pd.concat(parts).to_csv(index=False).encode()).hexdigest()
 
 
 def _digest(model: Network) -> str:

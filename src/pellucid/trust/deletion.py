@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, FloatArray, IndexArray
 from pellucid.ground.errors import InputError
+from pellucid.image.scaling import MAD_TO_SD
 
 FILLS = ("local-white-matter", "brain-median")
 VOXELS = (50, 100, 500, 1000, 5000)
@@ -25,7 +26,7 @@ NO_WHITE = "there is no white matter to fill with"
 NO_LESION = "no lesion mask, or no lesion in the seen brain"
 
 NEIGHBOURS, ENOUGH = 32, 8
-_SPREADS, _MAD_TO_SD = 2.0, 1.4826
+_SPREADS = 2.0
 
 Predict = Callable[[Float32Array], FloatArray]
 """Images (B, X, Y, Z) to logits (B,)."""
@@ -128,7 +129,7 @@ def white_matter_like(image: npt.ArrayLike, brain: npt.ArrayLike, likely: npt.Ar
     if not place.any():
         return np.asarray(place)
     middle = float(np.median(x[place]))
-    spread = _MAD_TO_SD * float(np.median(np.abs(x[place] - middle)))
+    spread = MAD_TO_SD * float(np.median(np.abs(x[place] - middle)))
     return np.asarray(place & (np.abs(x - middle) <= _SPREADS * spread))
 
 

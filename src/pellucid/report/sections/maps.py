@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from pellucid.ground.arrays import BoolArray
 from pellucid.ground.numbers import number
 from pellucid.image.nifti import read_volume
+from pellucid.maps.explainer import probability
 from pellucid.maps.sidecars import read_sidecar
 from pellucid.report.explained import alarm_note, explained
 from pellucid.report.html.blocks import Note, Picture, Section, Text, missing, records
@@ -66,8 +66,7 @@ def heatmaps(run: Run, figures: Path) -> Section:
     )
     for one, relevance in zip(shown, values, strict=True):
         stem = f"heatmap-{one.name}"
-        probability = 0.5 * (1.0 + np.tanh(0.5 * one.logit))
-        said = f"logit {number(one.logit)}, probability {number(probability)}, not calibrated"
+        said = f"logit {number(one.logit)}, probability {number(probability(one.logit))}, not calibrated"
         title = f"{one.name} ({one.group}), {one.reason}: {said}"
         for suffix in (".png", ".svg"):
             draw_map(

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pellucid.ground.arrays import Float64Array
 from pellucid.ground.errors import InputError
-from pellucid.image.scaling import Scaling
+from pellucid.image.scaling import MAD_TO_SD, Scaling
 from pellucid.training.baselines.search import Data, Fit, history_of
 
 THRESHOLDS = tuple(float(t) for t in np.arange(1.0, 5.0, 0.25))
@@ -19,8 +19,6 @@ THRESHOLDS = tuple(float(t) for t in np.arange(1.0, 5.0, 0.25))
 
 SCALINGS: tuple[Scaling, ...] = ("robust", "minmax", "max")
 """The scalings of images that leave the bright voxels apart: `percentile` makes the brightest 1 % equal."""
-
-_MAD_TO_SD = 1.4826  # the standard deviation of a normal distribution over its median absolute deviation
 
 
 def names() -> list[str]:
@@ -53,7 +51,7 @@ def bright_voxels(image: npt.ArrayLike, brain: npt.ArrayLike) -> Float64Array:
     """
     x = np.asarray(image)[np.asarray(brain, dtype=bool)].astype(np.float64)
     offset = float(np.median(x)) if x.size else 0.0
-    spread = _MAD_TO_SD * float(np.median(np.abs(x - offset))) if x.size else 0.0
+    spread = MAD_TO_SD * float(np.median(np.abs(x - offset))) if x.size else 0.0
     if not spread > 0.0:
         raise InputError("image", "its brain has no spread of intensities", "Check that it is a scan of a brain")
     above = np.array([np.count_nonzero(x > offset + t * spread) for t in THRESHOLDS])

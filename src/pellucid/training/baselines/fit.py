@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy.special import expit
 
-from pellucid.cohort.guard import check_leakage
 from pellucid.cohort.splits import ROLES
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import IndexArray
@@ -27,6 +24,7 @@ from pellucid.training.baselines.paper_svm import fit_paper_image, fit_paper_les
 from pellucid.training.baselines.search import Data, Fit, Tick, participant_folds
 from pellucid.training.baselines.settings import BaselineSettings
 from pellucid.training.baselines.svm import fit_svm
+from pellucid.training.roles import check_roles, digest_scans, predictions
 
 
 def run_baseline(
@@ -64,13 +62,15 @@ def run_baseline(
         A participant in two roles.
     """
     folder = Path(folder)
-    _check_rows(store, rows)
+    if "train" not in rows:
+        raise InputError("rows", "the role train is missing", "Give scans of both groups for this role")
+    check_roles(store, rows)
     given = np.concatenate([rows[role] for role in ROLES if role in rows])
     features = features_of(store, settings, given)
     asked = {
         "settings": settings.to_json(),
         "store": {"modality": store.modality, "scaling": store.scaling, "grid": store.grid.to_json()},
-        "scans_sha256": _digest_scans(store, rows),
+        "scans_sha256": digest_scans(store, rows),
         "features_sha256": _digest_features(features, given),
     }
     finished = finished_baseline(folder)
@@ -88,19 +88,12 @@ def run_baseline(
         "excluded": excluded,
         "seconds": round(time.perf_counter() - start, 3),
     }
-    write_baseline(folder, store, features, fit, _predictions(store, roles, data, fit, settings), described)
+    logit = np.full(len(store), np.nan)
+    logit[data.rows] = fit.decision
+    found = {role: logit[index] for role, index in roles.items()}
+    predicted = predictions(store, roles, found, probable=settings.has_probabilities)
+    write_baseline(folder, store, features, fit, predicted, described)
     return read_baseline(folder)
-
-
-def _check_rows(store: Store, rows: Mapping[str, IndexArray]) -> None:
-    """Refuse unknown roles, no scans to train on, and participants in two roles."""
-    unknown = sorted(set(rows) - set(ROLES))
-    if unknown:
-        raise InputError("rows", f"the role {unknown[0]!r} is unknown", f"Use {', '.join(ROLES)}")
-    if "train" not in rows:
-        raise InputError("rows", "the role train is missing", "Give scans of both groups for this role")
-    people = [store.table[["participant_id"]].iloc[index].assign(role=role) for role, index in rows.items()]
-    check_leakage({store.folder.name: pd.concat(people)})
 
 
 def _excluded(store: Store, rows: Mapping[str, IndexArray], features: Features) -> list[dict[str, Any]]:
@@ -168,28 +161,6 @@ def _ticker(total: int, kind: str, progress: Progress | None) -> Tick:
             progress(done, total, f"reading for {kind}")
 
     return tick
-
-
-def _predictions(
-    store: Store, roles: Mapping[str, IndexArray], data: Data, fit: Fit, settings: BaselineSettings
-) -> pd.DataFrame:
-    """Return the predictions of all roles, columns as those of a network's trial; margins have no probability."""
-    logit = np.full(len(store), np.nan)
-    logit[data.rows] = fit.decision
-    parts = []
-    for role in ROLES:
-        if role in roles:
-            table = store.table[["participant_id", "session_id", "group", "label"]].iloc[roles[role]]
-            z = logit[roles[role]]
-            likely = expit(z) if settings.has_probabilities else np.nan
-            parts.append(table.assign(role=role, logit=z, probability_not_calibrated=likely))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _digest_scans(store: Store, rows: Mapping[str, IndexArray]) -> str:
-    """Return one SHA-256 for who has which role and what their image files are, as a network's trial does."""
-    parts = [store.table[["participant_id", "session_id", "sha256"]].iloc[rows[r]].assign(role=r) for r in sorted(rows)]
-    return hashlib.sha256(pd.concat(parts).to_csv(index=False).encode()).hexdigest()
 
 
 def _digest_features(features: Features, given: IndexArray) -> str | None:
