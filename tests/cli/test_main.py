@@ -20,7 +20,8 @@ try:
     run(["--help"])
 except SystemExit as ended:
     assert not ended.code, ended.code
-heavy = {"torch", "nilearn", "scipy", "pandas", "nibabel", "matplotlib", "sklearn", "numba"} & set(sys.modules)
+names = {"torch", "nilearn", "scipy", "pandas", "nibabel", "matplotlib", "sklearn", "numba", "pydantic"}
+heavy = names & set(sys.modules)
 print("HEAVY", sorted(heavy))
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.ground.errors import InputError, LeakageError, PellucidError
+from pellucid.ground.errors import CombinedInputError, InputError, LeakageError, PellucidError, raise_together
 
 
 def test_message_says_where_what_and_how_to_mend_it() -> None:
@@ -31,3 +31,16 @@ def test_input_error_crosses_a_process_border_whole() -> None:
 @pytest.mark.parametrize("kind", [InputError, LeakageError])
 def test_one_base_catches_all(kind: type[Exception]) -> None:
     assert issubclass(kind, PellucidError)
+
+
+def test_what_was_found_is_raised_together() -> None:
+    first, second = InputError("a", "is 1", "Give 2"), InputError("a", "is 3", "Give 4")
+    raise_together([])
+    with pytest.raises(InputError) as caught:
+        raise_together(iter([first]))
+    assert caught.value is first
+    with pytest.raises(CombinedInputError, match="2 things are wrong") as both:
+        raise_together(iter([first, second]))
+    assert both.value.errors == (first, second)
+    with pytest.raises(CombinedInputError, match=r"\n  a: is 1\. Give 2\.\n  b: is 3\. Give 4\."):
+        raise_together([first, InputError("b", "is 3", "Give 4")])

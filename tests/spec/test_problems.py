@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pellucid.ground.errors import CombinedInputError, InputError
-from pellucid.spec.problems import Problems, line_of
+from pellucid.spec.problems import line_of
 from pellucid.spec.reading import parse_spec, read_spec
 
 TINY = Path(__file__).parents[1] / "study" / "tiny.toml"
@@ -91,19 +91,3 @@ def test_one_thing_is_told_as_one(tmp_path: Path) -> None:
     path.write_text(TINY.read_text().replace("seed = 3", "seed = -3"))
     with pytest.raises(InputError, match=r"study.toml: line 4: `study.seed` is -3"):
         read_spec(path)
-
-
-def test_what_is_tried_goes_on() -> None:
-    problems = Problems()
-
-    def fail() -> int:
-        raise InputError("here", "it is wrong", "Mend it")
-
-    assert problems.attempt(lambda: 3) == 3
-    problems.raise_any()
-    assert problems.attempt(fail) is None
-    with pytest.raises(InputError, match=r"here: it is wrong\. Mend it\."):
-        problems.raise_any()
-    problems.attempt(fail)
-    with pytest.raises(CombinedInputError, match="2 things are wrong"):
-        problems.raise_any()

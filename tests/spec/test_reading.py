@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.ground.errors import InputError
+from pellucid.ground.errors import CombinedInputError, InputError
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.spec.reading import find_spec, parse_spec, read_spec
 from pellucid.spec.spec import Spec
@@ -136,6 +136,21 @@ def test_the_study_seed_moves_the_cohorts_but_not_a_seed_that_is_given() -> None
     assert parse(given).cohorts["ms"].simulate.seed == 11  # type: ignore[union-attr]
 
 
+def test_a_path_may_name_environment_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = TINY.replace(
+        'kind = "ms"\npatients = 5\ncontrols = 5\nvoxel_size = 4.0',
+        'bids = "$DATA/ms"\nmodality = "FLAIR"\npositive = "MS"\nnegative = "HC"',
+    ).replace("[cohorts.ms.simulate]", "[cohorts.ms]")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA", "/data")
+    assert parse(text).cohorts["ms"].bids == Path("/data/ms")
+    monkeypatch.setenv("DATA", "data")  # from where the command is given, not from the specification's folder
+    assert parse(text.replace("$DATA", "${DATA}")).cohorts["ms"].bids == (tmp_path / "data" / "ms").resolve()
+    monkeypatch.delenv("DATA")
+    with pytest.raises(InputError, match=r"line 7: `cohorts.ms.bids` is '\$DATA/ms', but \$DATA is not set"):
+        parse(text)
+
+
 def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
     text = TINY.replace(
         "[cohorts.ms.simulate]", '[cohorts.ms]\nbids = "../data/ms"\nmodality = "FLAIR"\npositive = "MS"'
@@ -157,10 +172,10 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
         ("seed = 3", "seed = -3", ["`study.seed` is -3"]),
         ("seed = 3", 'seed = "3"', ["`study.seed` is '3'", "a whole number"]),
         ('kind = "ms"', 'kind = "mms"', ["`cohorts.ms.simulate.kind` is 'mms'", "ms, pretraining"]),
-        ('kind = "ms"', "", ["`cohorts.ms.simulate.kind` is None"]),
+        ('kind = "ms"', "", ["`cohorts.ms.simulate.kind` is missing"]),
         ("patients = 5", "patients = 0", ["`cohorts.ms.simulate.patients` is 0"]),
         ("patients = 5", "patient = 5", ["`cohorts.ms.simulate.patient`", "Did you mean `patients`?"]),
-        ("voxel_size = 4.0", "voxel_size = 40", ["voxel_size` is 40.0 mm"]),
+        ("voxel_size = 4.0", "voxel_size = 40", ["voxel_size` is 40. Give a spacing from 0.5 to 8 mm"]),
         ("[cohorts.ms.simulate]", '[cohorts.ms]\nbids = "x"\n[cohorts.ms.simulate]', ["one source of scans"]),
         ("[cohorts.ms.simulate]", "[cohorts.MS.simulate]", ["`cohorts.MS` is no usable name"]),
         ("holdout = 4", "holdout = 1.5", ["`splits.ms.holdout` is 1.5", "a share from 0 to below 1"]),
@@ -194,11 +209,11 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
         ('start_from = "pretraining"', 'start_from = "pre"', ["`training.finetuned.start_from` names 'pre'"]),
         ('start_from = "pretraining"', 'start_from = "finetuned"', ["leads in a circle (finetuned > finetuned)"]),
         (ARMS, 'arms = ["fine"]', ["`explain.arms` names 'fine'", "pretraining, finetuned, scratch"]),
-        (ARMS, "arms = []", ["`explain.arms` is []", "Name at least one arm"]),
+        (ARMS, "arms = []", ["`explain.arms` is []", "Give a list of one or more, each once"]),
         ('deletion = ["finetuned"]', 'deletion = ["fine"]', ["`explain.deletion` is ['fine']", "`explain.arms`"]),
         ('["finetuned"]', '["finetuned"]\ntrials = "all"\nchoose = "holdout"', ["`explain.choose`", "all trials"]),
-        ('["finetuned"]', '["finetuned"]\nepsilon = 0', ["`explain.epsilon` is 0.0", "0.001"]),
-        ("bootstrap = 100", "bootstrap = 10", ["`analysis.bootstrap` is 10", "at least 100"]),
+        ('["finetuned"]', '["finetuned"]\nepsilon = 0', ["`explain.epsilon` is 0. Give a positive number", "0.001"]),
+        ("bootstrap = 100", "bootstrap = 10", ["`analysis.bootstrap` is 10", "a whole number from 100 to 100000"]),
         ("bootstrap = 100", "bootstraps = 100", ["Did you mean `bootstrap`?"]),
     ],
 )
@@ -225,7 +240,11 @@ def test_a_wrong_specification_is_refused_with_file_and_key(old: str, new: str, 
         ("bootstrap = 100", "bootstrap = 1000000000000", "`analysis.bootstrap` is 1000000000000"),
         ("holdout = 4", "scheme = 'cross-validation'\nrepeats = 1000000000", "`splits.ms.repeats` is 1000000000"),
         ("holdout = 4", "scheme = 'cross-validation'\nfolds = 1000\nrepeats = 1000", "it asks for .* models"),
-        ("[50, 500]", str(list(range(1, 102))), "`explain.deletion_voxels`: has 101 numbers"),
+        (
+            "[50, 500]",
+            str(list(range(1, 102))),
+            "`explain.deletion_voxels` is .* a list of 1 to 100, each once",
+        ),
         ("[50, 500]", "[1" + 30 * "0" + "]", "`explain.deletion_voxels` is 10000000"),
         ("seed = 3", "seed = 1" + 4200 * "0", "`study.seed` is a number of 13953 bits"),
         ('name = "tiny"', f'name = "{500 * "a"}"', "64 at most"),
@@ -237,6 +256,20 @@ def test_what_no_machine_could_do_is_refused_before_it_is_begun(old: str, new: s
     (tmp_path / "huge.toml").write_text(TINY.replace(old, new, 1))
     with pytest.raises(InputError, match=words):
         read_spec(tmp_path / "huge.toml")
+
+
+def test_what_is_wrong_between_sections_is_told_at_once() -> None:
+    text = TINY.replace("[splits.ms]", "[splits.mss]").replace(
+        'start_from = "pretraining"', 'start_from = "pretrainin"'
+    )
+    with pytest.raises(CombinedInputError) as caught:
+        parse(text.replace('[training.scratch]\ncohort = "ms"', '[training.scratch]\ncohort = "msx"'))
+    assert [error.what.partition(": ")[2] for error in caught.value.errors] == [
+        "`splits.mss` names 'mss', which does not exist",
+        "`training.finetuned.start_from` names 'pretrainin', which does not exist",
+        "`training.scratch.cohort` names 'msx', which does not exist",
+    ]
+    assert all(error.fix.startswith("Did you mean `") for error in caught.value.errors)
 
 
 @pytest.mark.parametrize("section", ["study", "cohorts", "training"])

@@ -24,7 +24,7 @@ def dataset(root: Path, groups: dict[str, str]) -> Path:
 
 
 def cohort(positive: str = "MS", negative: str = "HC") -> Cohort:
-    return Cohort(modality="FLAIR", positive=positive, negative=negative)
+    return Cohort(modality="FLAIR", positive=positive, negative=negative, bids=Path("bids"))
 
 
 def test_only_the_two_groups_of_the_study_take_part_and_others_are_named(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
+from pellucid.ground.checked import checked
 from pellucid.ground.errors import InputError, PellucidError
+from pellucid.ground.limits import LINE, Text, Whole
 from pellucid.ground.machine import cores
 from pellucid.ground.processes import keep_folder_out
 
@@ -21,6 +23,11 @@ SECONDS_TO_ANSWER = 10.0
 SECONDS_WITHOUT_WORKERS = 120.0  # Dask waits 15 s for a process to come back before it lets it be replaced
 
 
+ScriptLine = Annotated[str, Text(LINE, "one line of plain text: it becomes a line of a script")]
+"""A line break would begin a line of the job's script."""
+
+
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
     """What to ask Slurm for.
@@ -43,22 +50,13 @@ class ClusterSettings:
         Further `#SBATCH` lines, without that word: `--gres=gpu:1`.
     """
 
-    queue: str
-    memory: str
-    walltime: str
-    cores: int
-    workers: int
-    account: str | None = None
-    directives: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        texts = {name: getattr(self, name) for name in ("queue", "memory", "walltime", "account")}
-        for name, text in [*texts.items(), *(("directives", text) for text in self.directives)]:
-            if text is not None and not text.isprintable():  # a line break would begin a line of the job's script
-                raise InputError(name, f"is {text!r}", "Give one line of plain text: it becomes a line of a script")
-        for name in ("cores", "workers"):
-            if getattr(self, name) < 1:
-                raise InputError(name, f"is {getattr(self, name)}", "Give a whole number of at least 1")
+    queue: ScriptLine
+    memory: ScriptLine
+    walltime: ScriptLine
+    cores: Annotated[int, Whole(1, 10_000)]
+    workers: Annotated[int, Whole(1, 10_000)]
+    account: ScriptLine | None = None
+    directives: tuple[ScriptLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

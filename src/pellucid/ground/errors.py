@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 from pellucid.ground.words import one_line, printable
@@ -79,17 +80,28 @@ class CombinedInputError(InputError):
     Parameters
     ----------
     errors
-        Two or more, all of one file.
+        Two or more, of one file or of several settings.
     """
 
     def __init__(self, errors: tuple[InputError, ...]) -> None:
         self.errors = errors
-        lines = "".join(f"\n  {error.what}. {error.fix}." for error in errors)
+        one_place = len({error.where for error in errors}) == 1
+        said = (error.what if one_place else f"{error.where}: {error.what}" for error in errors)
+        lines = "".join(f"\n  {what}. {error.fix}." for what, error in zip(said, errors, strict=True))
         super().__init__(errors[0].where, f"{len(errors)} things are wrong", f"Mend them all:{lines}".rstrip("."))
 
     def __reduce__(self) -> tuple[type[CombinedInputError], tuple[tuple[InputError, ...]]]:  # type: ignore[override]
         """Let the error cross a process boundary whole."""
         return type(self), (self.errors,)
+
+
+def raise_together(errors: Iterable[InputError]) -> None:
+    """Raise what was found: nothing, the error itself if it is one, all together if they are several."""
+    found = tuple(errors)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise CombinedInputError(found)
 
 
 class UnusableError(PellucidError):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from pellucid.ground.checked import did_you_mean
 from pellucid.ground.errors import InputError
+from pellucid.ground.limits import Text
 from pellucid.network.info import Architecture
 
-_IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_IMPORT_PATH = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+
+NAMES: tuple[Architecture, ...] = get_args(Architecture)
+
+_QUOTED = ", ".join(f'"{name}"' for name in NAMES)
+
+NETWORK = Text(_IMPORT_PATH, f'{_QUOTED}, or where a class of your own is: "package.module:Name"', NAMES)
+"""What a network may be called."""
 
 
 def is_import_path(network: str) -> bool:
@@ -20,7 +28,7 @@ def is_import_path(network: str) -> bool:
     >>> is_import_path("mypackage.nets:SmallNet"), is_import_path("paper")
     (True, False)
     """
-    return _IMPORT_PATH.fullmatch(network) is not None
+    return re.fullmatch(_IMPORT_PATH, network) is not None
 
 
 def check_network(network: str) -> None:
@@ -31,14 +39,8 @@ def check_network(network: str) -> None:
     InputError
         At `network`.
     """
-    known = get_args(Architecture)
-    if network in known or is_import_path(network):
-        return
-    close = difflib.get_close_matches(network, known, n=1)
-    guess = f"Did you mean `{close[0]}`? " if close else ""
-    names = ", ".join(f'"{name}"' for name in known)
-    fix = f'{guess}Give {names}, or where a class of your own is: "package.module:Name"'
-    raise InputError("network", f"is {network!r}", fix)
+    if network not in NAMES and not is_import_path(network):
+        raise InputError("network", f"is {network!r}", f"{did_you_mean(network, NAMES)}Give {NETWORK.words}")
 
 
 def check_options(options: Mapping[str, Any]) -> None:

@@ -79,7 +79,7 @@ def _make(out: Path, settings: Settings, people: list[Person], workers: int, pro
 
 def _claim(out: Path, settings: Settings) -> None:
     """Mark `out` as this cohort's, or refuse a folder that is not."""
-    every = {"kind": type(settings).__name__, **asdict(settings)}
+    every = asdict(settings)
     described = {name: value for name, value in every.items() if name not in _LATER or value != _LATER[name]}
     path = out / "derivatives" / "truth" / "settings.json"
     if path.is_file():

@@ -7,83 +7,104 @@ found a leak.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from pellucid.ground.errors import InputError
-from pellucid.ground.limits import MOST_SEED, check_whole
+from pellucid.ground.checked import checked
+from pellucid.ground.limits import Number, Seed, Whole
 
-MOST_PEOPLE, MOST_VISITS = 10_000, 100
-"""Of a group, and of a participant: drawing them takes a millisecond each."""
+People = Annotated[int, Whole(1, 10_000)]
+"""Of a group: drawing one takes a millisecond."""
+
+Spacing = Annotated[float, Number(least=0.5, most=8, words="a spacing from 0.5 to 8 mm")]
+Strength = Annotated[float, Number(least=0, most=5, words="a strength from 0 (absent) to 5; 1 is usual")]
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortSettings:
-    """A cohort of patients with multiple sclerosis and healthy controls, as in Eitel 2019, Table 1."""
+    """A cohort of patients with multiple sclerosis and healthy controls, as in Eitel 2019, Table 1.
 
-    patients: int = 76
-    controls: int = 71
-    seed: int = 0
-    voxel_size: float = 1.0
-    """Spacing of the written images in mm (1 mm: FSL's MNI152 grid)."""
-    lesions: float = 1.0
-    """Volumes, places and brightness of patients' lesions; at 0 patients have the lesions of controls."""
-    callosum: float = 1.0
-    """Thinning of the corpus callosum in patients."""
-    thalamus: float = 1.0
-    """Shrinking of the thalami in patients."""
-    age_gap: float = 1.0
-    """Patients are some five years older than controls (Table 1); at 0 both have the controls' ages."""
-    sex_gap: float = 1.0
-    """Patients are less often female than controls (Table 1); at 0 both are as often as controls."""
-    aging: float = 1.0
-    """Ventricles and sulci widen with age, in everybody."""
-    caps: float = 1.0
-    """Hyperintense caps at the frontal horns, in everybody."""
-    artefact: float = 0.0
-    """Patients are scanned with a faulty coil (`pellucid.simulate.artefact`): no disease, but learnable."""
+    Parameters
+    ----------
+    kind
+        What a specification calls it.
+    patients, controls
+        How many.
+    seed
+        The same seed gives the same cohort.
+    voxel_size
+        Spacing of the written images in mm (1 mm: FSL's MNI152 grid).
+    lesions
+        Volumes, places and brightness of patients' lesions; at 0 patients have the lesions of controls.
+    callosum
+        Thinning of the corpus callosum in patients.
+    thalamus
+        Shrinking of the thalami in patients.
+    age_gap
+        Patients are some five years older than controls (Table 1); at 0 both have the controls' ages.
+    sex_gap
+        Patients are less often female than controls (Table 1); at 0 both are as often as controls.
+    aging
+        Ventricles and sulci widen with age, in everybody.
+    caps
+        Hyperintense caps at the frontal horns, in everybody.
+    artefact
+        Patients are scanned with a faulty coil (`pellucid.simulate.artefact`): no disease, but learnable.
+    """
 
-    def __post_init__(self) -> None:
-        _check(self, counts=("patients", "controls"))
+    kind: Literal["ms"] = "ms"
+    patients: People = 76
+    controls: People = 71
+    seed: Seed = 0
+    voxel_size: Spacing = 1.0
+    lesions: Strength = 1.0
+    callosum: Strength = 1.0
+    thalamus: Strength = 1.0
+    age_gap: Strength = 1.0
+    sex_gap: Strength = 1.0
+    aging: Strength = 1.0
+    caps: Strength = 1.0
+    artefact: Strength = 0.0
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainingSettings:
-    """A cohort of patients with Alzheimer's disease and controls, T1w, several visits a subject."""
+    """A cohort of patients with Alzheimer's disease and controls, T1w, several visits a participant.
+
+    Parameters
+    ----------
+    kind
+        What a specification calls it.
+    patients, controls
+        How many.
+    visits
+        At most this many visits a participant, a year apart.
+    seed
+        The same seed gives the same cohort.
+    voxel_size
+        Spacing of the written images in mm.
+    hippocampus
+        Hippocampal atrophy in patients.
+    ventricles
+        Wider ventricles in patients.
+    cortex
+        Wider sulci in patients.
+    aging
+        Ventricles and sulci widen with age, in everybody.
+    """
 
     # deviates: the paper's were ADNI's, z-scored voxel by voxel by the training subjects' mean and SD, on a grid of
     # 2.02 mm, warped nonlinearly, 117 of them repeats of one day; its start was chosen of ten.
 
-    patients: int = 223
-    controls: int = 166
-    visits: int = 3
-    """At most this many visits a subject, a year apart."""
-    seed: int = 0
-    voxel_size: float = 1.0
-    """Spacing of the written images in mm."""
-    hippocampus: float = 1.0
-    """Hippocampal atrophy in patients."""
-    ventricles: float = 1.0
-    """Wider ventricles in patients."""
-    cortex: float = 1.0
-    """Wider sulci in patients."""
-    aging: float = 1.0
-    """Ventricles and sulci widen with age, in everybody."""
-
-    def __post_init__(self) -> None:
-        _check(self, counts=("patients", "controls", "visits"))
-
-
-def _check(settings: CohortSettings | PretrainingSettings, *, counts: tuple[str, ...]) -> None:
-    """Refuse sizes and strengths that no cohort can have."""
-    name = type(settings).__name__
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if field.name in counts:
-            check_whole(f"{name}.{field.name}", value, 1, MOST_VISITS if field.name == "visits" else MOST_PEOPLE)
-        elif field.name == "voxel_size":
-            if not 0.5 <= value <= 8.0:
-                raise InputError(f"{name}.voxel_size", f"is {value} mm", "Give a spacing from 0.5 to 8 mm")
-        elif field.name == "seed":
-            check_whole(f"{name}.seed", value, 0, MOST_SEED)
-        elif not 0.0 <= value <= 5.0:
-            raise InputError(f"{name}.{field.name}", f"is {value}", "Give a strength from 0 (absent) to 5; 1 is usual")
+    kind: Literal["pretraining"] = "pretraining"
+    patients: People = 223
+    controls: People = 166
+    visits: Annotated[int, Whole(1, 100)] = 3
+    seed: Seed = 0
+    voxel_size: Spacing = 1.0
+    hippocampus: Strength = 1.0
+    ventricles: Strength = 1.0
+    cortex: Strength = 1.0
+    aging: Strength = 1.0

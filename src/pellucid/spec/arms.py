@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal, TypeVar
 
+from pellucid.ground.checked import checked
 from pellucid.ground.errors import InputError
-from pellucid.ground.limits import check_whole
+from pellucid.ground.limits import Switch, Whole
 from pellucid.image.scaling import Scaling
-from pellucid.network.naming import check_network, check_options, is_import_path
+from pellucid.network.naming import NETWORK, check_options, is_import_path
 from pellucid.training.baselines.settings import BaselineSettings
 from pellucid.training.settings import TrialSettings
 
@@ -20,9 +21,14 @@ _CHANNELS = 64
 MOST_MODELS = 10_000
 """Models of a study, of all arms and baselines, trials and folds: each is a task with files of its own."""
 
+Trials = Annotated[int, Whole(1, MOST_MODELS)]
 
+T = TypeVar("T", TrialSettings, BaselineSettings)
+
+
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
+class Arm(TrialSettings):
     """One way to get a model, tried several times with seeds of their own.
 
     Parameters
@@ -58,27 +64,27 @@ class Arm:
 
     cohort: str
     images: Images = "prepared"
-    fit: bool = True
-    network: str = "paper"
+    fit: Switch = True
+    network: Annotated[str, NETWORK] = "paper"
     options: dict[str, Any] = field(default_factory=dict)
-    channels: int = _CHANNELS
-    trials: int = 1
+    channels: Annotated[int, Whole(1, 1024)] = _CHANNELS
+    trials: Trials = 1
     start_from: str | None = None
     scaling: Scaling | None = None
-    subjects: int | None = None
-    settings: TrialSettings = field(default_factory=TrialSettings)
+    subjects: Annotated[int, Whole(2, 1_000_000)] | None = None
+    seed: int = field(default=0, init=False)  # the study's to give
 
     def __post_init__(self) -> None:
-        check_network(self.network)
         check_options(self.options)
         if self.options and not self.own_network:
             raise InputError("options", f"belong to no network {self.network!r}", "Set `channels`, or leave them out")
         if self.own_network and self.channels != _CHANNELS:
             raise InputError("channels", f"is {self.channels}, which {self.network} has not", "Set `options` instead")
-        check_whole("channels", self.channels, 1, 1024)
-        check_whole("trials", self.trials, 1, MOST_MODELS)
-        if self.subjects is not None:
-            check_whole("subjects", self.subjects, 2, 1_000_000)
+
+    @property
+    def settings(self) -> TrialSettings:
+        """How each of its models is fitted."""
+        return _part(TrialSettings, self)
 
     @property
     def own_network(self) -> str | None:
@@ -86,8 +92,9 @@ class Arm:
         return self.network if is_import_path(self.network) else None
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
+class Baseline(BaselineSettings):
     """A classifier that is no network, judged on the same subjects as the arms.
 
     Parameters
@@ -105,8 +112,15 @@ class Baseline:
     cohort: str
     images: Literal["prepared", "lesion-filled"] = "prepared"
     scaling: Scaling | None = None
-    trials: int = 1
-    settings: BaselineSettings
+    trials: Trials = 1
+    seed: int = field(default=0, init=False)  # the study's to give
 
-    def __post_init__(self) -> None:
-        check_whole("trials", self.trials, 1, MOST_MODELS)
+    @property
+    def settings(self) -> BaselineSettings:
+        """How it is fitted."""
+        return _part(BaselineSettings, self)
+
+
+def _part(kind: type[T], arm: TrialSettings | BaselineSettings) -> T:
+    """Return what an arm has of its settings."""
+    return kind(**{item.name: getattr(arm, item.name) for item in fields(kind)})

@@ -1,46 +1,14 @@
-"""All that is wrong with a specification, told at once, each with its line."""
+"""Where in a TOML text an error is: the line of a key or table."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 from pellucid.ground.errors import CombinedInputError, InputError
-
-T = TypeVar("T")
 
 _HEADER = re.compile(r"^\s*\[\[?\s*(?P<key>[^\]]+?)\s*\]\]?")
 _ENTRY = re.compile(r"^\s*(?P<key>(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"))*)\s*=")
 _NAMED = re.compile(r"`([^`]+)`|^\[([^\]]+)\]")
-
-
-class Problems:
-    """Errors gathered while one goes on."""
-
-    def __init__(self) -> None:
-        self._found: list[InputError] = []
-
-    def attempt(self, do: Callable[..., T], *arguments: Any, **options: Any) -> T | None:
-        """Return what `do` returns; note an InputError and return None."""
-        try:
-            return do(*arguments, **options)
-        except CombinedInputError as errors:
-            self._found += errors.errors
-        except InputError as error:
-            self._found.append(error)
-        return None
-
-    def note(self, error: InputError) -> None:
-        """Take note of an error."""
-        self._found.append(error)
-
-    def raise_any(self) -> None:
-        """Raise what was found: the error itself if it is one, all together if they are several."""
-        if len(self._found) == 1:
-            raise self._found[0]
-        if self._found:
-            raise CombinedInputError(tuple(self._found))
 
 
 def with_lines(error: InputError, text: str) -> InputError:

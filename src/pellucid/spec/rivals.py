@@ -9,7 +9,7 @@ from pellucid.ground.errors import InputError
 from pellucid.spec.arms import Baseline
 from pellucid.spec.spec import Spec
 from pellucid.training.baselines.bright import SCALINGS
-from pellucid.training.baselines.settings import BaselineSettings, Kind
+from pellucid.training.baselines.settings import Kind
 
 NAME = "bright-voxels"
 KIND: Kind = "bright-voxels"
@@ -39,7 +39,7 @@ def with_bright_voxels(spec: Spec, *, file: Path) -> Spec:
                 what = f"`{section}.{name}` has the name of the baseline that every study on {_MODALITY} is given"
                 raise InputError(file, what, "Rename it")
         scaling = None if spec.preparation.scaling in SCALINGS else SCALINGS[0]
-        added[name] = Baseline(cohort=cohort, scaling=scaling, settings=BaselineSettings(kind=KIND))
+        added[name] = Baseline(cohort=cohort, scaling=scaling, kind=KIND)
     return replace(spec, baselines=added | spec.baselines) if added else spec
 
 
@@ -59,6 +59,4 @@ def _judged(spec: Spec) -> list[str]:
 
 def _has_one(spec: Spec, cohort: str) -> bool:
     """Tell whether a baseline counts the bright voxels of a cohort's prepared scans."""
-    return any(
-        (one.settings.kind, one.cohort, one.images) == (KIND, cohort, "prepared") for one in spec.baselines.values()
-    )
+    return any((one.kind, one.cohort, one.images) == (KIND, cohort, "prepared") for one in spec.baselines.values())

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 from pellucid.analysis.crossed import correction
-from pellucid.cohort.splits import STRATA
+from pellucid.ground.checked import checked
 from pellucid.ground.errors import InputError
-from pellucid.ground.limits import MOST_SEED, check_name, check_whole
+from pellucid.ground.limits import Name, Number, RefusedError, Seed, Several, Switch, Whole, Words
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.trust.deletion import VOXELS
-
-MOST_DELETIONS = 100
 
 Simulation = CohortSettings | PretrainingSettings
 
@@ -27,19 +29,47 @@ SIMULATIONS: dict[str, tuple[type[Simulation], str, str, str]] = {
 """Kind of simulation to its settings, modality, positive and negative group."""
 
 
+def _located(value: object, info: ValidationInfo) -> object:
+    """Return a path from the specification's folder on, or from the current one if an environment variable gives it."""
+    if not isinstance(value, str) or info.context is None:
+        return value
+    expanded = os.path.expandvars(value)
+    unset = re.search(r"\$\{?(\w+)", expanded)
+    if unset:
+        fix = f"Set it, as in `export {unset[1]}=folder`, or write the path itself"
+        raise RefusedError(InputError("", f"is {value!r}, but ${unset[1]} is not set", fix))
+    return ((info.context.parent if expanded == value else Path()) / Path(expanded).expanduser()).resolve()
+
+
+Folder = Annotated[Path, BeforeValidator(_located)]
+
+Share = Annotated[
+    Annotated[int, Whole(0, 1_000_000)] | Annotated[float, Number(least=0, below=1, words="a share")],
+    Words("a share from 0 to below 1, or a whole number of participants"),
+]
+
+
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """What the study is called, and the one seed that everything random comes from."""
+    """What the study is called, and the one seed that everything random comes from.
 
-    name: str
-    seed: int = 0
+    Parameters
+    ----------
+    name
+        Of the study, and of its folder under runs/.
+    seed
+        Of splits, weights, batches, augmentation, bootstraps and permutations.
+    title
+        Of the report.
+    """
+
+    name: Name
+    seed: Seed = 0
     title: str = ""
 
-    def __post_init__(self) -> None:
-        check_name("name", self.name)
-        check_whole("seed", self.seed, 0, MOST_SEED)
 
-
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
     """Where scans come from: a BIDS dataset, or a simulation that writes one.
@@ -66,29 +96,43 @@ class Cohort:
     positive: str
     negative: str
     column: str = "group"
-    bids: Path | None = None
-    lesions: Path | None = None
-    simulate: Simulation | None = None
-    force: bool = False
+    bids: Folder | None = None
+    lesions: Folder | None = None
+    simulate: Annotated[Simulation, Field(discriminator="kind")] | None = None
+    force: Switch = False
 
     def __post_init__(self) -> None:
+        if (self.bids is None) == (self.simulate is None):
+            fix = 'Give either `bids = "path"` or a section [cohorts.NAME.simulate]'
+            raise InputError("", "needs one source of scans", fix)
         if self.positive == self.negative:
             raise InputError("positive", f"is {self.positive!r}, as `negative`", "Name two groups")
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """How a scan is brought to what the network sees, and lesions are filled; one choice for all cohorts."""
+    """How a scan is brought to what the network sees, and lesions are filled; one choice for all cohorts.
+
+    Parameters
+    ----------
+    scaling
+        Of the intensities: by median and spread of the brain (`robust`), or as the paper's code (`max`), or others.
+    resampling
+        Onto the grid of 96 x 114 x 96 voxels; `cubic` does not smooth, as the paper's code.
+    filling
+        Of lesions: by what surrounds them in 3D (`local`), or slice by slice, as the paper's.
+    """
 
     # deviates: `scaling = "max"` alone is not the paper's preparation: its code interpolated by cubic splines without
     # smoothing and kept the epoch of highest validation accuracy; studies/transfer.toml has neither.
 
-    grid: Literal["paper"] = "paper"
     scaling: Scaling = "robust"
     resampling: Resampling = "antialias"
     filling: Literal["local", "slice"] = "local"
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """How a cohort is divided: once into roles, or anew for each fold of a cross-validation.
@@ -110,30 +154,18 @@ class Split:
     """
 
     scheme: Literal["holdout", "cross-validation"] = "holdout"
-    holdout: int | float = 0
-    validation: int | float = 0.15
-    folds: int = 5
-    repeats: int = 1
-    stratify: tuple[str, ...] = ("group",)
+    holdout: Share = 0
+    validation: Share = 0.15
+    folds: Annotated[int, Whole(2, 1000)] = 5
+    repeats: Annotated[int, Whole(1, 1000)] = 1
+    stratify: Annotated[tuple[Literal["group", "sex", "age"], ...], Several(0)] = ("group",)
 
     def __post_init__(self) -> None:
-        for name in ("holdout", "validation"):
-            value = getattr(self, name)
-            if value < 0 or (isinstance(value, float) and value >= 1):
-                raise InputError(
-                    name, f"is {value}", "Give a share from 0 to below 1, or a whole number of participants"
-                )
         if self.validation == 0:
-            raise InputError(
-                "validation", "is 0", "Early stopping needs validation subjects: give a share such as 0.15"
-            )
-        check_whole("folds", self.folds, 2, 1000)
-        check_whole("repeats", self.repeats, 1, 1000)
-        unknown = [name for name in self.stratify if name not in STRATA]
-        if unknown or (self.stratify and self.stratify[0] != "group"):
-            raise InputError(
-                "stratify", f"is {list(self.stratify)}", f'Give [], or "group" and then any of {", ".join(STRATA[1:])}'
-            )
+            fix = "Early stopping needs participants who validate: give a share such as 0.15"
+            raise InputError("validation", "is 0", fix)
+        if self.stratify and self.stratify[0] != "group":
+            raise InputError("stratify", f"is {list(self.stratify)}", 'Give [], or "group" first')
         if self.scheme == "cross-validation" and self.holdout:
             raise InputError("holdout", f"is {self.holdout}", "Leave it out: each fold is the holdout of its trials")
 
@@ -153,6 +185,7 @@ class Split:
         return self.scheme == "cross-validation" or self.holdout > 0
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain:
     """Which models are explained on their holdout, and how.
@@ -169,6 +202,8 @@ class Explain:
         Which trial is selected.
         `validation-loss`: the trial of lowest validation loss. `holdout`: that of highest balanced accuracy on the
         holdout, the first of several, as the paper's code did; its figures are then no longer those of unseen subjects.
+    method, epsilon
+        The attribution method, and its parameter if not its own.
     averages
         Whose maps the group averages are made of: `all` held-out scans, or the `correct` ones, as in the paper.
     deletion
@@ -179,47 +214,39 @@ class Explain:
 
     # deviates: the paper's code explained the trial that was best on the holdout.
 
-    arms: tuple[str, ...]
+    arms: Annotated[tuple[str, ...], Several()]
     method: str = "lrp-epsilon"
-    epsilon: float | None = None
+    epsilon: Annotated[float, Number(above=0, words="a positive number; the paper's is 0.001")] | None = None
     trials: Literal["selected", "all"] = "selected"
     choose: Literal["validation-loss", "holdout"] = "validation-loss"
     averages: Literal["all", "correct"] = "all"
-    deletion: tuple[str, ...] = ()
-    deletion_voxels: tuple[int, ...] = VOXELS
+    deletion: Annotated[tuple[str, ...], Several(0)] = ()
+    deletion_voxels: Annotated[tuple[Annotated[int, Whole(1, 10_000_000)], ...], Several(1, 100)] = VOXELS
 
     def __post_init__(self) -> None:
-        unknown = [arm for arm in self.deletion if arm not in self.arms]
-        if unknown or len(set(self.deletion)) < len(self.deletion):
-            raise InputError("deletion", f"is {list(self.deletion)}", "Name some of `explain.arms`, each once")
-        rising = all(one < two for one, two in pairwise(self.deletion_voxels))
-        if not self.deletion_voxels or self.deletion_voxels[0] < 1 or not rising:
-            what = f"is {list(self.deletion_voxels)}"
-            raise InputError("deletion_voxels", what, "Give whole numbers above 0, the smallest first")
-        if len(self.deletion_voxels) > MOST_DELETIONS:
-            what = f"has {len(self.deletion_voxels)} numbers"
-            raise InputError(
-                "deletion_voxels", what, f"Give {MOST_DELETIONS} at most: the network judges each image anew"
-            )
-        for number in self.deletion_voxels:
-            check_whole("deletion_voxels", number, 1, 10_000_000)
-        if not self.arms or len(set(self.arms)) < len(self.arms):
-            raise InputError("arms", f"is {list(self.arms)}", "Name at least one arm, and each once")
+        if any(arm not in self.arms for arm in self.deletion):
+            raise InputError("deletion", f"is {list(self.deletion)}", "Name some of `explain.arms`")
+        if any(one >= two for one, two in pairwise(self.deletion_voxels)):
+            raise InputError("deletion_voxels", f"is {list(self.deletion_voxels)}", "Give the smallest first")
         if self.trials == "all" and self.choose == "holdout":
             raise InputError("choose", "is 'holdout', but all trials are explained", "Leave one of the two out")
-        if self.epsilon is not None and not 0 < self.epsilon < float("inf"):
-            raise InputError("epsilon", f"is {self.epsilon}", "Give a positive number; the paper's is 0.001")
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """How results become numbers: atlases of the regions, how their labels are merged, and size of the bootstrap."""
+    """How results become numbers.
 
-    atlases: tuple[str, ...] = ("neuromorphometrics",)
+    Parameters
+    ----------
+    atlases
+        Of the regions.
+    merge
+        How their labels become regions.
+    bootstrap
+        Draws of the intervals in Figures 4 and 6; other intervals are by formula.
+    """
+
+    atlases: Annotated[tuple[str, ...], Several()] = ("neuromorphometrics",)
     merge: Literal["revised", "paper"] = "revised"
-    bootstrap: int = 2000
-
-    def __post_init__(self) -> None:
-        if not self.atlases or len(set(self.atlases)) < len(self.atlases):
-            raise InputError("atlases", f"is {list(self.atlases)}", "Name at least one atlas, and each once")
-        check_whole("bootstrap", self.bootstrap, 100, 100_000)
+    bootstrap: Annotated[int, Whole(100, 100_000)] = 2000

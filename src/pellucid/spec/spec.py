@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar
+
+import tomli_w
+from annotated_types import MinLen
 
 from pellucid.engine.cluster import ClusterSettings
+from pellucid.ground.checked import adapter, dotted
+from pellucid.ground.limits import Name
+from pellucid.network.naming import is_import_path
 from pellucid.spec.arms import Arm, Baseline
-from pellucid.spec.fields import flatten, to_table, to_toml
-from pellucid.spec.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
+from pellucid.spec.sections import Analysis, Cohort, Explain, Preparation, Split, Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """A whole study, as its TOML file says it, every default filled in."""
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # `parse_spec` checks it; a part of a study needs no check
+
     study: Study
-    cohorts: dict[str, Cohort]
-    preparation: Preparation
-    splits: dict[str, Split]
-    training: dict[str, Arm]
-    baselines: dict[str, Baseline]
-    explain: Explain | None
-    analysis: Analysis
+    cohorts: Annotated[dict[Name, Cohort], MinLen(1)]
+    preparation: Preparation = field(default_factory=Preparation)
+    splits: dict[Name, Split] = field(default_factory=dict)
+    training: Annotated[dict[Name, Arm], MinLen(1)]
+    baselines: dict[Name, Baseline] = field(default_factory=dict)
+    explain: Explain | None = None
+    analysis: Analysis = field(default_factory=Analysis)
     cluster: ClusterSettings | None = None
     """Where `--cluster slurm` finds its workers: not part of what a study is, so `to_toml` leaves it out."""
 
@@ -49,18 +57,10 @@ class Spec:
 
     def to_toml(self) -> str:
         """Write the specification with every default filled in; `parse_spec` reads it back equal."""
-        table = {
-            "study": to_table(self.study),
-            "cohorts": {name: _cohort_table(cohort) for name, cohort in self.cohorts.items()},
-            "preparation": to_table(self.preparation),
-            "splits": to_table(self.splits),
-            "training": {name: _arm_table(arm) for name, arm in self.training.items()},
-            "baselines": {name: _arm_table(baseline) for name, baseline in self.baselines.items()},
-        }
-        if self.explain:
-            table["explain"] = to_table(self.explain)
-        table["analysis"] = to_table(self.analysis)
-        return to_toml(table)
+        table = adapter(Spec).dump_python(self, mode="json", exclude_none=True, exclude={"cluster"})
+        for section, kind in (("training", Arm), ("baselines", Baseline)):
+            table[section] = {name: _own_first(kind, arm) for name, arm in table[section].items()}
+        return tomli_w.dumps({name: section for name, section in table.items() if section})
 
     def differences(self, other: Spec) -> list[str]:
         """Say which keys differ: `training.scratch.trials: 2 here, 3 there`."""
@@ -72,18 +72,26 @@ class Spec:
         ]
 
 
-def _cohort_table(cohort: Cohort) -> dict[str, Any]:
-    table: dict[str, Any] = to_table(cohort)
-    if cohort.simulate:
-        kind = next(kind for kind, row in SIMULATIONS.items() if isinstance(cohort.simulate, row[0]))
-        table["simulate"] = {"kind": kind, **table["simulate"]}
-    return table
+def flatten(table: Mapping[str, Any], *, key: str = "") -> dict[str, Any]:
+    """Return nested tables as one of dotted keys.
+
+    >>> flatten({"a": {"b": 1, "c": {"d": 2}}})
+    {'a.b': 1, 'a.c.d': 2}
+    """
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, key=dotted(key, name))
+        else:
+            flat[dotted(key, name)] = value
+    return flat
 
 
-def _arm_table(arm: Arm | Baseline) -> dict[str, Any]:
-    table: dict[str, Any] = to_table(arm)
-    settings = table.pop("settings")
-    if isinstance(arm, Arm):  # only what the network takes
-        for name in ["channels"] * (arm.own_network is not None) + ["options"] * (not arm.options):
-            del table[name]
-    return table | {name: value for name, value in settings.items() if name != "seed"}
+def _own_first(kind: type[Arm] | type[Baseline], arm: dict[str, Any]) -> dict[str, Any]:
+    """Return the table of an arm: its own keys before those of its fitting, and only what its network takes."""
+    unused = {"seed"}
+    if "network" in arm:
+        unused |= {"options"} if not arm["options"] else set()
+        unused |= {"channels"} if is_import_path(arm["network"]) else set()
+    own = [name for name in kind.__annotations__ if name in arm]
+    return {name: arm[name] for name in dict.fromkeys((*own, *arm)) if name not in unused}

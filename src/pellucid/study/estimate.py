@@ -16,13 +16,12 @@ import pandas as pd
 from pellucid.cohort.draft import ARRAYS
 from pellucid.engine.tasks import Task
 from pellucid.ground.files import read_json
-from pellucid.image.grid import Grid
+from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.network.files import DESCRIPTION
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.spec import Spec
 from pellucid.study.run import study_tasks
 from pellucid.study.sizes import Sizes, cohort_sizes, expected_epochs
-from pellucid.study.steps.cohorts import GRIDS
 from pellucid.study.steps.deleting import deletion_images
 from pellucid.study.steps.nulls import learned_folders
 from pellucid.study.throughput import KINDS, Throughput, cohort_of, kind_of, measure, name_of
@@ -199,7 +198,7 @@ def _cost(task: str, spec: Spec, sizes: dict[str, Sizes], speed: Throughput, pas
         seconds = before if before is not None else number * one / min(workers, max(number, 1))
         if kind == "simulate":
             return _Cost(seconds, seconds, number * cohort.scan_bytes + cohort.once_bytes)
-        arrays = _array_bytes(number, GRIDS[spec.preparation.grid])
+        arrays = _array_bytes(number, PAPER_GRID)
         return _Cost(seconds, seconds, sum(arrays.values()), arrays["images"])
     if kind == "baseline":
         baseline = spec.baselines[name]

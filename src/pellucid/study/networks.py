@@ -11,10 +11,10 @@ from pellucid.attribution.explain import explain
 from pellucid.attribution.forward import run_forward
 from pellucid.attribution.undisturbed import attributes_kept, undisturbed
 from pellucid.ground.errors import InputError, PellucidError
+from pellucid.image.grid import PAPER_GRID
 from pellucid.network.foreign import ForeignNetwork, random_image, source_digest
 from pellucid.network.source import ClassSource, find_class
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.cohorts import GRIDS
 
 
 def own_networks(spec: Spec) -> dict[str, ClassSource]:
@@ -44,7 +44,7 @@ def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> Non
     InputError
         At `training.ARM.network` or `training.ARM.options`, and what is wrong there; or at `explain.epsilon`.
     """
-    grid = GRIDS[spec.preparation.grid]
+    grid = PAPER_GRID
     tried: set[tuple[str, str, bool]] = set()
     for name, arm in spec.training.items():
         explained = spec.explain is not None and name in spec.explain.arms

@@ -20,7 +20,7 @@ from pellucid.cohort.store import build_store
 from pellucid.ground.arrays import Float32Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.memory import demand_memory
-from pellucid.image.grid import Grid
+from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.maps.explainer import explain_image, open_explainer
 from pellucid.maps.files import write_map
 from pellucid.maps.names import map_name
@@ -36,7 +36,6 @@ from pellucid.spec.arms import Arm
 from pellucid.spec.sections import Explain, Simulation
 from pellucid.spec.spec import Spec
 from pellucid.study.members import members
-from pellucid.study.steps.cohorts import GRIDS
 from pellucid.training.fit import Scans, fit, logits, scans_at_once
 
 KINDS = ("simulate", "store", "train", "baseline", "explain", "deletion", "tables")
@@ -82,7 +81,7 @@ def measure(spec: Spec, tasks: Collection[str]) -> Throughput:
     Steps and maps are medians of a few after one to warm up. Arms alike are measured once. A simulated cohort is
     measured on a patient and a control of its own voxel size, a dataset on its first scans.
     """
-    grid = GRIDS[spec.preparation.grid]
+    grid = PAPER_GRID
     explained = names_in(tasks, "explain")
     wanted = {*names_in(tasks, "train"), *explained, *names_in(tasks, "deletion")}
     known: dict[Any, ArmSpeed] = {}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pellucid.ground.errors import InputError
-from pellucid.ground.limits import MOST_SEED, check_whole
+from pellucid.ground.checked import checked
+from pellucid.ground.limits import Number, Seed, Switch, Whole
 
 Checkpoint = Literal["validation-loss", "validation-accuracy"]
 Precision = Literal["float32", "bfloat16"]
 
+_NOT_NEGATIVE = Number(least=0, words="a number of at least 0")
 
+
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialSettings:
     """How one model is fitted once; the defaults are those on the MS cohort (Eitel 2019's code), but for `checkpoint`.
@@ -45,42 +47,18 @@ class TrialSettings:
         A value out of range.
     """
 
-    learning_rate: float = 5e-4
-    decay: float = 2e-3
-    batch_size: int = 4
-    max_epochs: int = 200
-    patience: int = 15
-    l2: float = 0.01
-    augment: bool = True
+    learning_rate: Annotated[float, Number(above=0, words="a number above 0")] = 5e-4
+    decay: Annotated[float, _NOT_NEGATIVE] = 2e-3
+    batch_size: Annotated[int, Whole(1, 256)] = 4
+    max_epochs: Annotated[int, Whole(1, 1_000_000)] = 200
+    patience: Annotated[int, Whole(1, 1_000_000)] = 15
+    l2: Annotated[float, _NOT_NEGATIVE] = 0.01
+    augment: Switch = True
     # deviates: the paper's code kept the first epoch of highest validation accuracy, mostly a tie on 19 subjects.
     checkpoint: Checkpoint = "validation-loss"
     precision: Precision = "float32"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, lowest, most in (
-            ("batch_size", 1, 256),
-            ("max_epochs", 1, 1_000_000),
-            ("patience", 1, 1_000_000),
-            ("seed", 0, MOST_SEED),
-        ):
-            check_whole(name, getattr(self, name), lowest, most)
-        for name in ("learning_rate", "decay", "l2"):
-            _check(name, getattr(self, name), 0.0)
-        if self.learning_rate == 0:
-            raise InputError("learning_rate", "0 would learn nothing", "Give a positive number")
-        if not isinstance(self.augment, bool):
-            raise InputError("augment", f"{self.augment!r} is not possible", "Give true or false")
-        for name, known in (("checkpoint", get_args(Checkpoint)), ("precision", get_args(Precision))):
-            if getattr(self, name) not in known:
-                raise InputError(name, f"{getattr(self, name)!r} is unknown", f"Give one of {', '.join(known)}")
+    seed: Seed = 0
 
     def to_json(self) -> dict[str, Any]:
         """Describe the settings as JSON types."""
         return asdict(self)
-
-
-def _check(name: str, value: float, lowest: float) -> None:
-    right_type = isinstance(value, int | float) and not isinstance(value, bool)
-    if not right_type or not math.isfinite(value) or value < lowest:
-        raise InputError(name, f"{value!r} is not possible", f"Give a number of at least {lowest:g}")

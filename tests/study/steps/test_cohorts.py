@@ -18,7 +18,7 @@ from pellucid.spec.reading import read_spec
 from pellucid.spec.sections import Cohort, Split
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.cohorts import check_cohorts, cohort_tasks
-from pellucid.training.baselines.settings import BaselineSettings
+from pellucid.training.baselines.settings import Kind
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
 
@@ -97,7 +97,7 @@ def test_an_arm_that_needs_lesions_is_refused_where_nobody_drew_any(
     shutil.copytree(one_without_mask[0], root)
     spec = read_spec(TINY)
     spec = dataclasses.replace(spec, cohorts={"ms": cohort(root)}, splits={"ms": spec.splits["ms"]})
-    baselines = {"all": Baseline(cohort="ms", images="lesion-filled", settings=BaselineSettings(kind="svm-image"))}
+    baselines = {"all": Baseline(cohort="ms", images="lesion-filled", kind="svm-image")}
     arms = {"arm": Arm(cohort="ms", images="lesion-mask")}
     asking = dataclasses.replace(
         spec, training=arms if section == "training" else {}, baselines=baselines if section == "baselines" else {}
@@ -121,16 +121,16 @@ def without(root: Path, tmp_path: Path, *, masks_of: str = "", columns: tuple[st
 
 
 @pytest.mark.parametrize(
-    ("masks_of", "columns", "settings", "words"),
+    ("masks_of", "columns", "kind", "words"),
     [
         (
             "HC",
             (),
-            BaselineSettings(kind="svm-lesion-load"),
+            "svm-lesion-load",
             "a lesion mask or a stated volume, and",
         ),
-        ("", ("age",), BaselineSettings(kind="logistic-confounds"), "a known age, and no scan of cohort 'ms'"),
-        ("", ("sex",), BaselineSettings(kind="logistic-confounds"), "a known sex, and no scan of cohort 'ms'"),
+        ("", ("age",), "logistic-confounds", "a known age, and no scan of cohort 'ms'"),
+        ("", ("sex",), "logistic-confounds", "a known sex, and no scan of cohort 'ms'"),
     ],
 )
 def test_a_baseline_that_a_group_cannot_feed_is_refused_before_anything_trains(
@@ -138,18 +138,18 @@ def test_a_baseline_that_a_group_cannot_feed_is_refused_before_anything_trains(
     tmp_path: Path,
     masks_of: str,
     columns: tuple[str, ...],
-    settings: BaselineSettings,
+    kind: Kind,
     words: str,
 ) -> None:
     spec = without(one_without_mask[0], tmp_path, masks_of=masks_of, columns=columns)
-    baselines = {"it": Baseline(cohort="ms", settings=settings)}
+    baselines = {"it": Baseline(cohort="ms", kind=kind)}
     with pytest.raises(InputError, match=words) as caught:
         check_cohorts(dataclasses.replace(spec, baselines=baselines))
     assert caught.value.where == "[baselines.it]"
     if masks_of:
         assert "no scan of group 'HC' of cohort 'ms' has one" in str(caught.value)
-        paper = dataclasses.replace(settings, protocol="paper")  # counts noise where a mask is missing
-        check_cohorts(dataclasses.replace(spec, baselines={"it": Baseline(cohort="ms", settings=paper)}))
+        paper = Baseline(cohort="ms", kind=kind, protocol="paper")  # counts noise where a mask is missing
+        check_cohorts(dataclasses.replace(spec, baselines={"it": paper}))
 
 
 def test_who_is_in_neither_group_is_no_leak(tmp_path: Path) -> None:

@@ -14,9 +14,7 @@ def test_defaults() -> None:
     settings = BaselineSettings(kind="svm-image")
     assert (settings.protocol, settings.components, settings.folds, settings.seed) == ("revised", (0,), 5, 0)
     assert settings.confounds == CONFOUNDS == ("age", "sex", "brain_volume_ml", "brightness")
-    content = json.loads(json.dumps(settings.to_json()))
-    lists = {name: tuple(content[name]) for name in ("components", "confounds")}
-    assert BaselineSettings(**(content | lists)) == settings
+    assert BaselineSettings(**json.loads(json.dumps(settings.to_json()))) == settings  # lists become tuples
     with pytest.raises(FrozenInstanceError):
         settings.seed = 1  # type: ignore[misc]
 
@@ -32,7 +30,6 @@ def test_defaults() -> None:
         ("seed", {"seed": -1}),
         ("components", {"components": ()}),
         ("components", {"components": (3, 3)}),
-        ("components", {"components": [3]}),
         ("components", {"components": (-1,)}),
         ("components", {"components": (2.0,)}),
         ("components", {"kind": "svm-lesion-load", "components": (3,)}),

@@ -28,8 +28,6 @@ from pellucid.spec.sections import Cohort, Simulation, Split
 from pellucid.spec.spec import Spec
 from pellucid.study.members import Members, members
 
-GRIDS = {"paper": PAPER_GRID}
-
 
 def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
     """Return the tasks that end with a store for each cohort and one table of splits."""
@@ -128,7 +126,7 @@ def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, 
         build_store(
             _as_divided(name, found.rows, folder),
             out,
-            GRIDS[spec.preparation.grid],
+            PAPER_GRID,
             scaling=one.scaling or spec.preparation.scaling,
             resampling=spec.preparation.resampling,
             positive=cohort.positive,
