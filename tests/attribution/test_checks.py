@@ -12,7 +12,7 @@ from torch import nn
 from pellucid.attribution.explain import explain, methods
 from pellucid.ground.errors import InputError
 
-METHODS = ["lrp-epsilon", "gradient", "sensitivity", "input-x-gradient"]
+METHODS = ["gradient", "input-x-gradient", "lrp-epsilon", "lrp-rules", "sensitivity"]
 
 
 @pytest.fixture

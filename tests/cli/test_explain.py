@@ -105,8 +105,8 @@ def test_other_methods_and_their_parameters(arm: Path, scans: Path, tmp_path: Pa
     assert (out / "sub-01_FLAIR_space-MNI152NLin6Asym_desc-inputXGradient_relevance.nii.gz").is_file()
     for arguments, words in (
         (["--method", "lrp_epsilon"], "Did you mean lrp-epsilon?"),
-        (["--epsilon", "0"], "is not above 0"),
-        (["--method", "gradient", "--epsilon", "0.1"], "takes no parameters"),
+        (["--method", "lrp-epsilon:epsilon=0"], "is not above 0"),
+        (["--method", "gradient:epsilon=0.1"], "takes no parameters"),
         (["--atlas", "nowhere"], "nowhere"),
     ):
         shown = pellucid("explain", arm, image, "--out", tmp_path / "no", *arguments)

@@ -90,4 +90,5 @@ def test_debug_may_stand_anywhere_and_shows_where(place: int, tmp_path: Path) ->
 def test_the_help_of_explain_lists_every_method_and_what_it_does(pellucid) -> None:
     shown = " ".join(pellucid("explain", "--help").out.replace("│", " ").split())
     for method in methods():
-        assert f"{method.name}: {method.summary}" in shown
+        given = ", ".join(f"{name}={value!r}" for name, value in method.parameters.items())
+        assert f"{method.name} ({given}): {method.summary}".replace(" ()", "") in shown

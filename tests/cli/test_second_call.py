@@ -43,7 +43,7 @@ def test_explaining_twice_into_one_folder_loses_nothing(arm: Path, scans: Path, 
     before = sorted(path.name for path in out.iterdir())
     for more, words in (
         (["--method", "gradient"], "another method"),
-        (["--epsilon", "0.01"], "another set of parameters"),
+        (["--method", "lrp-epsilon:epsilon=0.01"], "another set of parameters"),
     ):
         shown = pellucid("explain", arm, one, "--out", out, *more)
         assert shown.code == 2

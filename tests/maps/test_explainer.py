@@ -32,12 +32,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_method_keeps_its_own_epsilon_unless_told(model: Path) -> None:
-    assert open_explainer(model, method="lrp-epsilon").parameters == {"epsilon": 1e-3}
-    assert open_explainer(model, method="lrp-epsilon", epsilon=0.5).parameters == {"epsilon": 0.5}
-    assert open_explainer(model, method="gradient").parameters == {}
-    for method, epsilon in (("gradient", 0.1), ("lrp-epsilon", 0.0), ("lrp-epsilon", math.inf), ("lrp", None)):
+    assert open_explainer(model, method="lrp-epsilon").method.parameters == {"epsilon": 1e-3}
+    assert open_explainer(model, method="lrp-epsilon:epsilon=0.5").method.parameters == {"epsilon": 0.5}
+    assert open_explainer(model, method="gradient").method.parameters == {}
+    for method in ("gradient:epsilon=0.1", "lrp-epsilon:epsilon=0", "lrp-epsilon:epsilon=inf", "lpr"):
         with pytest.raises(InputError):
-            open_explainer(model, method=method, epsilon=epsilon)
+            open_explainer(model, method=method)
 
 
 def test_a_mean_counts_the_networks_whose_own_map_has_an_alarm(tmp_path: Path) -> None:

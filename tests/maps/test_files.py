@@ -21,7 +21,7 @@ from pellucid.network.paper import PaperNetwork
 def test_a_map_and_its_ledger_survive_the_disk(tmp_path: Path) -> None:
     model = tmp_path / "model"
     save_model(model, PaperNetwork(channels=2, seed=4), ModelInfo(modality="FLAIR", scaling="robust"))
-    explainer = open_explainer(model, method="lrp-epsilon", epsilon=0.01)
+    explainer = open_explainer(model, method="lrp-epsilon:epsilon=0.01")
     image = np.random.default_rng(0).standard_normal(PAPER_GRID.shape).astype(np.float32)
     image.setflags(write=False)  # as the arrays of a store are
     explained = explain_image(explainer, image)

@@ -1,20 +1,15 @@
-"""What may be asked for: a model, an x, a method with its parameters, and output units of the model."""
+"""What may be asked for: a model, an x, and output units of the model."""
 
 from __future__ import annotations
 
-import difflib
-import math
 import operator
-from collections.abc import Mapping, Sequence
-from numbers import Real
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from pellucid.attribution.result import Method
 from pellucid.ground.errors import InputError
 from pellucid.network.finite import check_finite
 
@@ -22,50 +17,6 @@ Target = int | Sequence[int] | torch.Tensor | None
 """An output unit, one for each batch item, or None for the only one."""
 
 _COUNTED = "Give the number of an output unit, from 0 on, or one for each batch item"
-
-
-def choose(method: object, known: Mapping[str, Method]) -> Method:
-    """Return the method of a name, or the one given; InputError at `method` if it is not `known`."""
-    if isinstance(method, Method):
-        method = method.name
-    if isinstance(method, str) and method in known:
-        return known[method]
-    word = method.lower() if isinstance(method, str) else ""
-    begun = [name for name in known if word and name.startswith(word)]
-    close = begun or difflib.get_close_matches(word, known, n=1)
-    guess = f"Did you mean {close[0]}? " if close else ""
-    raise InputError("method", f"{method!r} is not known", f"{guess}Choose one of {', '.join(known)}")
-
-
-def fill_in(method: Method, given: Mapping[str, Any], dtype: torch.dtype) -> dict[str, float]:
-    """Return the method's parameters, with its defaults where None is given.
-
-    Raises
-    ------
-    InputError
-        If the method has no such parameter, or epsilon is not a number above 0 in `dtype`.
-    """
-    given = {name: value for name, value in given.items() if value is not None}
-    for name in given:
-        if name not in method.parameters:
-            takes = ", ".join(method.parameters) or "no parameters"
-            raise InputError(name, f"is not a parameter of {method.name}, which takes {takes}", "Leave it out")
-    parameters = {**method.parameters, **given}
-    if "epsilon" in parameters:
-        parameters["epsilon"] = _epsilon(parameters["epsilon"], dtype)
-    return parameters
-
-
-def _epsilon(value: object, dtype: torch.dtype) -> float:
-    fix = "Give 0.001, as in the paper, or another number"
-    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
-        raise InputError("epsilon", f"{value!r} is not a number", fix)
-    epsilon = float(value)
-    if not 0 < epsilon < math.inf:
-        raise InputError("epsilon", f"{epsilon} is not above 0 and finite", fix)
-    if not torch.finfo(dtype).tiny <= epsilon <= torch.finfo(dtype).max:
-        raise InputError("epsilon", f"{epsilon} cannot be told from 0 or infinity in {dtype}", fix)
-    return epsilon
 
 
 def check_model(model: object) -> None:

@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Any
 
 import torch
 from torch import nn
 
 from pellucid.attribution.agreement import is_own
 from pellucid.attribution.backward_hooks import gradients_unchanged
-from pellucid.attribution.checks import Target, check_input, check_model, choose, fill_in, units_of
-from pellucid.attribution.methods import METHODS
-from pellucid.attribution.result import Explanation, LedgerEntry, Method
+from pellucid.attribution.checks import Target, check_input, check_model, units_of
+from pellucid.attribution.method import Method
+from pellucid.attribution.methods import METHODS, find_method
+from pellucid.attribution.result import Explanation, LedgerEntry
 from pellucid.attribution.undisturbed import attributes_kept, undisturbed
 from pellucid.ground.errors import PellucidError
 
-__all__ = ["Explanation", "LedgerEntry", "Method", "explain", "find_method", "methods"]
+__all__ = ["Explanation", "LedgerEntry", "Method", "explain", "methods"]
 
 
 def methods() -> list[Method]:
-    """Return every method of `explain`: its name, its parameters with their defaults, its source.
+    """Return every method of `explain`, its parameters at their defaults.
 
     >>> [method.name for method in methods()]
-    ['lrp-epsilon', 'gradient', 'sensitivity', 'input-x-gradient']
+    ['gradient', 'input-x-gradient', 'lrp-epsilon', 'lrp-rules', 'sensitivity']
     """
-    return list(METHODS.values())
-
-
-def find_method(method: object) -> Method:
-    """Return the method of a name, or the one given, as `methods` lists it.
-
-    Raises
-    ------
-    InputError
-        At `method`, if there is none; names the nearest.
-    """
-    return choose(method, METHODS)
+    return [method() for method in METHODS.values()]
 
 
 def explain(
     model: nn.Module,
     x: torch.Tensor,
     *,
-    method: str | Method = "lrp-epsilon",
-    epsilon: float | None = None,
+    method: str | Method | type[Method] = "lrp-epsilon",
     target: Target = None,
+    **parameters: Any,
 ) -> Explanation:
     """Say what each voxel of x added to the logit of `model`.
 
@@ -63,24 +54,25 @@ def explain(
         (B, channels, ...), float32 or float64, of the model's data type and device; (B, 1, X, Y, Z) for `PaperNetwork`.
         A map does not depend on what else is in the batch: models whose items meet are refused for more than one.
     method
-        A name from `pellucid.methods()`, or what has it there.
-    epsilon
-        The stabiliser of `lrp-epsilon`, above 0; 0.001 if not given.
+        A name from `pellucid.methods()`, a method from there or of your own, or where the class of one is,
+        `package.module:Class`.
     target
         Which output unit to explain, one for all items or, as a list or tensor, one for each; needed if the model has
         more than one.
+    **parameters
+        Parameters of the method, such as `epsilon` of `lrp-epsilon`: those that it lists, and no others.
 
     Returns
     -------
     Explanation
-        `relevance` of x's shape, data type and device; `logit` (B,); `ledger`, for `lrp-epsilon`: what each layer
-        received, passed on and absorbed; `paths`, for `lrp-epsilon`: which convolutions ran in the quick kernels;
+        `relevance` of x's shape, data type and device; `logit` (B,); `ledger`, for LRP: what each layer
+        received, passed on and absorbed; `paths`, for LRP: which convolutions ran in the quick kernels;
         `head`: the sigmoid or softmax that was passed over.
 
     Raises
     ------
     InputError
-        If an option is not known or x cannot be used.
+        If a method or parameter is not known, or x cannot be used.
     PellucidError
         If the model cannot be followed or an operation has no rule; if torch.fx sees another function than the model
         computes; if a backward hook changes a gradient; if relevance does not add up in a layer, to 1e-3 of all that
@@ -92,16 +84,15 @@ def explain(
     Threads may explain side by side. A model in training mode is switched for the while: no other thread should use it.
     Memory: what the layers keep of the batch; the paper's network, fused, needs some 50 MB a volume.
     """
-    chosen = find_method(method)
+    chosen = find_method(method).with_parameters(parameters)
     check_model(model)
     x = check_input(model, x)
-    parameters = fill_in(chosen, {"epsilon": epsilon}, x.dtype)
     units = units_of(target, len(x))
     with undisturbed(model, x.device), gradients_unchanged(model), ExitStack() as stack:
         if not is_own(model):
             stack.enter_context(attributes_kept(model))
         # clone: a tensor made in inference mode cannot be recorded
-        result = chosen.run(model, x.detach().clone(), units, parameters)
+        result = chosen.run(model, x.detach().clone(), units)
     in_sum = bool(torch.isfinite(result.relevance.sum()))  # quicker, and a finite sum has finite terms
     if not in_sum and not bool(torch.isfinite(result.relevance).all()):
         raise PellucidError(

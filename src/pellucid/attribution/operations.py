@@ -201,16 +201,3 @@ def keeps_zero(node: Node, model: nn.Module) -> bool:
             return layer.min_val <= 0 <= layer.max_val
         return not isinstance(layer, (nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Hardsigmoid))
     return node.target in _ZERO_KEEPING
-
-
-def bias_of(module: nn.Module) -> torch.Tensor | None:
-    """Return what an affine module adds whatever its input, per channel, or None if it adds nothing."""
-    if isinstance(module, BATCH_NORM):
-        assert module.running_mean is not None
-        assert module.running_var is not None
-        scale = (module.running_var + module.eps).rsqrt()
-        scale = scale if module.weight is None else scale * module.weight
-        shift = -module.running_mean * scale
-        return shift.detach() if module.bias is None else (shift + module.bias).detach()
-    bias = getattr(module, "bias", None)
-    return bias.detach() if isinstance(bias, torch.Tensor) else None

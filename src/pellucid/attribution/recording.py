@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard, cast
 
@@ -12,6 +13,7 @@ from torch.fx import Node
 from torch.fx.node import map_arg
 
 from pellucid.attribution.fusing import flat_at, pool_to_fuse
+from pellucid.attribution.layer import Layer, kind_of
 from pellucid.attribution.operations import (
     PLACE,
     Way,
@@ -60,6 +62,8 @@ class Step:
     output: torch.Tensor
     constant: torch.Tensor | float = 0.0
     constants: tuple[torch.Tensor, ...] = ()
+    repeat: Callable[[torch.Tensor], torch.Tensor] | None = None
+    """Runs an average pool on another input, for rules that ask for it."""
 
 
 class Recording(LogitRun):
@@ -71,6 +75,9 @@ class Recording(LogitRun):
         The model and its graph.
     own
         Whether the network is Pellucid's own, whose layers take tensors in any memory format.
+    merged
+        Whether an affine layer may be recorded together with the max-pool behind it: for rules that need no more than
+        its inputs and what the pool has left.
 
     Attributes
     ----------
@@ -80,9 +87,9 @@ class Recording(LogitRun):
         Of each convolution, whether it was fused with the max-pool behind it, and if not, why.
     """
 
-    def __init__(self, trace: Trace, *, own: bool = False) -> None:
+    def __init__(self, trace: Trace, *, own: bool = False, merged: bool = True) -> None:
         super().__init__(trace)
-        self.own = own
+        self.own, self.merged = own, merged
         self.steps: list[Step] = []
         self.paths: dict[str, str] = {}
         self._depends = {self.input_node}  # the nodes that hold a tensor that depends on x
@@ -93,6 +100,19 @@ class Recording(LogitRun):
     def version(self, node: Node) -> object:
         """Return the version that the tensor of `node` is now."""
         return self._versions.get(node, node)
+
+    def layer(self, step: Step) -> Layer:
+        """Return the affine layer of a step, as rules see it."""
+        module = self.module.get_submodule(str(step.node.target)) if step.node.op == "call_module" else None
+        return Layer(
+            kind="sum" if step.way is Way.SUM else kind_of(module),
+            inputs=tuple(step.inputs.values()),
+            output=step.output,
+            module=module,
+            constant=step.constant,
+            first=self.input_node in step.inputs,
+            repeat=step.repeat,
+        )
 
     def run_node(self, n: Node) -> Any:
         """Run one operation and, if its result depends on x, record it."""
@@ -151,7 +171,14 @@ class Recording(LogitRun):
         way = way_of(node, self.module)
         if not isinstance(output, torch.Tensor):
             raise PellucidError(f"{node.meta[PLACE]}: lrp-epsilon needs operations with one result. Return no indices.")
-        return self._record(node, way, inputs, output, tuple(constants))
+        repeat = None
+        if way is Way.AFFINE and not self.merged:
+
+            def repeat(a: torch.Tensor) -> Any:
+                instead = {node.all_input_nodes[0]: a}
+                return getattr(self, node.op)(node.target, *self._filled(args, node.kwargs, instead, None, None))
+
+        return self._record(node, way, inputs, output, tuple(constants), repeat)
 
     def _overwrite(
         self,
@@ -250,7 +277,7 @@ class Recording(LogitRun):
         found = pool_to_fuse(node, self.module, self.env)
         if found is None:
             return None
-        path, why = path_of(node), found.why
+        path, why = path_of(node), found.why if self.merged else "the rule asks for the layer alone"
         if why is None:
             assert found.pool is not None
             layers = (self.module.get_submodule(str(n.target)) for n in (node, found.pool))
@@ -269,7 +296,7 @@ class Recording(LogitRun):
 
     def _pools_affine(self, node: Node) -> bool:
         """Tell whether `node` is a max-pool and the only reader of the affine layer that has just run."""
-        if not self.steps or not is_max_pool(node, self.module):
+        if not self.merged or not self.steps or not is_max_pool(node, self.module):
             return False
         last = self.steps[-1]
         # A dense layer has its biases along the axis that is pooled.
@@ -305,6 +332,7 @@ class Recording(LogitRun):
         inputs: dict[object, torch.Tensor],
         output: torch.Tensor,
         constants: tuple[torch.Tensor, ...] = (),
+        repeat: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> torch.Tensor:
         constant: torch.Tensor | float = 0.0
         if way is Way.SUM:
@@ -313,7 +341,7 @@ class Recording(LogitRun):
                 if term not in self._depends:
                     constant = constant + (self.env[term] if isinstance(term, Node) else cast(float, term))
         kept = output.detach() if way is Way.ELEMENTWISE else output
-        self.steps.append(Step(node, node, way, inputs, kept, constant, constants))
+        self.steps.append(Step(node, node, way, inputs, kept, constant, constants, repeat))
         self._depends.add(node)
         return output.detach()
 

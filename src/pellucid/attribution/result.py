@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
 from pellucid.attribution.heads import Head
 
@@ -15,8 +14,8 @@ from pellucid.attribution.heads import Head
 class LedgerEntry:
     """What one layer received, passed on and kept of the relevance, each (B,) in float64 on the CPU.
 
-    `relevance_out = relevance_in + absorbed_bias + absorbed_epsilon`, to rounding. "Out" and "in" are the layer's
-    output and input: relevance walks from one to the other.
+    `relevance_out = relevance_in + sum of absorbed`, to rounding. "Out" and "in" are the layer's output and input:
+    relevance walks from one to the other.
 
     Parameters
     ----------
@@ -26,18 +25,29 @@ class LedgerEntry:
         Sum of the relevance of the layer's output.
     relevance_in
         Sum of the relevance that reaches the layer's input (its inputs, if it adds several).
-    absorbed_bias
-        What the biases took: `sum_j R_j b_j / (z_j + epsilon s_j)`; of `cat` and `h[...] = y`, what reached values that
-        do not depend on x.
-    absorbed_epsilon
-        What the stabiliser took: `sum_j R_j epsilon s_j / (z_j + epsilon s_j)`.
+    absorbed
+        What was taken on the way, by what took it: the rule names that. `bias` and `epsilon` of the epsilon rule; of
+        `cat` and `h[...] = y`, `bias` is what reached values that do not depend on x. `entry.absorbed_bias` is the same
+        as `entry.absorbed["bias"]`, and so for each.
     """
 
     layer: str
     relevance_out: torch.Tensor
     relevance_in: torch.Tensor
-    absorbed_bias: torch.Tensor
-    absorbed_epsilon: torch.Tensor
+    absorbed: Mapping[str, torch.Tensor]
+
+    def __getattr__(self, name: str) -> torch.Tensor:
+        """Return what one of `absorbed` took: `entry.absorbed_bias`."""
+        first, _, what = name.partition("_")
+        if first != "absorbed" or what not in self.absorbed:
+            raise AttributeError(f"the ledger has no {name!r}; what absorbed relevance is {', '.join(self.absorbed)}")
+        return self.absorbed[what]
+
+    def columns(self, item: int = 0) -> dict[str, str | float]:
+        """Return the entry of one batch item as a row of a table: `layer`, `relevance_out`, ..., `absorbed_bias`."""
+        sums = {"relevance_out": self.relevance_out, "relevance_in": self.relevance_in}
+        sums |= {f"absorbed_{name}": values for name, values in self.absorbed.items()}
+        return {"layer": self.layer} | {name: float(values[item]) for name, values in sums.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -47,8 +57,7 @@ class Explanation:
     Parameters
     ----------
     relevance
-        The map, of x's shape, data type and device. Its unit is the logit's; for `gradient` and `sensitivity`, logit
-        per unit of x.
+        The map, of x's shape, data type and device, in the method's `units`.
     logit
         The explained output (B,), before `head`.
     ledger
@@ -56,7 +65,7 @@ class Explanation:
         not conserve anything layer by layer. Layers that only pass relevance on (activations, dropout, max-pools,
         flatten) are not listed: what one entry has as `relevance_out` is the next one's `relevance_in` in a chain.
     paths
-        With `lrp-epsilon`, how each convolution ran: `fused` with the max-pool behind it, several times quicker, or
+        With LRP, how each convolution ran: `fused` with the max-pool behind it, several times quicker, or
         `layer by layer: ` and why. The map is the same, but where values that an activation of ELU's kind has left
         equal to the last bit compete in a window: then another of them may win.
     head
@@ -79,31 +88,3 @@ class Explanation:
         logit, sum_ = (f"[{', '.join(map(str, numbers))}{more}]" for numbers in (logits, sums))
         shape, layers = tuple(self.relevance.shape), len(self.ledger)
         return f"Explanation({shape}, logit={logit}, sum={sum_}, {layers} layers in the ledger)"
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A way of explaining, as `pellucid.methods()` lists it.
-
-    Parameters
-    ----------
-    name
-        What `explain(..., method=)` calls it.
-    parameters
-        Its parameters and their defaults.
-    source
-        Where it comes from.
-    summary
-        What it computes, in one sentence.
-    units
-        The unit of its maps.
-    run
-        `run(model, x, target, parameters)`: what computes them, from a model in evaluation mode and a copy of x.
-    """
-
-    name: str
-    parameters: Mapping[str, float]
-    source: str
-    summary: str
-    units: str
-    run: Callable[[nn.Module, torch.Tensor, torch.Tensor | None, Mapping[str, float]], Explanation] = field(repr=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from dataclasses import replace
 
+import torch
+
+from pellucid.attribution.arithmetic import Tensors, pull, total
 from pellucid.attribution.operations import PLACE, Way, path_of
 from pellucid.attribution.recording import Recording, Step
 from pellucid.attribution.result import LedgerEntry
-from pellucid.attribution.rules import absorbed_by_bias, absorbed_by_epsilon, epsilon_rule, pull, route_rule, total
+from pellucid.attribution.rules.rule import Composite, Shared
 from pellucid.ground.errors import PellucidError
 
 IMBALANCE = {torch.float32: 1e-3, torch.float64: 1e-8}
@@ -16,19 +18,19 @@ IMBALANCE = {torch.float32: 1e-3, torch.float64: 1e-8}
 _BATCH_FIRST = "Keep the batch axis first in the model, or explain it with method='input-x-gradient'"
 
 
-def lrp_epsilon(
-    recording: Recording, seed: torch.Tensor, epsilon: float
+def walk(
+    recording: Recording, seed: torch.Tensor, composite: Composite
 ) -> tuple[torch.Tensor, tuple[LedgerEntry, ...]]:
     """Walk back from `seed`, the relevance of the output, to x.
 
-    Convolutions, dense layers, average pools, batch norm and sums share out by the epsilon rule; activations and
-    dropout pass relevance unchanged; the winner of each max-pool window takes all.
+    Convolutions, dense layers, average pools, batch norm and sums share out by the rule that `composite` has for them;
+    activations and dropout pass relevance unchanged; the winner of each max-pool window takes all.
 
     Returns
     -------
     relevance, ledger
-        The relevance of x, of its shape; one entry for each layer with the epsilon rule, in forward order, and for each
-        place where what does not depend on x is put beside what does.
+        The relevance of x, of its shape; one entry for each layer with a rule, in forward order, and for each place
+        where what does not depend on x is put beside what does.
 
     Raises
     ------
@@ -44,9 +46,11 @@ def lrp_epsilon(
             continue
         tensors = tuple(step.inputs.values())
         if step.way is Way.ELEMENTWISE:
-            passed: tuple[torch.Tensor, ...] = (arrived,)
+            passed: Tensors = (arrived,)
         elif step.way is Way.ROUTE:
-            passed = route_rule((*tensors, *step.constants), step.output, arrived)
+            # Back to where each value came from. Where values tie in a window of a pool the first wins, as in PyTorch's
+            # gradient; cropped voxels get 0.
+            passed = pull(step.output, (*tensors, *step.constants), arrived)
             passed, lost = passed[: len(tensors)], passed[len(tensors) :]
             _check_route(step, arrived, passed, lost)
             if lost:
@@ -54,8 +58,9 @@ def lrp_epsilon(
                 ledger.append(_entry_of_route(step, arrived, passed))
         else:
             _assert_batch_first(step, tensors, len(seed))
-            passed, quotient = epsilon_rule(tensors, step.output, arrived, epsilon)
-            entry = _entry(step, recording.module, arrived, passed, quotient, epsilon)
+            layer = recording.layer(step)
+            shared = composite.rule_of(layer).share(layer, arrived)
+            passed, entry = shared.parts, _entry(step, arrived, shared)
             _check(step, entry, arrived, passed)
             ledger.append(entry)
         for version, part in zip(step.inputs, passed, strict=True):
@@ -63,7 +68,16 @@ def lrp_epsilon(
     if recording.input_node not in relevance:
         raise PellucidError("The model's output does not depend on its input. There is nothing to explain.")
     _check_items(seed, relevance[recording.input_node], ledger)
-    return relevance[recording.input_node], tuple(reversed(ledger))
+    return relevance[recording.input_node], _same_columns(ledger[::-1])
+
+
+def _same_columns(ledger: list[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Return a ledger whose entries all have what absorbed relevance in any of them, 0 where it took none."""
+    names = dict.fromkeys(name for entry in ledger for name in entry.absorbed)
+    return tuple(
+        replace(entry, absorbed={n: entry.absorbed.get(n, torch.zeros_like(entry.relevance_out)) for n in names})
+        for entry in ledger
+    )
 
 
 def size_of_terms(recording: Recording, seed: torch.Tensor) -> torch.Tensor:
@@ -88,44 +102,28 @@ def size_of_terms(recording: Recording, seed: torch.Tensor) -> torch.Tensor:
     return size
 
 
-def _entry(
-    step: Step,
-    model: nn.Module,
-    arrived: torch.Tensor,
-    passed: tuple[torch.Tensor, ...],
-    quotient: torch.Tensor,
-    epsilon: float,
-) -> LedgerEntry:
-    """Sum up what a layer with the epsilon rule did with the relevance that arrived at its output."""
-    if step.way is Way.SUM:
-        by_bias = total(quotient * step.constant)
-    else:
-        layer = model.get_submodule(str(step.node.target)) if step.node.op == "call_module" else None
-        by_bias = absorbed_by_bias(layer, quotient)
-    return LedgerEntry(
-        layer=path_of(step.node),
-        relevance_out=total(arrived).cpu(),
-        relevance_in=torch.stack([total(part) for part in passed]).sum(dim=0).cpu(),
-        absorbed_bias=by_bias.detach().cpu(),
-        absorbed_epsilon=absorbed_by_epsilon(step.output.detach(), quotient, epsilon).cpu(),
-    )
+def _entry(step: Step, arrived: torch.Tensor, shared: Shared) -> LedgerEntry:
+    """Sum up what a layer with a rule did with the relevance that arrived at its output."""
+    below = torch.stack([total(part) for part in shared.parts]).sum(dim=0).cpu()
+    absorbed = {name: values.detach().cpu() for name, values in shared.absorbed.items()}
+    return LedgerEntry(path_of(step.node), total(arrived).cpu(), below, absorbed)
 
 
-def _entry_of_route(step: Step, arrived: torch.Tensor, passed: tuple[torch.Tensor, ...]) -> LedgerEntry:
+def _entry_of_route(step: Step, arrived: torch.Tensor, passed: Tensors) -> LedgerEntry:
     """Sum up what came of relevance that was only sent on: what reached constants is absorbed as by a bias."""
     out, below = total(arrived).cpu(), torch.stack([total(part) for part in passed]).sum(dim=0).cpu()
-    return LedgerEntry(path_of(step.node), out, below, out - below, torch.zeros_like(out))
+    return LedgerEntry(path_of(step.node), out, below, {"bias": out - below})
 
 
 def _check_items(seed: torch.Tensor, relevance: torch.Tensor, ledger: list[LedgerEntry]) -> None:
     """Refuse a ledger whose rows are not the items of the batch: each must add up to its logit by itself."""
-    parts = [total(relevance).cpu(), *(e.absorbed_bias for e in ledger), *(e.absorbed_epsilon for e in ledger)]
+    parts = [total(relevance).cpu(), *(taken for entry in ledger for taken in entry.absorbed.values())]
     size = total(relevance.abs()).cpu() + torch.stack([e.relevance_out for e in ledger] + parts).abs().sum(dim=0)
     if bool(((total(seed).cpu() - torch.stack(parts).sum(dim=0)).abs() > IMBALANCE[seed.dtype] * size).any()):
         raise PellucidError(f"Relevance does not add up in each item of the batch. {_BATCH_FIRST}.")
 
 
-def _assert_batch_first(step: Step, tensors: tuple[torch.Tensor, ...], items: int) -> None:
+def _assert_batch_first(step: Step, tensors: Tensors, items: int) -> None:
     """Refuse to sum up by item what has none."""
     shape = next((tuple(t.shape) for t in (*tensors, step.output) if t.shape[:1] != (items,)), None)
     if shape is not None:
@@ -135,21 +133,17 @@ def _assert_batch_first(step: Step, tensors: tuple[torch.Tensor, ...], items: in
         )
 
 
-def _check(step: Step, entry: LedgerEntry, arrived: torch.Tensor, passed: tuple[torch.Tensor, ...]) -> None:
-    """Refuse relevance that does not add up: `out = in + bias + epsilon` in every layer."""
-    parts = (entry.relevance_out, entry.relevance_in, entry.absorbed_bias, entry.absorbed_epsilon)
-    out, *others = parts
-    rest = out - others[0] - others[1] - others[2]
-    least = torch.stack(parts).abs().sum(dim=0)
+def _check(step: Step, entry: LedgerEntry, arrived: torch.Tensor, passed: Tensors) -> None:
+    """Refuse relevance that does not add up: what came out is what went in and what was absorbed, in every layer."""
+    parts = torch.stack((entry.relevance_out, entry.relevance_in, *entry.absorbed.values()))
+    rest, least = parts[0] - parts[1:].sum(dim=0), parts.abs().sum(dim=0)
     # The size of sums is never below theirs, and quicker to have.
     if bool((rest.abs() <= IMBALANCE[arrived.dtype] * least).all()):
         return
     _assert_balance(step, rest, least + sum(total(part.abs()).cpu() for part in (arrived, *passed)), arrived.dtype)
 
 
-def _check_route(
-    step: Step, arrived: torch.Tensor, passed: tuple[torch.Tensor, ...], lost: tuple[torch.Tensor, ...]
-) -> None:
+def _check_route(step: Step, arrived: torch.Tensor, passed: Tensors, lost: Tensors) -> None:
     """Refuse relevance that was not sent on whole. Constants may be broadcast over the batch: all items are summed."""
     sums = [float(total(part).sum()) for part in (arrived, *passed)] + [float(part.sum()) for part in lost]
     rest = torch.tensor([sums[0] - sum(sums[1:])])

@@ -78,7 +78,7 @@ def _ledger() -> str:
     model, x = _model_and_images()
     result = pellucid.explain(model, x, method="lrp-epsilon", epsilon=1e-2)
     for entry in result.ledger:
-        rest = entry.relevance_out - entry.relevance_in - entry.absorbed_bias - entry.absorbed_epsilon
+        rest = entry.relevance_out - entry.relevance_in - sum(entry.absorbed.values())
         # float32 sums of some 10^5 terms
         if float(rest.abs().max()) > 1e-4 * max(1.0, float(entry.relevance_out.abs().max())):
             return f"{entry.layer} loses {float(rest.abs().max()):.3g}"

@@ -9,12 +9,13 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.explanations import show_maps
-from pellucid.cli.options import Epsilon, Force, Images, Model, OwnNetwork
+from pellucid.cli.options import Force, Images, Model, OwnNetwork
 from pellucid.cli.predictions import show_predictions
 from pellucid.ground.numbers import count
 from pellucid.ground.words import some
 
 if TYPE_CHECKING:
+    from pellucid.attribution.method import Method
     from pellucid.maps.explaining import ExplainedScan
     from pellucid.trust.alarms import MapSums
 
@@ -29,7 +30,6 @@ def explain(
     images: Images,
     *,
     method: Annotated[str, typer.Option(help=HELP["method"])] = "lrp-epsilon",
-    epsilon: Epsilon = None,
     out: Annotated[Path, typer.Option(help="Where everything goes; maps and rows of other scans stay there.")] = Path(
         "explanations"
     ),
@@ -75,7 +75,6 @@ def explain(
             paths,
             opened,
             method=method,
-            epsilon=epsilon,
             lesions=masks if lesions else None,
             atlas=atlas,
             native=native,
@@ -98,4 +97,10 @@ def list_methods() -> None:
     """Put every method and what it does into the help of `--method`."""
     from pellucid.attribution.explain import methods
 
-    HELP["method"] = "How to explain. " + " ".join(f"{one.name}: {one.summary}" for one in methods())
+    HELP["method"] = "How to explain: NAME or NAME:key=value,key=value. " + " ".join(map(_described, methods()))
+
+
+def _described(method: Method) -> str:
+    """Return name, parameters and summary of a method."""
+    given = ", ".join(f"{name}={value!r}" for name, value in method.parameters.items())
+    return f"{method.name}{f' ({given})' if given else ''}: {method.summary}"

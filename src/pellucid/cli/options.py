@@ -25,8 +25,6 @@ Images = Annotated[
     ),
 ]
 
-Epsilon = Annotated[float | None, typer.Option(help="The stabiliser of lrp-epsilon; 0.001 if not given.")]
-
 
 OwnNetwork = Annotated[
     str | None,

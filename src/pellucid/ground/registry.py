@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
 from pellucid.ground.errors import InputError
@@ -70,3 +72,12 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def classes_in(package: str, folders: Iterable[str], base: type[Entry]) -> Iterator[type[Entry]]:
+    """Import every module of a package and yield the subclasses of `base` that are written there, by module's name."""
+    for module in iter_modules(folders):
+        for found in vars(import_module(f"{package}.{module.name}")).values():
+            here = isinstance(found, type) and found.__module__ == f"{package}.{module.name}"
+            if here and issubclass(found, base) and found is not base:
+                yield found

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pellucid.attribution.checks import fill_in
-from pellucid.attribution.explain import Method, explain, find_method
+from pellucid.attribution.explain import explain
 from pellucid.attribution.heads import Head
+from pellucid.attribution.method import Method
+from pellucid.attribution.methods import find_method, method_from_text
 from pellucid.ground.arrays import Float32Array
 from pellucid.image.grid import Grid
 from pellucid.maps.models import open_model
@@ -23,7 +24,8 @@ from pellucid.network.field_of_view import FieldOfView, field_of_view
 from pellucid.network.foreign import Maker
 from pellucid.trust.alarms import MapSums, map_sums
 
-LEDGER_COLUMNS = ("layer", "relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
+LEDGER_COLUMNS = ("layer", "relevance_out", "relevance_in")
+"""Of every ledger; behind them stands a column `absorbed_NAME` for each that took relevance on the way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +40,8 @@ class Explainer:
         SHA-256 of its weights.
     view
         Its field of view.
-    method, parameters
-        As `pellucid.methods` lists them, with the parameters in force.
+    method
+        The method, with its parameters.
     """
 
     folder: Path | None
@@ -47,7 +49,6 @@ class Explainer:
     digest: str
     view: FieldOfView
     method: Method
-    parameters: dict[str, float]
 
     @property
     def grid(self) -> Grid:
@@ -87,19 +88,18 @@ class Explained:
 
 
 def open_explainer(
-    model: Path | str | Network, *, method: str, epsilon: float | None = None, network: str | Maker | None = None
+    model: Path | str | Network, *, method: str | Method, network: str | Maker | None = None
 ) -> Explainer:
     """Open a model, by its folder or as it was loaded, and settle how it is explained.
 
-    `epsilon` is the method's own if None; `network` is for `pellucid.load_model`.
+    `method` is one, or a text as `method_from_text` reads it; `network` is for `pellucid.load_model`.
 
     Raises
     ------
     InputError
         If the model cannot be used, there is no such method, or it takes no such parameter.
     """
-    chosen = find_method(method)
-    parameters = fill_in(chosen, {"epsilon": epsilon}, torch.float32)
+    chosen = method_from_text(method) if isinstance(method, str) else find_method(method)
     keep_freed_memory()
     opened = open_model(model, network=network)
     return Explainer(
@@ -108,19 +108,15 @@ def open_explainer(
         digest=opened.digest,
         view=field_of_view(opened.model),
         method=chosen,
-        parameters=parameters,
     )
 
 
 def explain_image(explainer: Explainer, image: Float32Array) -> Explained:
     """Explain one prepared image (X, Y, Z) on the model's grid."""
     x = torch.tensor(image)[None, None]  # a copy: arrays of a store are read-only
-    result = explain(explainer.model, x, method=explainer.method.name, epsilon=explainer.parameters.get("epsilon"))
+    result = explain(explainer.model, x, method=explainer.method)
     relevance = result.relevance[0, 0].numpy()
-    ledger = [
-        {"layer": entry.layer} | {name: float(getattr(entry, name)[0]) for name in LEDGER_COLUMNS[1:]}
-        for entry in result.ledger
-    ]
+    ledger = [entry.columns() for entry in result.ledger]
     return Explained(relevance=relevance, logit=float(result.logit[0]), ledger=ledger, head=result.head)
 
 
@@ -132,7 +128,8 @@ def mean_explained(found: Sequence[Explained]) -> Explained:
     if len(found) == 1:
         return found[0]
     ledger = [
-        {"layer": rows[0]["layer"]} | {name: float(np.mean([row[name] for row in rows])) for name in LEDGER_COLUMNS[1:]}
+        {"layer": rows[0]["layer"]}
+        | {name: float(np.mean([row[name] for row in rows])) for name in rows[0] if name != "layer"}
         for rows in zip(*(one.ledger for one in found), strict=True)
     ]
     relevance = np.mean(np.stack([one.relevance for one in found]), axis=0, dtype=np.float64)
@@ -152,5 +149,6 @@ def probability(logit: float) -> float:
 
 
 def ledger_table(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Return ledger rows as a table whose columns are `columns`, then `LEDGER_COLUMNS`, also when there are none."""
-    return pd.DataFrame(rows, columns=[*columns, *LEDGER_COLUMNS])
+    """Return ledger rows as a table: `columns`, `LEDGER_COLUMNS`, and a column for each that absorbed relevance."""
+    absorbed = [name for name in (rows[0] if rows else ()) if name.startswith("absorbed_")]
+    return pd.DataFrame(rows, columns=[*columns, *LEDGER_COLUMNS, *absorbed])

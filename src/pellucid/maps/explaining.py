@@ -12,6 +12,7 @@ import pandas as pd
 from pellucid.analysis.regions import regional_relevance
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.labels import Atlas
+from pellucid.attribution.method import Method
 from pellucid.bids.pairing import participant
 from pellucid.ground.errors import InputError
 from pellucid.ground.progress import Progress, unwatched
@@ -93,8 +94,7 @@ def explain_scan(
     path: Path | str,
     model: Path | str | Network,
     *,
-    method: str = "lrp-epsilon",
-    epsilon: float | None = None,
+    method: str | Method = "lrp-epsilon",
     lesions: Path | str | None = None,
     atlas: str = ATLAS,
     native: bool = False,
@@ -112,8 +112,8 @@ def explain_scan(
         A brain-extracted scan in MNI space, .nii or .nii.gz.
     model
         A model's folder, or an arm's of a run, which stands for its selected trial; or a model that is loaded.
-    method, epsilon
-        As in `pellucid.explain`.
+    method
+        As in `pellucid.explain`, or `NAME:key=value,key=value`.
     lesions
         A lesion mask of the scan, on its own grid or the model's; the map and null maps are measured against it.
     atlas
@@ -139,7 +139,6 @@ def explain_scan(
         [Path(path)],
         model,
         method=method,
-        epsilon=epsilon,
         lesions=None if lesions is None else {Path(path): Path(lesions)},
         atlas=atlas,
         native=native,
@@ -158,8 +157,7 @@ def explain_scans(
     paths: Sequence[Path],
     model: Path | str | Network,
     *,
-    method: str = "lrp-epsilon",
-    epsilon: float | None = None,
+    method: str | Method = "lrp-epsilon",
     lesions: Mapping[Path, Path | None] | None = None,
     atlas: str = ATLAS,
     native: bool = False,
@@ -177,7 +175,7 @@ def explain_scans(
     ----------
     paths
         The scans.
-    model, method, epsilon, atlas, native, network, force, out
+    model, method, atlas, native, network, force, out
         As in `explain_scan`.
     lesions
         The mask of each scan, None where it has none: its lesion table is of missing values.
@@ -194,11 +192,11 @@ def explain_scans(
     KeyboardInterrupt
         The call was interrupted before anything was done.
     """
-    explainer = open_explainer(model, method=method, epsilon=epsilon, network=network)
+    explainer = open_explainer(model, method=method, network=network)
     opened = Opened(explainer.model, explainer.digest, explainer.folder)
     learned = find_learned(explainer.folder, explainer.grid)
     areas = find_atlas(atlas).on(explainer.grid)
-    how = {"Method": explainer.method.name, "Parameters": explainer.parameters, "Atlas": atlas}
+    how = {"Method": explainer.method.name, "Parameters": explainer.method.parameters, "Atlas": atlas}
     earlier = open_earlier(out, made_by(opened) | how)
     names = unique_names(paths, taken=earlier.names)
     predictions: dict[Path, Prediction] = {}

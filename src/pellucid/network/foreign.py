@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,13 +10,13 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from pellucid.ground.errors import InputError, PellucidError, brief
+from pellucid.ground.errors import InputError, PellucidError
 from pellucid.ground.files import sha256
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.network.field_of_view import Wrapper
 from pellucid.network.info import Described
 from pellucid.network.naming import check_options
-from pellucid.network.source import find_class
+from pellucid.network.source import find_class, import_class, told
 from pellucid.network.volume_network import check_input, is_out_of_memory, too_large
 
 Maker = Callable[..., nn.Module]
@@ -110,7 +109,7 @@ class ForeignNetwork(Wrapper, Described):
             raise
         except Exception as error:  # the user's forward may raise anything
             raise InputError(
-                "network", f"{self.name} fails on an image of shape {tuple(image.shape)}: {_said(error)}", _CONTRACT
+                "network", f"{self.name} fails on an image of shape {tuple(image.shape)}: {told(error)}", _CONTRACT
             ) from error
         finally:
             self.train(training)
@@ -150,33 +149,8 @@ def name_of(network: str | Maker) -> str:
 
 
 def import_network(path: str) -> type[nn.Module]:
-    """Import a class of networks from `package.module:Name`, from where this Python finds modules.
-
-    No folder is added to those. A name in a file may come from a stranger, so that nothing but a subclass of
-    `torch.nn.Module` is returned: a function that makes a network is none, and is handed over in Python instead. What
-    has no class statement (`source.find_class`) is not even imported.
-
-    Raises
-    ------
-    InputError
-        At `network`, if there is no such module, it cannot be imported, or has no such class.
-    """
-    find_class(path)
-    where, _, name = path.partition(":")
-    try:
-        found: object = getattr(importlib.import_module(where), name, None)
-    except ModuleNotFoundError as error:
-        raise InputError("network", f"is {path!r}, whose module needs {error.name}", f"Install {error.name}") from None
-    except (Exception, SystemExit) as error:  # a user's module may raise anything
-        what = f"is {path!r}, whose module cannot be imported: {_said(error)}"
-        raise InputError("network", what, f"Mend the module until python -c 'import {where}' works") from error
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise InputError(
-            "network",
-            f"is {path!r}, which is no subclass of torch.nn.Module, so that it was not called",
-            "Write a class that inherits torch.nn.Module, and name that",
-        )
-    return found
+    """Import a class of networks from `package.module:Name`; errors as `source.import_class`."""
+    return import_class(path, nn.Module)
 
 
 def source_digest(path: str) -> str | None:
@@ -233,7 +207,7 @@ def _make(network: str | Maker, options: dict[str, Any], seed: int | None) -> nn
     except (Exception, SystemExit) as error:  # a user's class may raise anything
         given = ", ".join(options) or "no options"
         raise InputError(
-            "options", f"{name} cannot be made with {given}: {_said(error)}", _takes(name, maker)
+            "options", f"{name} cannot be made with {given}: {told(error)}", _takes(name, maker)
         ) from error
     finally:
         if seed is not None:
@@ -251,8 +225,3 @@ def _takes(name: str, maker: Maker) -> str:
         return f"{name} takes {inspect.signature(maker)}"
     except (TypeError, ValueError):
         return f"Give what {name} takes"
-
-
-def _said(error: BaseException) -> str:
-    """Return an error of the user's code as one line without a full stop."""
-    return brief(f"{type(error).__name__}: {error}", 300)

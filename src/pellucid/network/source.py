@@ -1,17 +1,20 @@
-"""Where a class is written, found by reading source text: nothing is imported, for an import runs code."""
+"""Where a class is written, found by reading source text, for an import runs code; and the class, once it is known."""
 
 from __future__ import annotations
 
 import ast
 import difflib
+import importlib
 import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from pellucid.ground.errors import InputError
+from pellucid.ground.errors import InputError, brief
 from pellucid.network.naming import is_import_path
+
+Base = TypeVar("Base")
 
 
 class ClassSource(NamedTuple):
@@ -21,7 +24,7 @@ class ClassSource(NamedTuple):
     line: int
 
 
-def find_class(path: str) -> ClassSource:
+def find_class(path: str, kind: str = "network") -> ClassSource:
     """Return where the class at `package.module:Name` is written; imports by name are followed, none is carried out.
 
     Modules are looked for where this Python finds them.
@@ -29,10 +32,10 @@ def find_class(path: str) -> ClassSource:
     Raises
     ------
     InputError
-        At `network`, if there is no such module, its source cannot be read, or it has no class statement of that name.
+        At the kind, if there is no such module, its source cannot be read, or it has no class statement of that name.
     """
     if not is_import_path(path):
-        raise InputError("network", f"is {path!r}", 'Give where the class is, as "package.module:Name"')
+        raise InputError(kind, f"is {path!r}", 'Give where the class is, as "package.module:Name"')
     where, _, name = path.partition(":")
     spec = _find_module(where)
     if isinstance(spec, str):
@@ -40,22 +43,50 @@ def find_class(path: str) -> ClassSource:
             "Install its package into this Python, or name the folder that holds it in the environment variable "
             "PYTHONPATH; neither the current folder nor the specification's is searched"
         )
-        raise InputError("network", f"is {path!r}, but there is no module {spec}", fix)
+        raise InputError(kind, f"is {path!r}, but there is no module {spec}", fix)
     found = _follow(spec, name, set())
     if found is not None:
         return found
     tree = _tree(spec)
     if tree is None:
         what = f"is {path!r}, and {where} ({spec.origin}) has no source text that can be read"
-        raise InputError("network", what, "Write the class in a Python file of your own")
+        raise InputError(kind, what, "Write the class in a Python file of your own")
     if any(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name == name for one in _statements(tree)):
-        what = f"is {path!r}, a function of {spec.origin}. Only a class of networks is ever called"
-        raise InputError("network", what, "Write a class that inherits torch.nn.Module, and name that")
+        what = f"is {path!r}, a function of {spec.origin}. Only a class of {kind}s is ever called"
+        raise InputError(kind, what, f"Write a class of {kind}s, and name that")
     classes = [one.name for one in _statements(tree) if isinstance(one, ast.ClassDef)]
     close = difflib.get_close_matches(name, classes, n=1)
     guess = f"Did you mean {close[0]}? " if close else ""
     what = f"is {path!r}, but {where} ({spec.origin or 'no file'}) has no class {name}"
-    raise InputError("network", what, f"{guess}Name the module and class of a `class` statement")
+    raise InputError(kind, what, f"{guess}Name the module and class of a `class` statement")
+
+
+def import_class(path: str, base: type[Base], kind: str = "network") -> type[Base]:
+    """Import a class from `package.module:Name`, from where this Python finds modules; no folder is added to those.
+
+    A name in a file may come from a stranger, so that nothing but a subclass of `base` is returned: a function is
+    none, and is handed over in Python instead. What has no class statement (`find_class`) is not even imported.
+
+    Raises
+    ------
+    InputError
+        At the kind, if there is no such module, it cannot be imported, or has no such class.
+    """
+    find_class(path, kind)
+    where, _, name = path.partition(":")
+    try:
+        found: object = getattr(importlib.import_module(where), name, None)
+    except ModuleNotFoundError as error:
+        raise InputError(kind, f"is {path!r}, whose module needs {error.name}", f"Install {error.name}") from None
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
+        what = f"is {path!r}, whose module cannot be imported: {told(error)}"
+        raise InputError(kind, what, f"Mend the module until python -c 'import {where}' works") from error
+    if not (isinstance(found, type) and issubclass(found, base)):
+        home = "torch.nn" if base.__module__.startswith("torch.nn") else base.__module__
+        whole = f"{home}.{base.__name__}"
+        what = f"is {path!r}, which is no subclass of {whole}, so that it was not called"
+        raise InputError(kind, what, f"Write a class that inherits {whole}, and name that")
+    return found
 
 
 def _find_module(name: str) -> ModuleSpec | str:
@@ -141,3 +172,8 @@ def _home(statement: ast.ImportFrom, spec: ModuleSpec) -> str:
     package = spec.name.split(".") if spec.submodule_search_locations is not None else spec.name.split(".")[:-1]
     above = package[: len(package) - statement.level + 1]
     return ".".join([*above, *([statement.module] if statement.module else [])])
+
+
+def told(error: BaseException) -> str:
+    """Return an error of the user's code as one line without a full stop."""
+    return brief(f"{type(error).__name__}: {error}", 300)

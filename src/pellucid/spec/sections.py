@@ -231,6 +231,11 @@ class Explain:
         if self.trials == "all" and self.choose == "holdout":
             raise InputError("choose", "is 'holdout', but all trials are explained", "Leave one of the two out")
 
+    @property
+    def chosen(self) -> str:
+        """The method with its parameters, as `method_from_text` reads it."""
+        return self.method if self.epsilon is None else f"{self.method}:epsilon={self.epsilon}"
+
 
 @checked
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import torch
 
 from pellucid.attribution.explain import explain
 from pellucid.attribution.forward import run_forward
+from pellucid.attribution.methods import method_from_text
 from pellucid.attribution.undisturbed import attributes_kept, undisturbed
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID
@@ -58,7 +59,7 @@ def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> Non
             image = random_image(grid)
             _refuse_probabilities(model, image)
             if explained and spec.explain is not None:
-                explain(model, image, method=spec.explain.method, epsilon=spec.explain.epsilon)
+                explain(model, image, method=method_from_text(spec.explain.chosen))
 
 
 def network_sources(spec: Spec) -> dict[str, str | None]:

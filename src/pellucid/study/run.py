@@ -13,7 +13,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pellucid.atlas.find import find_atlas
-from pellucid.attribution.explain import find_method
+from pellucid.attribution.methods import method_from_text
 from pellucid.engine.cluster import ClusterSettings, check_cluster, open_pool, threads_of
 from pellucid.engine.dispatch import execute_on
 from pellucid.engine.tasks import Result, Task, Watcher, execute, ordered, outdated
@@ -83,9 +83,9 @@ def check_study(
     """
     if spec.explain:
         try:
-            find_method(spec.explain.method)
+            method_from_text(spec.explain.chosen)
         except InputError as error:
-            raise InputError("explain.method", error.what, error.fix) from error
+            raise InputError(f"explain.{error.where}", error.what, error.fix) from error
     for atlas in spec.analysis.atlases if spec.explain else ():
         find_atlas(atlas, merge=spec.analysis.merge)
     check_networks(spec, trusted=trusted)

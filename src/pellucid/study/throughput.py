@@ -158,7 +158,7 @@ def _measure_map(asked: Explain, spec: Spec, grid: Grid) -> tuple[float, int]:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         save_model(folder, model, ModelInfo(modality="FLAIR", scaling=spec.preparation.scaling))
-        explainer = open_explainer(folder, method=asked.method, epsilon=asked.epsilon, network=arm.own_network)
+        explainer = open_explainer(folder, method=asked.chosen, network=arm.own_network)
         image, path = _image(grid), folder / "maps" / map_name("sub-01", asked.method)
 
         def make() -> None:

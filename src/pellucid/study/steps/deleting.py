@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from pellucid.atlas.tissue_priors import tissue_priors
-from pellucid.attribution.explain import methods
+from pellucid.attribution.methods import find_method
 from pellucid.engine.tasks import Task
 from pellucid.ground.arrays import BoolArray, Float32Array, FloatArray
 from pellucid.ground.errors import PellucidError
@@ -190,8 +190,8 @@ def logits_of(explainers: Sequence[Explainer]) -> Predict:
 
 def _by_gradient(explainers: Sequence[Explainer], image: Float32Array) -> Float32Array:
     """Return the mean map of input times gradient of some models."""
-    method = next(one for one in methods() if one.name == BY_GRADIENT)
-    found = [explain_image(replace(one, method=method, parameters={}), image) for one in explainers]
+    method = find_method(BY_GRADIENT)
+    found = [explain_image(replace(one, method=method), image) for one in explainers]
     return mean_explained(found).relevance
 
 

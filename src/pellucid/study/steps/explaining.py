@@ -124,8 +124,7 @@ def held_out_scans(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> l
         models = tuple(
             open_explainer(
                 folder.arm(arm) / trial,
-                method=asked.method,
-                epsilon=asked.epsilon,
+                method=asked.chosen,
                 network=spec.training[arm].own_network,
             )
             for trial in explained_trials(spec, asked, arm, folder, fold)
