@@ -81,6 +81,26 @@ def one_without_mask(made_once: MadeOnce) -> tuple[Path, str]:
     return made_once("ms", make_one_without_mask), WITHOUT
 
 
+@pytest.fixture(scope="session")
+def arm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an arm with one untrained model of two channels, selected."""
+    from tests.small import write_arm
+
+    folder = tmp_path_factory.mktemp("models") / "arm"
+    write_arm(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two scans in MNI space at 4 mm, one with a bright spot at (30, -50, 20) mm, and its lesion mask."""
+    from tests.small import write_scans
+
+    folder = tmp_path_factory.mktemp("scans")
+    write_scans(folder)
+    return folder
+
+
 _DATA = Path(os.environ.get("PELLUCID_TEST_DATA", _SHARED / "data"))
 _PATIENTS = _DATA / "ms_real" / "open_ms_data"
 _RAW_PAIRS = _DATA / "raw_pairs" / "open_ms_data_longitudinal"

@@ -92,7 +92,8 @@ def test_commands_are_found_in_code_blocks_only() -> None:
     assert commands(text, "pellucid") == [["predict", "m", "--out", "o"], ["doctor"]]
 
 
-def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     from pellucid.atlas.template import mni_template
     from pellucid.image.grid import MNI_2MM
     from pellucid.image.nifti import write_volume
@@ -100,7 +101,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     from pellucid.network.info import ModelInfo
     from pellucid.network.paper import PaperNetwork
 
-    save_model(tmp_path, PaperNetwork(2, seed=0), ModelInfo(modality="FLAIR", scaling="robust"))
+    save_model(tmp_path, PaperNetwork(2, seed=0), ModelInfo(modality="T1w", scaling="robust"))  # as the template is
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     write_volume(tmp_path / "scan.nii.gz", mni_template(MNI_2MM), MNI_2MM)
@@ -111,6 +112,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     exec(block, names)
     assert names["result"].relevance.shape == names["x"].shape == (1, 1, 96, 114, 96)
     assert names["result"].relevance.any()
+    assert (names["found"].explained.relevance == names["result"].relevance[0, 0].numpy()).all()
 
 
 def test_every_deviation_is_marked_and_every_mark_is_listed() -> None:

@@ -20,6 +20,7 @@ from pellucid.image.nifti import read_mask, read_volume, write_volume
 from pellucid.image.prepare import prepare
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model, save_model
+from pellucid.report.pictures.scan import draw_scan
 from pellucid.report.pictures.style import ALARM
 from pellucid.trust.lesions import COLUMNS
 from pellucid.trust.nulls import NULLS
@@ -96,6 +97,23 @@ def test_explaining_writes_map_picture_regions_ledger_and_lesions(
     # The mask lies where the spot was put.
     middle = PAPER_GRID.world(np.argwhere(drawn).mean(axis=0))
     np.testing.assert_allclose(middle, (30.0, -50.0, 20.0), atol=1.0)
+
+
+def test_python_writes_what_the_command_writes(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    image, mask = scans / "images" / "sub-02_FLAIR.nii.gz", scans / "masks" / "sub-02_lesions.nii.gz"
+    out, command = tmp_path / "python", tmp_path / "command"
+    found = package.maps.explain_scan(image, arm, lesions=mask, native=True, out=out)
+    assert pellucid("explain", arm, image, "--lesions", mask, "--native", "--out", command).code == 0
+    draw_scan(found)
+    names = {path.name for path in command.iterdir()}
+    assert {path.name for path in out.iterdir()} == names
+    for name in names:
+        if name.endswith(".nii.gz"):
+            np.testing.assert_array_equal(read_volume(out / name).data, read_volume(command / name).data)
+        else:
+            assert (out / name).read_bytes() == (command / name).read_bytes(), name
+    sidecars = {name for name in names if name.endswith("_relevance.json")}
+    assert {path.name for path in found.files} == {name for name in names if not name.endswith(".png")} - sidecars
 
 
 def test_other_methods_and_their_parameters(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:

@@ -25,7 +25,7 @@ def lazy_names(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[st
 
     def load(name: str) -> Any:
         if name not in home_of:
-            known = ", ".join(sorted(home_of, key=str.lower))
+            known = ", ".join(sorted(home_of))
             raise AttributeError(f"module {package!r} has no attribute {name!r}; it has {known}")
         home = import_module(home_of[name])
         value = home if home_of[name] == f"{package}.{name}" else getattr(home, name)
