@@ -7,7 +7,7 @@ import sys
 import numba
 import pytest
 
-from pellucid.cli import doctor
+from pellucid.benchmark.self_tests import SELF_TESTS
 from pellucid.network.fused_functions import numba_version
 
 
@@ -16,7 +16,7 @@ def test_doctor_finds_everything_and_is_well(pellucid) -> None:
     assert shown.code == 0
     for words in ("torch", "threads", "memory_gb", "gpus", "neuromorphometrics", "MNI152NLin6Asym brain"):
         assert words in shown.out
-    assert shown.out.count("passed: ") == len(doctor.SELF_TESTS)
+    assert shown.out.count("passed: ") == len(SELF_TESTS)
     assert f"kernels        fused (numba {numba.__version__})" in shown.out
     assert "kernels        conv1: fused" in shown.out
     assert "kernels        conv3: layer by layer: no max-pool follows" in shown.out
@@ -33,7 +33,7 @@ def test_doctor_says_that_numba_is_missing(pellucid, monkeypatch: pytest.MonkeyP
 
 
 def test_doctor_fails_where_a_self_test_fails(pellucid, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(doctor.SELF_TESTS, "the same seed gives the same gradients", lambda: "they differ")
+    monkeypatch.setitem(SELF_TESTS, "the same seed gives the same gradients", lambda: "they differ")
     shown = pellucid("doctor")
     assert shown.code == 1
     assert "FAILED: the same seed gives the same gradients: they differ" in shown.err

@@ -253,7 +253,7 @@ def test_a_study_on_a_local_cluster_tells_what_fails_and_how_often(
         ]
 
     monkeypatch.setattr("pellucid.study.run.study_tasks", tasks)
-    monkeypatch.setattr("pellucid.cli.report.write_report", lambda folder: (folder / "report.html", True))
+    monkeypatch.setattr("pellucid.cli.runs.write_report", lambda folder: (folder / "report.html", True))
     shown = pellucid("study", "run", spec, "--out", tmp_path / "run", "--cluster", "local", "--workers", 2)
     assert shown.code == 1
     assert "failed: a: IndexError: a bug (tried 3 times)" in shown.err

@@ -29,5 +29,5 @@ def test_every_public_name_is_there_and_none_is_loaded_before() -> None:
 
 
 def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
-    with pytest.raises(AttributeError, match="module 'pellucid' has no attribute 'explode'; it has .*explain, "):
+    with pytest.raises(AttributeError, match=r"module 'pellucid' has no attribute 'explode'; it has .*explain, "):
         pellucid.explode  # noqa: B018

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pellucid.cli import study
 from pellucid.cli.options import Workers
+from pellucid.cli.runs import run_study
 
 EXAMPLE = "Example: pellucid demo --out demo"
 
@@ -19,4 +19,4 @@ def demo(
     workers: Workers = None,
 ) -> None:
     """Run the shipped demo study: simulate two cohorts, train, explain, judge and report, with no data of your own."""
-    study.run("demo", out=out, workers=workers)
+    run_study("demo", out=out, workers=workers)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +23,10 @@ from pellucid.cli import (
     preprocess,
     report,
     simulate,
-    study,
+    study_check,
+    study_run,
+    study_status,
+    study_verify,
 )
 from pellucid.ground.errors import PellucidError
 from pellucid.ground.processes import keep_folder_out, stop_on_signals
@@ -50,20 +55,26 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb, module in (
-    (demo.demo, demo),
-    (simulate.simulate, simulate),
-    (preprocess.preprocess, preprocess),
-    (fill_lesions.fill_lesions, fill_lesions),
-    (predict.predict, predict),
-    (explain.explain, explain),
-    (judge.judge, judge),
-    (report.report, report),
-    (bench.bench, bench),
-    (doctor.doctor, doctor),
-):
-    app.command(epilog=module.EXAMPLE)(verb)
-app.add_typer(study.app, name="study")
+studies = typer.Typer(help="Run, check or look at a whole experiment.", no_args_is_help=True)
+VERBS: tuple[tuple[typer.Typer, Callable[..., None], ModuleType], ...] = (
+    (app, demo.demo, demo),
+    (app, simulate.simulate, simulate),
+    (app, preprocess.preprocess, preprocess),
+    (app, fill_lesions.fill_lesions, fill_lesions),
+    (app, predict.predict, predict),
+    (app, explain.explain, explain),
+    (app, judge.judge, judge),
+    (app, report.report, report),
+    (app, bench.bench, bench),
+    (app, doctor.doctor, doctor),
+    (studies, study_run.run, study_run),
+    (studies, study_check.check, study_check),
+    (studies, study_status.status, study_status),
+    (studies, study_verify.verify, study_verify),
+)
+for group, verb, module in VERBS:
+    group.command(epilog=module.EXAMPLE)(verb)
+app.add_typer(studies, name="study")
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli import console
+from pellucid.cli.runs import write_report
 
 EXAMPLE = "Example: pellucid report demo"
 
@@ -21,15 +22,3 @@ def report(run: Annotated[Path, typer.Argument(help="A run directory, as `pelluc
     console.say(f"report: {page}")
     if not whole:
         raise typer.Exit(1)
-
-
-def write_report(run: Path) -> tuple[Path, bool]:
-    """Write a run's report; return its path, and whether nothing was damaged and every section could be drawn."""
-    from pellucid.report.page import write_report as write
-
-    said: list[str] = []
-    with console.Bars() as bars, bars.step("report"):
-        page = write(run, note=said.append)
-    for words in said:
-        console.warn(words)
-    return page, not said

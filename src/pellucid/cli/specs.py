@@ -1,0 +1,74 @@
+"""The specification that a verb of `pellucid study` is given: its options, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pellucid.spec.spec import Spec
+
+SpecArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY.toml", help="A specification, the name of a shipped one, or a run directory, which has its own."
+    ),
+]
+OutOption = Annotated[
+    Path | None, typer.Option(help="The run directory. If not given: the one that STUDY.toml names, or runs/NAME.")
+]
+TrialsOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="At most this many trials of each arm and baseline: a part of the study, and said so."),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE",
+        help="Run tasks at once on Dask: `local` (--workers processes share the cores), `slurm`, or a scheduler's "
+        "address, tcp://host:port. In this process if not given.",
+    ),
+]
+ExtendOption = Annotated[
+    bool,
+    typer.Option(
+        "--extend",
+        help="Add to the run in --out: more trials, arms or baselines than it was begun with, or other explanations "
+        "and analyses. What was fitted stays; maps and tables are made again.",
+    ),
+]
+NetworkOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE:NAME",
+        help="A network of your own that may be imported, though STUDY.toml is a run directory's: that is code, so "
+        "nothing is imported on the word of a directory. For each one option.",
+    ),
+]
+
+
+def read(study: str, trials: int | None, out: Path | None) -> tuple[Path, Spec, Path]:
+    """Return the specification's file, the specification, and the run directory."""
+    from pellucid.spec.reading import check_unchanged, find_spec, of_a_run, read_spec
+
+    path = find_spec(study)
+    if of_a_run(path):
+        check_unchanged(path)
+    spec = read_spec(path)
+    folder = out or (path.parent if of_a_run(path) else Path("runs") / spec.study.name)
+    return path, spec if trials is None else spec.at_most(trials), folder
+
+
+def trusted(spec: Spec, path: Path, named: Sequence[str]) -> set[str]:
+    """Return the networks that may be imported: those named by the user, and all of a specification of the user's."""
+    from pellucid.ground.errors import InputError
+    from pellucid.spec.reading import of_a_run
+
+    own = {arm.own_network for arm in spec.training.values() if arm.own_network is not None}
+    if strange := [name for name in named if name not in own]:
+        there = ", ".join(sorted(own)) or "none"
+        raise InputError("--network", f"{strange[0]} is no network of this study (those are: {there})", "Leave it out")
+    return own & set(named) if of_a_run(path) else own
