@@ -40,6 +40,7 @@ VERBS = [
     ["study", "run"],
     ["study", "check"],
     ["study", "status"],
+    ["study", "schema"],
 ]
 
 

@@ -224,6 +224,7 @@ def test_what_is_accepted_is_said_in_words() -> None:
     said = {name: describe(hint) for name, hint in keys_of(Outer).items()}
     assert said["count"] == "a whole number from 1 to 9"
     assert said["few"] == 'a list of 1 to 3, each once, each item one of "a", "b", "c", "d"'
-    assert said["shape"] == "a table or a table"
+    assert said["shape"] == said["inner"] == "a table"
+    assert describe(int | str) == "a whole number or text in quotes"
     assert describe(Annotated[int, Whole(2)]) == "a whole number of at least 2"
     assert describe(Annotated[tuple[str, ...], Several(0)]) == "a list, each once, each item text in quotes"

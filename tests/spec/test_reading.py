@@ -180,7 +180,7 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
         ("[cohorts.ms.simulate]", "[cohorts.MS.simulate]", ["`cohorts.MS` is no usable name"]),
         ("holdout = 4", "holdout = 1.5", ["`splits.ms.holdout` is 1.5", "a share from 0 to below 1"]),
         ("holdout = 4", "holdout = 0", ["`splits.ms.holdout` is 0", "[explain]"]),
-        ("validation = 2", "validation = 0", ["`splits.ms.validation` is 0", "Early stopping"]),
+        ("validation = 2", "validation = 0", ["`splits.ms.validation` is 0", "early stopping"]),
         ("[splits.ms]", "[splits.mss]", ["`splits.mss` names 'mss'", "ms, pretraining"]),
         ('cohort = "ms"', 'cohort = "mss"', ["`training.finetuned.cohort` names 'mss'", "ms, pretraining"]),
         ("trials = 2", "trials = 0", ["`training.finetuned.trials` is 0"]),
@@ -213,7 +213,7 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
         ('deletion = ["finetuned"]', 'deletion = ["fine"]', ["`explain.deletion` is ['fine']", "`explain.arms`"]),
         ('["finetuned"]', '["finetuned"]\ntrials = "all"\nchoose = "holdout"', ["`explain.choose`", "all trials"]),
         ('["finetuned"]', '["finetuned"]\nepsilon = 0', ["`explain.epsilon` is 0. Give a positive number", "0.001"]),
-        ("bootstrap = 100", "bootstrap = 10", ["`analysis.bootstrap` is 10", "a whole number from 100 to 100000"]),
+        ("bootstrap = 100", "bootstrap = 10", ["`analysis.bootstrap` is 10", "a whole number from 100 to 100,000"]),
         ("bootstrap = 100", "bootstraps = 100", ["Did you mean `bootstrap`?"]),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pellucid.engine.cluster import ClusterSettings
+from pellucid.ground.checked import describe, keys_of
 from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.reading import parse_spec
 from pellucid.spec.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
@@ -30,14 +31,14 @@ SECTIONS: dict[str, tuple[type[Any], ...]] = {
 }
 
 
-def documented() -> dict[str, dict[str, str]]:
-    """Return each section's keys and what the page says of their defaults."""
+def documented(column: int) -> dict[str, dict[str, str]]:
+    """Return each section's keys and what a column of the page says of them: 1 their defaults, 2 what is accepted."""
     found: dict[str, dict[str, str]] = {}
     for part in PAGE.read_text(encoding="utf-8").split("\n### ")[1:]:
         name = re.match(r"`\[(.+?)\]`", part)
         assert name
-        rows = re.findall(r"^\| (`.+?`) \| (.+?) \|", part, re.MULTILINE)
-        found[name[1]] = {key: default for keys, default in rows for key in re.findall(r"`(\w+)`", keys)}
+        rows = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| `")]
+        found[name[1]] = {key: row[column] for row in rows for key in re.findall(r"`(\w+)`", row[0])}
     return found
 
 
@@ -55,7 +56,7 @@ def defaults(kinds: tuple[type[Any], ...]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_key_stands_there_with_its_default(section: str) -> None:
-    page = documented()[section]
+    page = documented(1)[section]
     there = {
         key: said if said == "needed" else None if said == "–" else tomllib.loads(f"x = {said.strip('`')}")["x"]
         for key, said in page.items()
@@ -63,8 +64,14 @@ def test_every_key_stands_there_with_its_default(section: str) -> None:
     assert there == defaults(SECTIONS[section])
 
 
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_limit_stands_there(section: str) -> None:
+    (kind,) = SECTIONS[section]
+    assert documented(2)[section] == {name: describe(hint) for name, hint in keys_of(kind).items()}
+
+
 def test_there_is_no_other_section() -> None:
-    assert set(documented()) == set(SECTIONS)
+    assert set(documented(1)) == set(SECTIONS)
 
 
 def test_every_key_of_a_simulation_stands_on_its_page() -> None:

@@ -25,6 +25,7 @@ from pellucid.cli import (
     simulate,
     study_check,
     study_run,
+    study_schema,
     study_status,
     study_verify,
 )
@@ -71,6 +72,7 @@ VERBS: tuple[tuple[typer.Typer, Callable[..., None], ModuleType], ...] = (
     (studies, study_check.check, study_check),
     (studies, study_status.status, study_status),
     (studies, study_verify.verify, study_verify),
+    (studies, study_schema.schema, study_schema),
 )
 for group, verb, module in VERBS:
     group.command(epilog=module.EXAMPLE)(verb)

@@ -45,7 +45,7 @@ class ClusterSettings:
     workers
         Number of jobs.
     account
-        Whom to charge.
+        The account that is billed.
     directives
         Further `#SBATCH` lines, without that word: `--gres=gpu:1`.
     """

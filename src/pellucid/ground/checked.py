@@ -114,7 +114,7 @@ def describe(hint: Any) -> str:
     if origin is tuple:
         several = "".join(mark.words for mark in marks if isinstance(mark, Several))
         return f"a list{several}, each item {describe(inner[0])}"
-    if is_union(plain):
+    if is_union(plain) and not _is_table(plain):
         return " or ".join(describe(part) for part in inner)
     return _WORDS.get(plain, "a table")
 

@@ -40,7 +40,7 @@ class Whole:
     @property
     def words(self) -> str:
         """What is accepted."""
-        upper = f"from {self.least} to {self.most}" if self.most < MOST_SEED else f"of at least {self.least}"
+        upper = f"from {self.least} to {self.most:,}" if self.most < MOST_SEED else f"of at least {self.least}"
         return f"a whole number {upper}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Handler) -> dict[str, Any]:

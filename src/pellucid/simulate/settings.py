@@ -28,9 +28,9 @@ class CohortSettings:
     Parameters
     ----------
     kind
-        What a specification calls it.
+        Which simulation.
     patients, controls
-        How many.
+        How many people of the group.
     seed
         The same seed gives the same cohort.
     voxel_size
@@ -76,9 +76,9 @@ class PretrainingSettings:
     Parameters
     ----------
     kind
-        What a specification calls it.
+        Which simulation.
     patients, controls
-        How many.
+        How many people of the group.
     visits
         At most this many visits a participant, a year apart.
     seed

@@ -79,9 +79,9 @@ class Cohort:
     modality
         Which image of a session is used.
     positive, negative
-        Two of the values of `column`: label 1 and label 0.
+        Two of the values of `column`: label 1 and label 0; a simulation brings its own.
     column
-        The column of participants.tsv that is to be told from the scans.
+        The column of participants.tsv by which the scans are classified.
     bids
         The dataset's folder.
     lesions
@@ -155,15 +155,15 @@ class Split:
 
     scheme: Literal["holdout", "cross-validation"] = "holdout"
     holdout: Share = 0
-    validation: Share = 0.15
+    validation: Annotated[
+        Annotated[int, Whole(1, 1_000_000)] | Annotated[float, Number(above=0, below=1, words="a share")],
+        Words("a share above 0 and below 1, or a whole number of participants: early stopping needs some"),
+    ] = 0.15
     folds: Annotated[int, Whole(2, 1000)] = 5
     repeats: Annotated[int, Whole(1, 1000)] = 1
     stratify: Annotated[tuple[Literal["group", "sex", "age"], ...], Several(0)] = ("group",)
 
     def __post_init__(self) -> None:
-        if self.validation == 0:
-            fix = "Early stopping needs participants who validate: give a share such as 0.15"
-            raise InputError("validation", "is 0", fix)
         if self.stratify and self.stratify[0] != "group":
             raise InputError("stratify", f"is {list(self.stratify)}", 'Give [], or "group" first')
         if self.scheme == "cross-validation" and self.holdout:

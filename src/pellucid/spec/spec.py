@@ -20,7 +20,29 @@ from pellucid.spec.sections import Analysis, Cohort, Explain, Preparation, Split
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """A whole study, as its TOML file says it, every default filled in."""
+    """A whole study, as its TOML file says it, every default filled in.
+
+    Parameters
+    ----------
+    study
+        What it is called, and its seed.
+    cohorts
+        By name: where scans come from.
+    preparation
+        How scans are prepared.
+    splits
+        By the name of a cohort: how it is divided.
+    training
+        By name, the arms: each one way to get a model.
+    baselines
+        By name: classifiers that are no network.
+    explain
+        Which models are explained, and how; nothing is if None.
+    analysis
+        How results become numbers.
+    cluster
+        Where `--cluster slurm` finds its workers: not part of what a study is, so `to_toml` leaves it out.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # `parse_spec` checks it; a part of a study needs no check
 
@@ -33,7 +55,6 @@ class Spec:
     explain: Explain | None = None
     analysis: Analysis = field(default_factory=Analysis)
     cluster: ClusterSettings | None = None
-    """Where `--cluster slurm` finds its workers: not part of what a study is, so `to_toml` leaves it out."""
 
     def arm(self, name: str) -> Arm | Baseline:
         """Return an arm or a baseline: no two have the same name."""
