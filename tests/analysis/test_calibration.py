@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,14 @@ from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
-from pellucid.analysis.calibration import Calibration, brier, calibrate, expected_calibration_error, reliability
+from pellucid.analysis.calibration import (
+    Calibration,
+    brier,
+    calibrate,
+    calibration_summary,
+    expected_calibration_error,
+    reliability,
+)
 from pellucid.analysis.proportions import share_interval
 from pellucid.ground.errors import InputError
 
@@ -181,3 +189,20 @@ def test_logits_that_cannot_be_fitted_are_refused() -> None:
         calibrate([1, 1], [0.0, 1.0])
     with pytest.raises(InputError, match="not finite"):
         calibrate([1, 0], [0.0, np.inf])
+
+
+def test_the_summary_sets_scores_beside_that_of_the_share_alone() -> None:
+    label, kinds = [1, 1, 1, 0], {"sigmoid": [0.9, 0.8, 0.3, 0.1], "calibrated": [0.7, 0.7, 0.7, 0.7]}
+    bins = [
+        reliability(label, values).assign(
+            arm="a", kind=kind, brier=brier(label, values), ece=expected_calibration_error(label, values)
+        )
+        for kind, values in kinds.items()
+    ]
+    found = calibration_summary(pd.concat(bins)).set_index("kind")
+    assert found.index.tolist() == ["sigmoid", "calibrated"]
+    assert found["n"].tolist() == [4, 4]
+    assert found["share"].tolist() == pytest.approx([0.75, 0.75])
+    assert found["brier_of_share"].tolist() == pytest.approx([brier(label, [0.75] * 4)] * 2)
+    assert found.loc["calibrated", ["brier", "ece"]].tolist() == pytest.approx([0.19, 0.05])
+    assert calibration_summary(pd.DataFrame(columns=["arm", "kind"])).empty

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pellucid.analysis.families import with_q
-from pellucid.analysis.regions import compare_groups, regional_lesions, regional_relevance
+from pellucid.analysis.regions import compare_groups, region_means, regional_lesions, regional_relevance
 from pellucid.ground.errors import InputError
 
 SHAPE = (3, 4, 2)
@@ -164,3 +164,23 @@ def test_a_single_true_area_is_found_though_p_is_corrected() -> None:
     found = tested["q"]
     assert found["true"] < 0.05
     assert (found.drop("true") >= 0.05).all()
+
+
+def test_means_of_areas_equal_a_loop_over_people() -> None:
+    rows = [
+        {"participant_id": f"sub-{n}", "session_id": visit, "group": "MS" if n < 3 else "HC", "area": area}
+        | {"voxels": 9, "seen_share": 0.5 if area == "Pole" else 0.0}
+        | {"sum": n - visit + 0.5 if area == "Pole" else np.nan, "mean": n / 9 if area == "Pole" else np.nan}
+        for n in range(5)
+        for visit in range(1 + n % 2)
+        for area in ("Pole", "Nowhere")
+    ]
+    found = region_means(pd.DataFrame(rows), ["MS", "HC"]).set_index("area")
+    assert found.columns.tolist() == ["voxels", "seen_share", "strength", "sum_MS", "mean_MS", "sum_HC", "mean_HC"]
+    pole, nowhere = found.loc["Pole"], found.loc["Nowhere"]
+    sums = [n + 0.5 if n % 2 == 0 else n for n in range(5)]  # the mean of one visit or two
+    assert (pole["sum_MS"], pole["sum_HC"]) == (np.mean(sums[:3]), np.mean(sums[3:]))
+    assert pole["mean_HC"] == pytest.approx((3 / 9 + 4 / 9) / 2)
+    assert pole["strength"] == sum(map(abs, sums))
+    assert (nowhere["voxels"], nowhere["seen_share"]) == (9, 0)
+    assert nowhere[["strength", "sum_MS", "mean_HC"]].isna().all()

@@ -68,7 +68,6 @@ def test_what_is_damaged_missing_strange_or_unknown_is_1(run: Path, pellucid) ->
     images.write_bytes(bytes(1_999_999) + b"x")
     os.utime(images, ns=(times.st_atime_ns, times.st_mtime_ns))
     (run / "tables" / "roc.tsv").unlink()
-    (run / "tables" / "truth_summary.tsv").write_text("of the report")
     (run / "maps").mkdir()
     (run / "maps" / "odd.nii").write_text("odd")
     (run / "study.toml").write_text("")
@@ -84,7 +83,6 @@ def test_what_is_damaged_missing_strange_or_unknown_is_1(run: Path, pellucid) ->
         "missing: tables/roc.tsv is missing",
         "stranger: maps/odd.nii was left by no task of this run",
         "unknown: the record does not say what splits left",
-        "not compared: truth_summary.tsv in tables, which `pellucid report` writes anew",
     ]
     assert "files 3 damaged or missing; 1 of strangers; 1 task without a word" in shown.err
     assert "makes what is damaged again, and what was made from it: store/ms, table/roc" in shown.err

@@ -19,11 +19,11 @@ from tests.report.visits import make_visits
 
 from pellucid.analysis.averages import Part, group_means, mean_map
 from pellucid.analysis.brightness import brightness_alone
-from pellucid.analysis.calibration import brier, expected_calibration_error, reliability
+from pellucid.analysis.calibration import brier, calibration_summary, expected_calibration_error, reliability
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.comparison import paired
 from pellucid.analysis.families import with_q
-from pellucid.analysis.regions import regional_relevance
+from pellucid.analysis.regions import region_means, regional_relevance
 from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import interactions, subgroups
 from pellucid.atlas.find import find_atlas
@@ -36,6 +36,7 @@ from pellucid.maps.evidence import lesion_evidence
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text
 from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
 from pellucid.trust.nulls import Learned
+from pellucid.trust.sums_summary import SUMS, alarm_counts, ledger_means, sums_summary
 
 PATIENTS = CONTROLS = 9
 HELD_OUT = 6  # of each group
@@ -310,8 +311,19 @@ def _write_tables(
             level += bias + epsilon
             ledger_rows[-1]["relevance_out"] = level
     write_lesion_tables(folder, pd.concat(lesion_rows))
-    write_tsv(folder / "regions.tsv", pd.concat(region_rows))
+    regions = pd.concat(region_rows)
+    write_tsv(folder / "regions.tsv", regions)
+    untested = dict.fromkeys(("q", "q_per_logit", "q_per_gross"), 0.5)
+    means = region_means(regions, ["MS", "HC"]).assign(arm="finetuned", atlas="neuromorphometrics", **untested)
+    write_tsv(folder / "regions_summary.tsv", means)
+    write_tsv(folder / "region_tests.tsv", means[["arm", "atlas", "area", *untested]])
     write_tsv(folder / "ledger.tsv", pd.DataFrame(ledger_rows))
+    whole = dict.fromkeys((*SUMS, "gross_per_logit", "absorbed_bias", "absorbed_epsilon"), 1.0)
+    sums = pd.DataFrame([{"arm": "finetuned", "group": group, **whole, "alarm": "none"} for group in ("MS", "HC")])
+    write_tsv(folder / "sums.tsv", sums)
+    write_tsv(folder / "sums_summary.tsv", sums_summary(sums).assign(arm="finetuned"))
+    write_tsv(folder / "alarms.tsv", pd.DataFrame([{"arm": "finetuned", **alarm_counts(sums)}]))
+    write_tsv(folder / "ledger_summary.tsv", ledger_means(pd.DataFrame(ledger_rows)).assign(arm="finetuned"))
 
 
 def write_lesion_tables(folder: Path, lesions: pd.DataFrame) -> None:
@@ -346,6 +358,7 @@ def _write_judgements(folder: Path, people: pd.DataFrame, held_out: pd.DataFrame
         tested = tested[["factor", "interaction_p", "interaction_q"]]
         groups.append(subgroups(one, known).assign(arm=arm).merge(tested, how="left", on="factor"))
     write_tsv(folder / "calibration.tsv", pd.concat(bins, ignore_index=True))
+    write_tsv(folder / "calibration_summary.tsv", calibration_summary(pd.concat(bins)))
     write_tsv(folder / "subgroups.tsv", pd.concat(groups, ignore_index=True))
 
 

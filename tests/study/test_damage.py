@@ -185,7 +185,7 @@ def test_what_was_made_from_something_else_is_made_again(undisturbed: Path, tmp_
     write_json(root / "record.json", record)
     watcher = counter()
     run_study(read_spec(TINY), root, watcher=watcher, command=["test"])
-    assert watcher.begun == ["table/regions", "table/region_tests"]
+    assert watcher.begun == ["table/regions", "table/region_tests", "table/regions_summary"]
     assert numbers(root) == numbers(undisturbed)
 
 
@@ -257,7 +257,6 @@ def test_what_lies_among_a_run_s_files_and_is_not_its_own_is_a_stranger(undistur
     record = read_record(root / "record.json")
     assert strangers(record, root) == []
     (root / "notes.txt").write_text("mine")
-    (root / "tables" / "truth_summary.tsv").write_text("of the report")
     added = (
         root / "maps" / "finetuned" / "lrp-epsilon" / "sub-9999_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance.json"
     )

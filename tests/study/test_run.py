@@ -28,7 +28,7 @@ from pellucid.study.steps import trials
 TINY = Path(__file__).parent / "tiny.toml"
 
 
-TASKS = 38
+TASKS = 45
 
 
 RUN = """

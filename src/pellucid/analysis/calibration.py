@@ -87,6 +87,27 @@ def reliability(
     return pd.DataFrame(rows, columns=names)
 
 
+def calibration_summary(bins: pd.DataFrame) -> pd.DataFrame:
+    """Set each Brier score beside that of who gives everybody the share of patients: p (1 - p), p the share.
+
+    Parameters
+    ----------
+    bins
+        Rows of `reliability` with arm, kind, brier and ece.
+
+    Returns
+    -------
+    One row an arm and kind, in order of appearance: arm, kind, n (probabilities), share, brier, brier_of_share, ece.
+    """
+    rows = []
+    for (arm, kind), some in bins.groupby(["arm", "kind"], sort=False):
+        n = int(some["n"].sum())
+        share = float((some["n"] * some["observed"]).sum() / n)  # missing in an empty bin, which weighs nothing
+        scored = {"brier": some["brier"].iloc[0], "brier_of_share": share * (1 - share), "ece": some["ece"].iloc[0]}
+        rows.append({"arm": arm, "kind": kind, "n": n, "share": share, **scored})
+    return pd.DataFrame(rows, columns=["arm", "kind", "n", "share", "brier", "brier_of_share", "ece"])
+
+
 @dataclass(frozen=True)
 class Calibration:
     """A straight line from logits to calibrated logits."""

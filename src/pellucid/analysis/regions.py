@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -147,6 +149,34 @@ def compare_groups(
     result.loc[tested, "p"] = found.p
     result.loc[tested, "p_from"] = found.how
     return result
+
+
+def region_means(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """Average one model's relevance by area over the people of each group.
+
+    A person of several scans counts once, with their mean. `strength` is the sum over people of |sum|, by which areas
+    are chosen for a figure (Eitel 2019, Figure 4).
+
+    Parameters
+    ----------
+    table
+        Rows of `regional_relevance` of one model and atlas, with participant_id and group.
+    groups
+        Whose means, in the order of the columns.
+
+    Returns
+    -------
+    One row an area, in the table's order: area, voxels, seen_share, strength, and of each group sum_GROUP and
+    mean_GROUP, the means over people of the sum and of the mean per seen voxel.
+    """
+    by_area = table.groupby("area", sort=False)
+    result = by_area[["voxels", "seen_share"]].first()
+    people = table.groupby(["participant_id", "group", "area"], sort=False)[["sum", "mean"]].mean().reset_index()
+    result["strength"] = people.groupby("area", sort=False)["sum"].agg(lambda sums: sums.abs().sum(min_count=1))
+    for group in groups:
+        means = people[people["group"] == group].groupby("area", sort=False)[["sum", "mean"]].mean()
+        result[f"sum_{group}"], result[f"mean_{group}"] = means["sum"], means["mean"]
+    return result.reset_index()
 
 
 def _areas(

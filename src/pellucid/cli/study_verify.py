@@ -20,7 +20,6 @@ def verify(
     from pellucid.ground.errors import InputError
     from pellucid.rundir.folder import RunFolder
     from pellucid.rundir.outputs import (
-        added_tables,
         changed_spec,
         damaged_tasks,
         read_record,
@@ -42,9 +41,6 @@ def verify(
         console.say(f"stranger: {path.relative_to(run).as_posix()} was left by no task of this run")
     for name in silent:
         console.say(f"unknown: the record does not say what {name} left")
-    if added := added_tables(run):
-        names = ", ".join(path.name for path in added)
-        console.say(f"not compared: {names} in tables, which `pellucid report` writes anew")
     files = sum(len(stamps_of(entry, run) or {}) for entry in record.get("tasks", {}).values())
     if not (bad or others or silent):
         console.say(f"{run}: {count(files, 'file')} as the run left them")

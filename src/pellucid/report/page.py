@@ -63,8 +63,7 @@ def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> 
     """Read a run directory and write RUN/report.html, RUN/CITATION.md and, as PNG and SVG, RUN/figures.
 
     Only files of the directory are read. What is missing is said to be missing. The page embeds its pictures and asks
-    no network; every number names the file of the directory that it comes from. Sums over subjects that the page
-    shows and no table holds yet are written beside the others, as RUN/tables/*_summary.tsv.
+    no network; every number stands in a file of the directory, which it names, and none is computed here.
 
     A section that cannot be drawn, for a table of it is damaged or holds what nobody thought of, costs no other: the
     page has its title and the reason in its place.

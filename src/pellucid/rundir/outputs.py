@@ -22,9 +22,6 @@ CHECKSUM = "checksum"
 OWNED = ("cohorts", "stores", "models", "baselines", "maps", "deletion", "tables")
 """Folders of a run in which nothing belongs to anybody else."""
 
-ADDED = ("ledger_summary", "learning_summary", "regions_summary", "trials_paired", "truth_summary")
-"""The tables that the report writes beside the tasks' own, anew each time."""
-
 _FIX = "Restore it, or delete it: the run goes on then, and takes what it finds as it is"
 
 
@@ -155,23 +152,13 @@ def changed_spec(content: Mapping[str, Any], root: Path) -> Damage | None:
 def strangers(content: Mapping[str, Any], root: Path) -> list[Path]:
     """Return the files in a run's own folders that no task left, of a run whose tasks are all done.
 
-    While tasks are open what lies there may be theirs. Tables that the report adds are no strangers.
+    While tasks are open what lies there may be theirs.
     """
     entries = content.get("tasks", {}).values()
     if any(entry.get("state") != "done" for entry in entries):
         return []
     taken = {path for entry in entries for path in stamps_of(entry, root) or ()}
-    return [
-        path
-        for folder in OWNED
-        for path in files_in(root / folder)
-        if path not in taken and path not in added_tables(root)
-    ]
-
-
-def added_tables(root: Path) -> list[Path]:
-    """Return the tables in a run directory that the report wrote, of which no record speaks."""
-    return [path for name in ADDED if (path := root / "tables" / f"{name}.tsv").is_file()]
+    return [path for folder in OWNED for path in files_in(root / folder) if path not in taken]
 
 
 def unrecorded(content: Mapping[str, Any], root: Path) -> list[str]:

@@ -44,6 +44,15 @@ def declare(name: str, *parts: Columns) -> None:
     TABLES.register(name, {column: kind for part in parts for column, kind in part.items()})
 
 
+def empty_table(name: str) -> pd.DataFrame:
+    """Return a registered table without a row; its families have no member.
+
+    >>> list(empty_table("ledger_summary"))
+    ['arm', 'group', 'layer', 'relevance_out', 'relevance_in']
+    """
+    return pd.DataFrame(columns=[column for column in TABLES[name] if "*" not in column])
+
+
 def as_declared(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return a table with the columns that it is declared to have, in their order.
 
@@ -229,4 +238,23 @@ declare(
     numbers("k people networks voxels logit fall low high correlation"),
     texts("rival"),
     numbers("compared rival_fall difference difference_low difference_high"),
+)
+declare("calibration_summary", texts("arm kind"), numbers("n share brier brier_of_share ece"))
+declare("trials_paired", texts("arm_one arm_two"), numbers("n_trials difference sd low high p q"))
+declare("learning_summary", texts("family arm"), numbers("subjects auc sd low high n_trials"))
+declare("ledger_summary", texts("arm group layer"), numbers("relevance_out relevance_in absorbed_*"))
+declare("sums_summary", texts("arm group"), numbers("scans logit sum positive negative voxel_mean"))
+declare("alarms", texts("arm"), numbers("maps checked alarmed alarm_* gross_per_logit"))
+declare(
+    "regions_summary",
+    texts("arm atlas area"),
+    numbers("voxels seen_share strength sum_* mean_*"),
+    numbers("difference p q difference_per_logit p_per_logit q_per_logit difference_per_gross p_per_gross q_per_gross"),
+)
+declare(
+    "truth_summary",
+    texts("arm place"),
+    numbers("subjects networks seen_share lift low high lift_of_scan above_zero"),
+    texts("best_null"),
+    numbers("lift_of_* more_than_*"),
 )

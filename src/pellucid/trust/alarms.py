@@ -15,7 +15,9 @@ SIGN, BIAS, EPSILON, NETWORKS = "sign", "bias", "epsilon", "networks"
 NONE = "none"
 """What a table says of a map that was checked and has no alarm; without a ledger nothing is said."""
 
-_ABSORBED = "absorbed_"
+ABSORBED = "absorbed_"
+"""How the columns begin that say what the layers absorbed."""
+
 _ABSORBERS = {BIAS: "the biases", EPSILON: "the stabiliser ε"}
 
 
@@ -94,7 +96,7 @@ class MapSums:
 
     def columns(self) -> dict[str, float | str | None]:
         """Return the numbers and the alarm as columns of a table."""
-        taken = {f"{_ABSORBED}{name}": value for name, value in (self.absorbed or {}).items()}
+        taken = {f"{ABSORBED}{name}": value for name, value in (self.absorbed or {}).items()}
         return {
             "logit": self.logit,
             "sum": self.total,
@@ -134,8 +136,8 @@ def map_sums(
         A number is not finite.
     """
     R = np.asarray(relevance, dtype=np.float64)
-    names = [name for name in ledger[0] if name.startswith(_ABSORBED)] if ledger else []
-    absorbed = {name.removeprefix(_ABSORBED): math.fsum(float(str(row[name])) for row in ledger) for name in names}
+    names = [name for name in ledger[0] if name.startswith(ABSORBED)] if ledger else []
+    absorbed = {name.removeprefix(ABSORBED): math.fsum(float(str(row[name])) for row in ledger) for name in names}
     positive, negative = float(R.clip(min=0.0).sum()), float(R.clip(max=0.0).sum())
     if not np.isfinite([logit, positive, negative, *absorbed.values()]).all():
         raise InputError("relevance map", "it, its logit or its ledger is not finite", "Explain the scan again")

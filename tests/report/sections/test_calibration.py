@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pellucid.analysis.calibration import calibration_summary
 from pellucid.ground.files import read_tsv, write_tsv
 from pellucid.report.html.blocks import Picture, Table
 from pellucid.report.sections.calibration import calibration
@@ -38,13 +39,17 @@ def test_scores_and_bins_are_those_of_the_table(finished_run: Path, tmp_path: Pa
     assert (tmp_path / "calibration.png").exists()
 
 
+def _write(folder: Path, table: pd.DataFrame) -> None:
+    write_tsv(folder / "tables" / "calibration.tsv", table)
+    write_tsv(folder / "tables" / "calibration_summary.tsv", calibration_summary(table))
+
+
 def test_a_baseline_is_not_calibrated_and_said_to_be_so(copy: Path, look: Any) -> None:
-    path = copy / "tables" / "calibration.tsv"
-    table = read_tsv(path)
+    table = read_tsv(copy / "tables" / "calibration.tsv")
     lone = table[(table["arm"] == "scratch") & (table["kind"] == "sigmoid")].assign(arm="load")
     said = "Baselines are shown as they are"
     assert said not in look.words(calibration(open_run(copy), copy / "figures"))
-    write_tsv(path, pd.concat([table, lone]))
+    _write(copy, pd.concat([table, lone]))
     with (copy / "study.toml").open("a", encoding="utf-8") as spec:
         spec.write('[baselines.load]\ncohort = "ms"\n')
     section = calibration(open_run(copy), copy / "figures")
@@ -56,8 +61,7 @@ def test_a_baseline_is_not_calibrated_and_said_to_be_so(copy: Path, look: Any) -
 
 
 def test_nothing_is_said_of_calibration_that_was_not_done(copy: Path, look: Any) -> None:
-    path = copy / "tables" / "calibration.tsv"
-    table = read_tsv(path)
+    table = read_tsv(copy / "tables" / "calibration.tsv")
     assert "Platt" in look.words(calibration(open_run(copy), copy / "figures"))
-    write_tsv(path, table[table["kind"] == "sigmoid"])
+    _write(copy, table[table["kind"] == "sigmoid"])
     assert "Platt" not in look.words(calibration(open_run(copy), copy / "figures"))

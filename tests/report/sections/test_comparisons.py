@@ -61,9 +61,7 @@ def test_the_picture_holds_the_main_arms_pairs_and_the_table_all(
 ) -> None:
     _write(copy, _pair("a", "finetuned"), _pair("a", "b"), _pair("finetuned", "b", n_only_two=3))
     drawn: list[Any] = []
-    from pellucid.report.sections import comparisons
-
-    monkeypatch.setattr(comparisons, "save", lambda figure, stem: drawn.append(figure))
+    monkeypatch.setattr("pellucid.report.sections.comparisons.save", lambda figure, stem: drawn.append(figure))
     section = comparisons(open_run(copy), copy)
     (table,), (picture,) = look.of(section, Table), look.of(section, Picture)
     assert len(table.rows) == 3
@@ -110,23 +108,14 @@ def test_where_no_two_could_be_compared_nothing_is_drawn(copy: Path, look: Any) 
 
 def test_networks_are_compared_trial_by_trial(finished_run: Path, copy: Path, look: Any, tmp_path: Path) -> None:
     assert len(look.of(comparisons(open_run(finished_run), tmp_path), Table)) == 1  # no table of trials
-    rows = [("scratch", n, auc) for n, auc in enumerate((0.5, 0.6))] + [("svm", 0, 0.9), ("svm", 1, 0.8)]
-    rows += [("finetuned", n, auc) for n, auc in enumerate((0.6, 0.9, 0.7))]
-    write_tsv(copy / "tables" / "trials.tsv", pd.DataFrame(rows, columns=["arm", "trial", "auc"]))
+    row = {"arm_one": "scratch", "arm_two": "finetuned", "n_trials": 2, "difference": -0.2, "sd": 0.1414}
+    pairs = pd.DataFrame([row | {"low": -1.0, "high": 1.0, "p": 0.3, "q": 0.3}])
+    write_tsv(copy / "tables" / "trials_paired.tsv", pairs)
     _, table = look.of(comparisons(open_run(copy), tmp_path), Table)
-    ((pair, apart, ends, p, trials),) = table.rows  # no baseline
+    ((pair, apart, ends, p, trials),) = table.rows
     assert "scratch<br>less finetuned" in str(pair)
     assert (apart, trials) == ("−0.200 ± 0.141", "2")
     assert ends == "[−1.000, +1.000]"
     assert p == "p = 0.30, q = 0.30"
-    assert len(read_tsv(copy / "tables" / "trials_paired.tsv")) == 1
-
-
-def test_repeats_of_a_cross_validation_are_not_compared_trial_by_trial(copy: Path, look: Any, tmp_path: Path) -> None:
-    rows = [(arm, n, 0.5 + 0.1 * n + 0.03 * n * (arm == "scratch")) for arm in ("scratch", "finetuned") for n in (0, 1)]
-    write_tsv(copy / "tables" / "trials.tsv", pd.DataFrame(rows, columns=["arm", "trial", "auc"]))
-    assert len(look.of(comparisons(open_run(copy), tmp_path), Table)) == 2
-    with (copy / "study.toml").open("a") as spec:
-        spec.write('[splits.ms]\nscheme = "cross-validation"\n')
+    write_tsv(copy / "tables" / "trials_paired.tsv", pairs[:0])
     assert len(look.of(comparisons(open_run(copy), tmp_path), Table)) == 1
-    assert not (copy / "tables" / "trials_paired.tsv").exists()

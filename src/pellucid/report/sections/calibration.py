@@ -12,15 +12,17 @@ from pellucid.report.pictures.comparisons import KINDS, reliability_figure
 from pellucid.report.pictures.style import save
 from pellucid.rundir.run import Run
 
-SOURCE = "tables/calibration.tsv"
+SOURCE, SUMMARY = "tables/calibration.tsv", "tables/calibration_summary.tsv"
 
 
 def calibration(run: Run, figures: Path) -> Section:
     """Return a reliability diagram an arm, the table of Brier scores and calibration errors, and that of the bins."""
     section = Section("calibration", "Can the probabilities be believed?")
-    table = run.table("calibration")
-    if table is None:
-        section.add(missing("Calibration", SOURCE))
+    table, summary = run.table("calibration"), run.table("calibration_summary")
+    for found, path in ((table, SOURCE), (summary, SUMMARY)):
+        if found is None:
+            section.add(missing("Calibration", path))
+    if table is None or summary is None:
         return section
     without = table[table["kind"] == "none"]
     table = table[table["kind"] != "none"]
@@ -46,7 +48,7 @@ def calibration(run: Run, figures: Path) -> Section:
             sources=[SOURCE],
         ),
         *notes,
-        _scores(table),
+        _scores(summary),
         _bins(table),
     )
     return section
@@ -67,14 +69,13 @@ def _words(run: Run, table: pd.DataFrame) -> str:
     return said
 
 
-def _scores(table: pd.DataFrame) -> Table:
+def _scores(summary: pd.DataFrame) -> Table:
     rows = []
-    for arm, some in table.groupby("arm", sort=False):
-        first = {str(row["kind"]): row for row in records(some.drop_duplicates("kind"))}
-        counted = some[(some["kind"] == some["kind"].iloc[0]) & (some["n"] > 0)]
-        share = float((counted["n"] * counted["observed"]).sum() / counted["n"].sum())
-        cells = [number(first[kind][score]) if kind in first else DASH for score in ("brier", "ece") for kind in KINDS]
-        rows.append([str(arm), whole(counted["n"].sum()), *cells[:2], number(share * (1 - share)), *cells[2:]])
+    for arm, some in summary.groupby("arm", sort=False):
+        kinds = {str(row["kind"]): row for row in records(some)}
+        first = next(iter(kinds.values()))
+        cells = [number(kinds[kind][score]) if kind in kinds else DASH for score in ("brier", "ece") for kind in KINDS]
+        rows.append([str(arm), whole(first["n"]), *cells[:2], number(first["brier_of_share"]), *cells[2:]])
     header = ["Arm", "Predictions", "Brier score", "Brier, calibrated", "Brier of the share alone"]
     return Table(
         header=[*header, "ECE", "ECE, calibrated"],
@@ -82,7 +83,7 @@ def _scores(table: pd.DataFrame) -> Table:
         caption="Brier score: mean squared difference of probability and outcome, 0 at best. Beside it that of one who "
         "gives everybody the held-out share of patients. ECE: expected calibration error, the mean distance of the "
         "dots from the dashed line, weighted by their counts.",
-        sources=[SOURCE],
+        sources=[SUMMARY, SOURCE],
         words=1,
     )
 

@@ -9,9 +9,6 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pellucid.analysis.comparison import paired_trials
-from pellucid.analysis.families import with_q
-from pellucid.ground.files import write_tsv
 from pellucid.ground.numbers import DASH, number, score, whole
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, reference
 from pellucid.report.pictures.comparisons import forest_figure, p_value
@@ -137,25 +134,10 @@ def _all_pairs(good: pd.DataFrame) -> Table:
 
 
 def _by_trial(run: Run) -> list[Table]:
-    """Compare networks that were trained several times on one division, trial by trial.
-
-    Repeats of a cross-validation share their people, so that a test over them would mean nothing.
-    """
-    trials, trained = run.table("trials"), run.spec.get("training", {})
-    if trials is None:
+    """Show the networks that were trained several times on one division, compared trial by trial."""
+    pairs = run.table("trials_paired")
+    if pairs is None or pairs.empty:
         return []
-    cohorts = {
-        name: arm["cohort"]
-        for name, arm in trained.items()
-        if arm.get("fit", True) and not run.is_cross_validated(name)
-    }
-    pairs = paired_trials(trials[trials["arm"].isin(cohorts)])
-    pairs = pairs[[cohorts[row["arm_one"]] == cohorts[row["arm_two"]] for row in records(pairs)]]
-    if pairs.empty:
-        (run.folder / BY_TRIAL).unlink(missing_ok=True)
-        return []
-    pairs = with_q(pairs)
-    write_tsv(run.folder / BY_TRIAL, pairs)
     rows: list[list[str | Markup]] = [
         [
             Markup('<span class="name">{}<br>less {}</span>').format(row["arm_one"], row["arm_two"]),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pellucid.ground.files import write_tsv
 from pellucid.ground.numbers import number, score, score_interval, whole
 from pellucid.report.html.blocks import Picture, Section, Table, records, twofold
 from pellucid.report.pictures.models import WIDTH
@@ -22,13 +19,9 @@ SUMMARY = "tables/learning_summary.tsv"
 
 def learning(run: Run, figures: Path) -> Section | None:
     """Return the learning curves of a study whose arms learn from different numbers of subjects; None of any other."""
-    scores, splits = run.table("table2"), run.splits
-    if scores is None or splits is None:
+    curves = run.table("learning_summary")
+    if curves is None or curves.empty:
         return None
-    curves = learning_curves(run.spec, scores, splits)
-    if curves.empty:
-        return None
-    write_tsv(run.folder / SUMMARY, curves)
     section = Section("learning", "Learning curves")
     save(learning_figure(curves), figures / "learning")
     section.add(
@@ -63,42 +56,6 @@ def learning(run: Run, figures: Path) -> Section | None:
     return section
 
 
-def learning_curves(spec: Mapping[str, Any], scores: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
-    """Return the AUC of every arm that belongs to a family in which numbers of training subjects differ.
-
-    A family are arms whose specifications differ in `subjects` alone, and in the number of trials; it has the name of
-    the arm that learns from most.
-
-    Parameters
-    ----------
-    spec
-        The study's specification, every default filled in.
-    scores, splits
-        tables/table2.tsv and splits.tsv.
-
-    Returns
-    -------
-    Columns family, arm, subjects, auc, sd, low, high, n_trials; a family's arms from few subjects to many.
-    """
-    auc = scores[scores["metric"] == "auc"].set_index("arm")
-    learners = splits[(splits["role"] == "train") & (splits["fold"] == 0)].groupby("cohort")["participant_id"].nunique()
-    families: dict[str, list[tuple[int, str]]] = {}
-    for name, arm in spec.get("training", {}).items():
-        if name in auc.index and arm.get("fit", True):
-            alike = repr(sorted((key, str(value)) for key, value in arm.items() if key not in ("subjects", "trials")))
-            families.setdefault(alike, []).append((int(arm.get("subjects", learners[arm["cohort"]])), name))
-    rows = []
-    for members in families.values():
-        ordered = sorted(members)
-        for subjects, name in ordered if len({n for n, _ in ordered}) > 1 else ():
-            row = auc.loc[name]
-            rows.append(
-                {"family": ordered[-1][1], "arm": name, "subjects": subjects, "auc": row["mean"]}
-                | {key: row[key] for key in ("sd", "low", "high", "n_trials")}
-            )
-    return pd.DataFrame(rows, columns=["family", "arm", "subjects", "auc", "sd", "low", "high", "n_trials"])
-
-
 @styled
 def learning_figure(curves: pd.DataFrame) -> Figure:
     """Draw a line a family: AUC with its interval against the number of training subjects.
@@ -106,7 +63,7 @@ def learning_figure(curves: pd.DataFrame) -> Figure:
     Parameters
     ----------
     curves
-        What `learning_curves` gives.
+        What `analysis.learning.learning_curves` gives.
     """
     figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     axes = figure.subplots()

@@ -6,32 +6,31 @@ from pathlib import Path
 
 import pandas as pd
 
-from pellucid.ground.files import write_tsv
-from pellucid.ground.numbers import DASH, number
+from pellucid.ground.numbers import DASH, number, whole
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records
 from pellucid.report.pictures.maps import ledger_figure
 from pellucid.report.pictures.style import group_colours, save
 from pellucid.rundir.run import Run
-from pellucid.trust.alarms import BIAS, EPSILON, NETWORKS, NONE, SIGN
+from pellucid.trust.alarms import BIAS, EPSILON, NETWORKS, SIGN
+from pellucid.trust.sums_summary import ALARM, SUMS
 
-KINDS = (SIGN, BIAS, EPSILON, NETWORKS)
-SUMMARY = "tables/ledger_summary.tsv"
-SUMS = ("logit", "sum", "positive", "negative", "voxel_mean")
+_WORDS = {SIGN: "Another sign", BIAS: "Biases", EPSILON: "ε", NETWORKS: "Networks"}
+KINDS = {f"{ALARM}{kind}": words for kind, words in _WORDS.items()}
+"""Columns of tables/alarms.tsv that count a kind of alarm, and what the page calls it."""
+
+TABLE, SUMMARY = "tables/ledger.tsv", "tables/ledger_summary.tsv"
+OF_MAPS, SUMS_SUMMARY, ALARMS = "tables/sums.tsv", "tables/sums_summary.tsv", "tables/alarms.tsv"
 COLUMNS = ("relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
 
 
 def ledger(run: Run, figures: Path) -> Section:
     """Return the waterfall of each group's mean ledger and its table."""
     section = Section("ledger", "Where relevance goes")
-    totals = run.table("sums")
-    if totals is not None and not totals.empty:
-        section.add(*_alarms(totals))
-    table = run.maps_table("ledger")
-    if table is None or table.empty:
-        section.add(missing("The relevance ledger", "tables/ledger.tsv"))
+    alarms, sums, means = run.table("alarms"), run.table("sums_summary"), run.maps_table("ledger_summary")
+    section.add(*(_alarms(alarms) if alarms is not None else [missing("Alarms", ALARMS)]))
+    if means is None or means.empty:
+        section.add(missing("The relevance ledger", SUMMARY))
         return section
-    means = ledger_means(table)
-    write_tsv(run.folder / SUMMARY, means)
     groups = sorted(means["group"].unique(), key=lambda group: (group != run.positive, group))
     by_group = {group: means[means["group"] == group] for group in groups}
     save(ledger_figure(by_group, group_colours(groups, run.positive)), figures / "ledger")
@@ -51,7 +50,7 @@ def ledger(run: Run, figures: Path) -> Section:
             caption="Mean over the held-out subjects of each group, from the logit (left) to the sum of the map "
             "(right). Orange: absorbed by biases; grey: by ε. A bar that leads away from zero adds relevance instead "
             "of taking it.",
-            sources=[SUMMARY, "tables/ledger.tsv"],
+            sources=[SUMMARY, TABLE],
         ),
         Table(
             header=["Group", "Layer", "Out", "In", "Bias", "ε"],
@@ -65,24 +64,21 @@ def ledger(run: Run, figures: Path) -> Section:
             words=2,
         ),
     )
-    if totals is not None and not totals.empty:
-        section.add(_sums(totals))
+    section.add(_sums(sums) if sums is not None else missing("The sums of the maps", SUMS_SUMMARY))
     return section
 
 
 def _alarms(table: pd.DataFrame) -> list[Note | Table]:
-    """Count the maps of each arm whose sums contradict the logit that they explain."""
-    rows, said = [], []
-    for arm, one in table.groupby("arm", sort=False):
-        checked = one[one["alarm"].notna()]
-        alarmed = checked[checked["alarm"] != NONE]
-        each = [f"{sum(kind in str(alarm).split('+') for alarm in checked['alarm'])}" for kind in KINDS]
-        gross = number(float(one["gross_per_logit"].median()))
-        counts = [f"{len(alarmed)} of {len(checked)}", *each] if len(checked) else ["not checked", *[DASH] * len(KINDS)]
-        rows.append([str(arm), *counts, gross])
-        if len(alarmed):
-            said.append(f"{len(alarmed)} of {len(checked)} maps of arm {arm}")
-    unchecked = table["alarm"].isna().all()
+    """Say how many maps of each arm have sums that contradict the logit that they explain."""
+    rows, said, kinds = [], [], [kind for kind in KINDS if kind in table]
+    for row in records(table):
+        checked = int(row["checked"])
+        of = f"{whole(row['alarmed'])} of {checked}"
+        counts = [of, *(whole(row[kind]) for kind in kinds)] if checked else ["not checked", *[DASH] * len(kinds)]
+        rows.append([str(row["arm"]), *counts, number(row["gross_per_logit"])])
+        if row["alarmed"]:
+            said.append(f"{of} maps of arm {row['arm']}")
+    unchecked = bool((table["checked"] == 0).all())
     text = (
         "Not checked: the method keeps no ledger, so nothing says whether its maps add up to their logits."
         if unchecked
@@ -97,17 +93,15 @@ def _alarms(table: pd.DataFrame) -> list[Note | Table]:
         "themselves. Last: the sum of |relevance| over |logit|, median of the maps; where it is large, most of a map "
         "cancels."
     )
-    header = ["Arm", "Maps with an alarm", "Another sign", "Biases", "ε", "Networks", "Gross over |logit|"]
+    header = ["Arm", "Maps with an alarm", *(KINDS[kind] for kind in kinds), "Gross over |logit|"]
     return [
         Note(tone="missing" if unchecked else "warning" if said else "pass", text=text),
-        Table(header=header, rows=rows, caption=caption, sources=["tables/sums.tsv"]),
+        Table(header=header, rows=rows, caption=caption, sources=[ALARMS, OF_MAPS]),
     ]
 
 
 def _sums(table: pd.DataFrame) -> Table:
     """Show the sums of every explained arm's maps, a row an arm and group."""
-    means = table.groupby(["arm", "group"], sort=False)[list(SUMS)].mean().reset_index()
-    scans = table.groupby(["arm", "group"], sort=False).size().to_numpy()
     return Table(
         header=[
             "Arm",
@@ -120,23 +114,11 @@ def _sums(table: pd.DataFrame) -> Table:
             "A voxel",
         ],
         rows=[
-            [str(row["arm"]), str(row["group"]), str(count), *(number(row[column]) for column in SUMS)]
-            for row, count in zip(records(means), scans, strict=True)
+            [str(row["arm"]), str(row["group"]), whole(row["scans"]), *(number(row[column]) for column in SUMS)]
+            for row in records(table)
         ],
         caption="Relevance of whole maps, mean over the held-out scans of a group (logit units). Last: the mean over "
         "all voxels, which is what the paper calls the sum of a group.",
-        sources=["tables/sums.tsv"],
+        sources=[SUMS_SUMMARY, OF_MAPS],
         words=2,
     )
-
-
-def ledger_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Average the ledger over the subjects of each group, layers from the output to the input.
-
-    Parameters
-    ----------
-    table
-        Columns group, layer and COLUMNS; each scan's layers in the order of the forward pass.
-    """
-    means = table.groupby(["group", "layer"], sort=False)[list(COLUMNS)].mean().reset_index()
-    return pd.concat([one.iloc[::-1] for _, one in means.groupby("group", sort=False)], ignore_index=True)

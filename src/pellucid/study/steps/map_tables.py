@@ -22,7 +22,7 @@ from pellucid.image.grid import Grid
 from pellucid.maps.evidence import find_learned, lesion_evidence, truth_maps
 from pellucid.maps.sidecars import read_sums
 from pellucid.rundir.folder import RunFolder
-from pellucid.rundir.tables import TABLES
+from pellucid.rundir.tables import empty_table
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
@@ -39,7 +39,7 @@ def map_table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
         return []
     arms = tuple((f"explain/{arm}",) for arm in spec.explain.arms)
     judged = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in spec.explain.arms)
-    simulated = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in _simulated(spec, spec.explain))
+    simulated = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in simulated_arms(spec, spec.explain))
     return [
         table_task("ledger", spec, folder, ledger, parts=arms),
         table_task("sums", spec, folder, sums, parts=arms),
@@ -130,7 +130,7 @@ def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Da
                 compared = compared.drop(columns=["best_null", "scan_value"])
                 compared = compared.rename(columns={"null_value": "untaught_value"})
                 tables.append(_with_subject(compared, {"arm": arm, "untaught": other}))
-    return pd.concat(tables, ignore_index=True) if tables else _empty("lesions_untaught")
+    return pd.concat(tables, ignore_index=True) if tables else empty_table("lesions_untaught")
 
 
 def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -189,7 +189,7 @@ def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Data
                 table = regional_lesions(mask, atlas.labels, atlas.regions)
                 tables.append(_with_subject(table, whose | {"atlas": name}))
         progress(n + 1, len(store), scan_name(row))
-    return pd.concat(tables, ignore_index=True) if tables else _empty("lesion_regions")
+    return pd.concat(tables, ignore_index=True) if tables else empty_table("lesion_regions")
 
 
 def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
@@ -222,7 +222,7 @@ def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _simulated(spec: Spec, asked: Explain) -> list[str]:
+def simulated_arms(spec: Spec, asked: Explain) -> list[str]:
     """Return the explained arms that learned from simulated people."""
     return [arm for arm in asked.arms if spec.cohorts[spec.training[arm].cohort].simulate is not None]
 
@@ -257,11 +257,6 @@ def _asked(spec: Spec) -> Explain:
 def _whose(arm: str, one: HeldOut) -> dict[str, Any]:
     """Return the columns that say whose map a row is about, and of which networks: people of one are alike."""
     return scan_columns(arm, one.store.table.iloc[one.row]) | {"networks": one.networks}
-
-
-def _empty(name: str) -> pd.DataFrame:
-    """Return a table without a row."""
-    return pd.DataFrame(columns=list(TABLES[name]))
 
 
 def _with_subject(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:

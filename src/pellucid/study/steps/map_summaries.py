@@ -1,0 +1,97 @@
+"""A study's tables that sum up its tables of maps over people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from pellucid.analysis.regions import region_means
+from pellucid.engine.tasks import Task
+from pellucid.ground.files import read_tsv
+from pellucid.ground.progress import Progress
+from pellucid.rundir.folder import RunFolder
+from pellucid.rundir.tables import empty_table
+from pellucid.spec.spec import Spec
+from pellucid.study.steps.map_tables import simulated_arms
+from pellucid.study.steps.tables import table_task
+from pellucid.study.steps.untaught import untaught_arms
+from pellucid.trust.place_summary import place_summary
+from pellucid.trust.sums_summary import alarm_counts, ledger_means, sums_summary
+
+TESTED = tuple(f"{name}{test}" for test in ("", "_per_logit", "_per_gross") for name in ("difference", "p", "q"))
+"""Columns of tables/region_tests.tsv that stand beside the means of areas."""
+
+
+def map_summary_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+    """Return one task a table; none if the study explains nothing."""
+    if spec.explain is None:
+        return []
+    tasks = [
+        table_task("ledger_summary", spec, folder, ledgers, needs=("table/ledger",)),
+        table_task("sums_summary", spec, folder, sums, needs=("table/sums",)),
+        table_task("alarms", spec, folder, alarms, needs=("table/sums",)),
+        table_task("regions_summary", spec, folder, regions, needs=("table/regions", "table/region_tests")),
+    ]
+    if simulated_arms(spec, spec.explain):
+        tasks.append(table_task("truth_summary", spec, folder, truth, needs=("table/truth",)))
+    return tasks
+
+
+def ledgers(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Average the ledgers of each arm's maps over each group; `ledger_means` says how."""
+    return _by_arm("ledger_summary", read_tsv(folder.table("ledger")), lambda _, table: ledger_means(table))
+
+
+def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Average the sums of each arm's maps over each group; `sums_summary` says how."""
+    return _by_arm("sums_summary", read_tsv(folder.table("sums")), lambda _, table: sums_summary(table))
+
+
+def alarms(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Count each arm's maps that contradict their logit; `alarm_counts` says how."""
+    found = read_tsv(folder.table("sums"))
+    return _by_arm("alarms", found, lambda _, table: pd.DataFrame([alarm_counts(table)]))
+
+
+def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Average each arm's relevance by area over each group, patients first, beside what was tested of the area."""
+    tests = read_tsv(folder.table("region_tests"))
+
+    def summary(arm: str, table: pd.DataFrame) -> pd.DataFrame:
+        positive, tables = _positive(spec, arm), []
+        groups = sorted(table["group"].unique(), key=lambda group: (group != positive, group))
+        for atlas, one in table.groupby("atlas", sort=False):
+            means = region_means(one, groups).assign(atlas=atlas)
+            tested = tests[(tests["arm"] == arm) & (tests["atlas"] == atlas)].set_index("area")
+            tables.append(means.join(tested[list(TESTED)], on="area"))
+        return pd.concat(tables, ignore_index=True)
+
+    return _by_arm("regions_summary", read_tsv(folder.table("regions")), summary)
+
+
+def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Sum up relevance in planted places over each arm's patients; `place_summary` says how.
+
+    Beside the best null stand the arms whose networks never learned from these people.
+    """
+    found = read_tsv(folder.table("truth"))
+
+    def summary(arm: str, table: pd.DataFrame) -> pd.DataFrame:
+        patients = found[found["group"] == _positive(spec, arm)]
+        others = {name: patients[patients["arm"] == name] for name in untaught_arms(spec, arm)}
+        own = patients[patients["arm"] == arm]
+        return place_summary(own, {name: rows for name, rows in others.items() if len(rows)})
+
+    return _by_arm("truth_summary", found, summary)
+
+
+def _by_arm(name: str, table: pd.DataFrame, summary: Callable[[str, pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """Sum up the rows of each arm for the table of a name."""
+    tables = [summary(str(arm), rows).assign(arm=arm) for arm, rows in table.groupby("arm", sort=False)]
+    return pd.concat(tables, ignore_index=True) if tables else empty_table(name)
+
+
+def _positive(spec: Spec, arm: str) -> str:
+    """Return the name of an arm's patients."""
+    return spec.cohorts[spec.training[arm].cohort].positive

@@ -1,0 +1,82 @@
+"""Each summary has the rows of every explained arm, and is what its function makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pellucid.analysis.regions import region_means
+from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.rundir.folder import RunFolder
+from pellucid.spec.reading import read_spec
+from pellucid.spec.spec import Spec
+from pellucid.study.steps import map_summaries
+from pellucid.trust.place_summary import place_summary
+from pellucid.trust.sums_summary import alarm_counts, ledger_means, sums_summary
+
+TINY = Path(__file__).parents[1] / "tiny.toml"
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    pass
+
+
+@pytest.fixture
+def two_arms(undisturbed: Path, tmp_path: Path) -> tuple[Spec, RunFolder]:
+    """A study that explains an untrained arm too, whose maps are taken to have half the values of the other's."""
+    spec = read_spec(TINY)
+    assert spec.explain is not None
+    training = spec.training | {"untrained": replace(spec.training["scratch"], fit=False)}
+    spec = replace(spec, training=training, explain=replace(spec.explain, arms=("finetuned", "untrained")))
+    folder = RunFolder(tmp_path)
+    for name in ("ledger", "sums", "regions", "region_tests", "truth"):
+        table = read_tsv(RunFolder(undisturbed).table(name))
+        numbers = table.select_dtypes(float).columns
+        write_tsv(folder.table(name), pd.concat([table, table.assign(arm="untrained", **(table[numbers] / 2))]))
+    return spec, folder
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "make"),
+    [
+        ("ledgers", "ledger", ledger_means),
+        ("sums", "sums", sums_summary),
+        ("alarms", "sums", lambda table: pd.DataFrame([alarm_counts(table)])),
+    ],
+)
+def test_every_arm_is_summed_up_by_itself(
+    two_arms: tuple[Spec, RunFolder], name: str, of: str, make: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    found = getattr(map_summaries, name)(*two_arms, _silent)
+    assert found["arm"].unique().tolist() == ["finetuned", "untrained"]
+    table = read_tsv(two_arms[1].table(of))
+    for arm, rows in found.groupby("arm"):
+        expected = make(table[table["arm"] == arm])
+        pd.testing.assert_frame_equal(rows.drop(columns="arm").reset_index(drop=True), expected, check_dtype=False)
+
+
+def test_means_of_areas_stand_beside_what_was_tested(two_arms: tuple[Spec, RunFolder]) -> None:
+    found = map_summaries.regions(*two_arms, _silent)
+    table, tests = (read_tsv(two_arms[1].table(name)) for name in ("regions", "region_tests"))
+    assert [name for name in found if name.startswith("sum_")] == ["sum_MS", "sum_HC"]  # patients first
+    assert len(found) == len(tests)
+    for arm, rows in found.groupby("arm"):
+        means = region_means(table[table["arm"] == arm], ["MS", "HC"])
+        pd.testing.assert_frame_equal(rows[means.columns].reset_index(drop=True), means)
+        tested = tests[tests["arm"] == arm].set_index("area").loc[rows["area"]]
+        for column in map_summaries.TESTED:
+            assert rows[column].tolist() == pytest.approx(tested[column].tolist(), nan_ok=True)
+
+
+def test_places_are_summed_up_over_patients_beside_untaught_networks(two_arms: tuple[Spec, RunFolder]) -> None:
+    found = map_summaries.truth(*two_arms, _silent)
+    table = read_tsv(two_arms[1].table("truth"))
+    patients = {str(arm): rows for arm, rows in table[table["group"] == "MS"].groupby("arm")}
+    own = patients.pop("finetuned")
+    rows = found[found["arm"] == "finetuned"].drop(columns="arm").reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, place_summary(own, patients))
+    assert found.loc[found["arm"] == "untrained", "lift_of_untrained"].isna().all()
