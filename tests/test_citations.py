@@ -65,7 +65,7 @@ def test_every_document_that_is_cited_is_here() -> None:
         ("(docs/original.md, 6), and 3 more", []),
         ("(docs/original.md, 9.9)", ["docs/original.md, 9.9"]),
         ("see docs/nowhere.md", ["docs/nowhere.md"]),
-        ("[a](weaknesses.md#intervals-over-people)", []),
+        ("[a](weaknesses.md#intervals-over-participants)", []),
         ("[a](weaknesses.md#intervals-over-cats)", ["weaknesses.md#intervals-over-cats"]),
         ("as FACT" + "S 2.3 says", ["FACT" + "S"]),
         ("as DESIG" + "N lays it out", ["DESIG" + "N"]),
