@@ -30,7 +30,6 @@ from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model
 from pellucid.network.fused_functions import bfloat16_convolutions, bfloat16_obstacle
 from pellucid.network.paper import PaperNetwork
-from pellucid.network.volume_network import kernels_penalty
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
 from pellucid.study.steps.trials import cohort_rows, read_selected
@@ -53,7 +52,7 @@ def train(run: Path, arm_name: str, precision: str, seed: int, epochs: int) -> d
     scans = Scans(store.images, store.table["label"].to_numpy(), field_of_view(model).stops)
     settings = replace(arm.settings, seed=seed, precision=precision, max_epochs=epochs, patience=epochs)
     start = time.perf_counter()
-    history = fit(model, scans, rows, settings, penalty=kernels_penalty)
+    history = fit(model, scans, rows, settings, penalty=model.penalty)
     seconds = time.perf_counter() - start
     best = history[history["best"]].iloc[0]
     z, y = logits(model, scans, rows["holdout"], batch_size=4), scans.labels[rows["holdout"]]

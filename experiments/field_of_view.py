@@ -45,7 +45,7 @@ from pellucid.image.scaling import ROBUST_RANGE
 from pellucid.network.architectures import NETWORKS
 from pellucid.network.field_of_view import field_of_view, output_shape
 from pellucid.network.paper import PaperNetwork
-from pellucid.network.volume_network import VolumeNetwork, kernels_penalty
+from pellucid.network.volume_network import VolumeNetwork
 from pellucid.report.pictures.overlay import draw_field_of_view
 from pellucid.report.pictures.style import DPI, INK, MUTED, SERIES, styled
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
@@ -186,7 +186,7 @@ def run_seed(
         model = NETWORKS[name](channels, PAPER_GRID, seed=seed)
         scans = Scans(images, labels, field_of_view(model).stops)
         start = time.perf_counter()
-        history = fit(model, scans, rows, replace(settings, seed=seed), penalty=kernels_penalty)
+        history = fit(model, scans, rows, replace(settings, seed=seed), penalty=model.penalty)
         seconds = time.perf_counter() - start
         z, y = logits(model, scans, rows["test"], batch_size=4), labels[rows["test"]]
         best = history[history["best"]].iloc[0]
@@ -239,7 +239,7 @@ def measure_cost(channels: int, batch: int, *, steps: int = 9) -> pd.DataFrame:
             i, j, k = field_of_view(model).stops
             x = whole[:, :, :i, :j, :k].contiguous()
             start = time.perf_counter()
-            (binary_cross_entropy_with_logits(model(x), target) + 0.01 * kernels_penalty(model)).backward()
+            (binary_cross_entropy_with_logits(model(x), target) + 0.01 * model.penalty()).backward()
             optimisers[name].step()
             if step >= 2:
                 seconds[name].append(time.perf_counter() - start)

@@ -22,7 +22,7 @@ def test_a_wide_table_is_not_cut_in_a_file(capsys: pytest.CaptureFixture[str]) -
 
 
 def task(name: str) -> Task:
-    return Task(name=name, outputs=(), needs=(), run=lambda _: None)
+    return Task(kind=name, outputs=(), needs=(), run=lambda _: None)
 
 
 def test_plain_lines_tell_what_happened(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,9 +257,10 @@ def test_a_killed_run_goes_on_with_what_another_found_and_ends_with_the_same_fil
     assert not list(killed.rglob("*_desc-filled_*.nii.gz"))
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    steps = {step["step"]: step["how"] for step in read_json(killed / "logs" / "sub-04.json")["steps"]}
-    for step in ("brain extraction, t1w", "brain extraction, flair", "registration, t1w_to_mni"):
-        assert steps[step].startswith("given: ")
+    steps = {(step["step"], step["of"]): step for step in read_json(killed / "logs" / "sub-04.json")["steps"]}
+    for step in (("brain extraction", "t1w"), ("brain extraction", "flair"), ("registration", "t1w_to_mni")):
+        assert steps[step]["given"]
+        assert steps[step]["how"].startswith("given: ")
     names = sorted(path.relative_to(out) for path in (out / "sub-04").rglob("*.nii.gz"))
     assert len(names) >= 10
     assert names == sorted(path.relative_to(killed) for path in (killed / "sub-04").rglob("*.nii.gz"))

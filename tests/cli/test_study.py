@@ -248,8 +248,8 @@ def test_a_study_on_a_local_cluster_tells_what_fails_and_how_often(
             (tmp_path / "run" / "b").write_text("b")
 
         return [
-            Task(name="a", outputs=(tmp_path / "run" / "a",), needs=(), run=bug),
-            Task(name="b", outputs=(tmp_path / "run" / "b",), needs=(), run=write),
+            Task(kind="a", outputs=(tmp_path / "run" / "a",), needs=(), run=bug),
+            Task(kind="b", outputs=(tmp_path / "run" / "b",), needs=(), run=write),
         ]
 
     monkeypatch.setattr("pellucid.study.run.study_tasks", tasks)

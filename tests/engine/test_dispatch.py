@@ -103,7 +103,7 @@ def make(
             run(count)
         output.write_text(str(count))
 
-    return Task(name=name, outputs=(output,), needs=needs, run=work, problems=(lambda: problems) if problems else None)
+    return Task(kind=name, outputs=(output,), needs=needs, run=work, problems=(lambda: problems) if problems else None)
 
 
 def go(pool: Pool, tasks: list[Task]) -> tuple[dict[str, Result], Log, list[Task | Result]]:
@@ -247,7 +247,7 @@ def test_outputs_that_this_machine_does_not_see_are_a_failure(
         output.unlink()
         return []
 
-    task = Task(name="a", outputs=(output,), needs=(), run=lambda _: output.touch(), problems=vanish)
+    task = Task(kind="a", outputs=(output,), needs=(), run=lambda _: output.touch(), problems=vanish)
     results, _, _ = go(pool, [task])
     assert results["a"].state == "failed"
     assert "Use an --out that all workers share" in results["a"].error

@@ -48,7 +48,7 @@ def make(
         output.write_text(name)
 
     said = (lambda: problems) if problems else None
-    return Task(name=name, outputs=(output,), needs=needs, run=work, problems=said, parts=parts)
+    return Task(kind=name, outputs=(output,), needs=needs, run=work, problems=said, parts=parts)
 
 
 def go(tasks: list[Task]) -> tuple[list[Result], Log, list[Task | Result]]:
@@ -77,7 +77,7 @@ def test_every_task_comes_after_what_it_needs(case: tuple[list[int], list[tuple[
     # A need always points to a smaller number, so there is no circle.
     needs = {n: {min(p) for p in pairs if max(p) == n and p[0] != p[1]} for n in order}
     tasks = [
-        Task(name=str(n), outputs=(Path(str(n)),), needs=tuple(map(str, needs[n])), run=lambda _: None) for n in order
+        Task(kind=str(n), outputs=(Path(str(n)),), needs=tuple(map(str, needs[n])), run=lambda _: None) for n in order
     ]
     found = [int(task.name) for task in ordered(tasks)]
     assert sorted(found) == sorted(order)
@@ -94,7 +94,7 @@ def test_every_task_comes_after_what_it_needs(case: tuple[list[int], list[tuple[
 )
 def test_an_impossible_graph_is_refused(tasks: list[tuple[str, tuple[str, ...]]], words: str) -> None:
     listed = [
-        Task(name=name, outputs=(Path(f"{name}{n}"),), needs=needs, run=lambda _: None)
+        Task(kind=name, outputs=(Path(f"{name}{n}"),), needs=needs, run=lambda _: None)
         for n, (name, needs) in enumerate(tasks)
     ]
     with pytest.raises(ValueError, match=words):
@@ -104,7 +104,7 @@ def test_an_impossible_graph_is_refused(tasks: list[tuple[str, tuple[str, ...]]]
 def test_two_tasks_may_not_write_one_file(tmp_path: Path) -> None:
     first, second = make(tmp_path, "a"), make(tmp_path, "b")
     with pytest.raises(ValueError, match="share a name or an output"):
-        ordered([first, Task(name="b", outputs=first.outputs, needs=(), run=second.run)])
+        ordered([first, Task(kind="b", outputs=first.outputs, needs=(), run=second.run)])
 
 
 def test_what_is_complete_is_not_run_again(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_outputs_that_lack_a_part_are_gone_before_the_part_is_made(tmp_path: Pat
 
 
 def test_a_task_that_writes_nothing_has_failed(tmp_path: Path) -> None:
-    task = Task(name="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
+    task = Task(kind="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
     (result,) = go([task])[0]
     assert result.state == "failed"
     assert "ended without writing" in result.error

@@ -21,13 +21,11 @@ import pellucid
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.ground.files import read_json, sha256, write_json
 from pellucid.image.grid import PAPER_GRID, resized
-from pellucid.network.architectures import architecture_of, corner_read
 from pellucid.network.files import load_model, save_model
 from pellucid.network.foreign import ForeignNetwork, import_network
 from pellucid.network.fused import FusedSequential
 from pellucid.network.info import ModelInfo
 from pellucid.network.paper import PaperNetwork
-from pellucid.network.volume_network import kernels_penalty
 
 OWN = Path(__file__).parents[1] / "own"
 GRID = resized(PAPER_GRID, (24, 28, 24))
@@ -261,10 +259,10 @@ def test_the_penalty_weighs_the_kernels_of_every_convolution() -> None:
     model = ForeignNetwork(SMALL, GRID, seed=0)
     inner = model.network
     expected = (inner.conv1.weight**2).sum() + (inner.conv2.weight**2).sum()
-    assert kernels_penalty(model).item() == pytest.approx(expected.item())
-    kernels_penalty(model).backward()
+    assert model.penalty().item() == pytest.approx(expected.item())
+    model.penalty().backward()
     assert torch.allclose(inner.conv2.weight.grad, 2 * inner.conv2.weight)
-    none = kernels_penalty(ForeignNetwork(Averaging, GRID, seed=0))
+    none = ForeignNetwork(Averaging, GRID, seed=0).penalty()
     none.backward()
     assert none.item() == 0.0
 
@@ -282,7 +280,7 @@ def test_the_field_of_view_of_a_plain_sequence_is_derived(kind: type[nn.Sequenti
     model.eval()(x).sum().backward()
     assert x.grad is not None
     assert np.array_equal(view.mask(), (x.grad[0, 0] != 0).numpy())
-    assert corner_read(model) is None  # but images come whole
+    assert model.corner is None  # but images come whole
 
 
 class Turned(nn.Sequential):
@@ -341,7 +339,7 @@ def test_a_saved_network_comes_back_with_its_buffers(tmp_path: Path) -> None:
     assert int(model.network.norm.num_batches_tracked) == 1
     save_model(tmp_path, model, INFO)
     content = read_json(tmp_path / "model.json")
-    assert content["architecture"] == architecture_of(model) == SMALL
+    assert content["architecture"] == model.name == SMALL
     assert content["options"] == {"width": 3}
     assert content["channels"] is None
     plain = load_file(tmp_path / "model.safetensors")  # the class itself can be given the file's tensors

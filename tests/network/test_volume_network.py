@@ -13,7 +13,7 @@ from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.network.architectures import NETWORKS
 from pellucid.network.paper import PaperNetwork
-from pellucid.network.volume_network import VolumeNetwork, fit_input, is_out_of_memory, kernels_penalty
+from pellucid.network.volume_network import VolumeNetwork, fit_input, is_out_of_memory
 
 SMALL = resized(PAPER_GRID, (71, 71, 71))
 
@@ -27,10 +27,10 @@ def drawn(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_kernels_penalty_is_the_sum_of_squares_of_two_kernels(model: VolumeNetwork) -> None:
+def test_the_penalty_is_the_sum_of_squares_of_two_kernels(model: VolumeNetwork) -> None:
     model.conv3.bias.data.fill_(7)
     slow = sum(float(w) ** 2 for layer in (model.conv3, model.conv4) for w in layer.weight.detach().flatten())
-    penalty = kernels_penalty(model)
+    penalty = model.penalty()
     assert penalty.item() == pytest.approx(slow, rel=1e-5)
     penalty.backward()
     torch.testing.assert_close(model.conv4.weight.grad, 2 * model.conv4.weight.detach())

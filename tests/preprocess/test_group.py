@@ -18,13 +18,25 @@ from pellucid.preprocess.settings import Settings
 from pellucid.preprocess.verdicts import Said, refused, said_of
 
 STEPS = [
-    {"step": "brain extraction, t1w", "how": "deepbet, --skull-strip auto", "seconds": 1},
-    {"step": "bias field, t1w", "how": "N4, niimath", "seconds": 1},
-    {"step": "registration, t1w_to_mni", "how": "affine, mutual information, SimpleITK", "seconds": 1},
-    {"step": "registration, flair_to_t1w", "how": "rigid, mutual information, SimpleITK", "seconds": 1},
-    {"step": "tissue", "how": "Gaussian mixture", "seconds": 1},
-    {"step": "lesion filling", "how": "local", "seconds": 1},
-    {"step": "network input", "how": "antialias, robust", "seconds": 1},
+    {"step": "brain extraction", "of": "t1w", "given": False, "how": "deepbet, --skull-strip auto", "seconds": 1},
+    {"step": "bias field", "of": "t1w", "given": False, "how": "N4, niimath", "seconds": 1},
+    {
+        "step": "registration",
+        "of": "t1w_to_mni",
+        "given": False,
+        "how": "affine, mutual information, SimpleITK",
+        "seconds": 1,
+    },
+    {
+        "step": "registration",
+        "of": "flair_to_t1w",
+        "given": False,
+        "how": "rigid, mutual information, SimpleITK",
+        "seconds": 1,
+    },
+    {"step": "tissue", "of": "", "given": False, "how": "Gaussian mixture", "seconds": 1},
+    {"step": "lesion filling", "of": "", "given": False, "how": "local", "seconds": 1},
+    {"step": "network input", "of": "", "given": False, "how": "antialias, robust", "seconds": 1},
 ]
 
 
@@ -242,7 +254,7 @@ def test_the_citation_says_what_ran_and_in_how_many() -> None:
 
 
 def test_the_citation_does_not_cite_what_did_not_run() -> None:
-    skipped = [{"step": "brain extraction, t1w", "how": "given: mask.nii.gz", "seconds": 0}]
+    skipped = [{"step": "brain extraction", "of": "t1w", "given": True, "how": "given: mask.nii.gz", "seconds": 0}]
     text = citation([record("sub-01", steps=skipped)])
     assert "existed before were used as given" in text
     for name in ("Fisch", "Tustison", "Mattes", "Valverde", "Zhang"):

@@ -112,7 +112,7 @@ def _visit_record(participant: str, session: str | None) -> dict[str, Any]:
         "findings": [],
         "warnings": [],
         "measures": {},
-        "steps": [{"step": "registration, t1w_to_mni", "how": "affine", "seconds": 12.3}],
+        "steps": [{"step": "registration", "of": "t1w_to_mni", "given": False, "how": "affine", "seconds": 12.3}],
         "files": {},
         "inputs": [],
         "settings": {"skip": [], "scaling": "robust", "resampling": "antialias"},

@@ -45,8 +45,8 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_failures_and_problems_are_kept_and_a_task_there_already_keeps_its_entry(tmp_path: Path) -> None:
     (tmp_path / "study.toml").touch()
     (tmp_path / "a").touch()
-    done = Task(name="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
-    failed = Task(name="b", outputs=(tmp_path / "b",), needs=(), run=lambda _: None)
+    done = Task(kind="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
+    failed = Task(kind="b", outputs=(tmp_path / "b",), needs=(), run=lambda _: None)
     record = Record(tmp_path / "record.json", study="s", seed=0)
     record.begin(["pellucid"])
     record.note(done)
@@ -72,7 +72,7 @@ def test_failures_and_problems_are_kept_and_a_task_there_already_keeps_its_entry
 def test_a_task_whose_end_was_not_noted_is_noted_later_without_a_time(tmp_path: Path) -> None:
     (tmp_path / "study.toml").touch()
     (tmp_path / "a").touch()
-    task = Task(name="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
+    task = Task(kind="a", outputs=(tmp_path / "a",), needs=(), run=lambda _: None)
     record = Record(tmp_path / "record.json", study="s", seed=0)
     record.note(task)
     record.note(Result(task=task, state="done", fresh=False))
@@ -85,7 +85,7 @@ def test_a_task_whose_end_was_not_noted_is_noted_later_without_a_time(tmp_path: 
 def test_a_task_that_is_made_again_says_whether_it_left_something_else(tmp_path: Path) -> None:
     (tmp_path / "study.toml").touch()
     one, timed = tmp_path / "one", tmp_path / "seconds"
-    task = Task(name="a", outputs=(one, timed), needs=(), run=lambda _: None, timed=("seconds",))
+    task = Task(kind="a", outputs=(one, timed), needs=(), run=lambda _: None, timed=("seconds",))
     record = Record(tmp_path / "record.json", study="s", seed=0)
 
     def make(content: str, seconds: str) -> bool:

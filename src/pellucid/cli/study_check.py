@@ -70,7 +70,6 @@ def check(
     if unknown:
         console.say(f"time, disk and memory are not estimated, for {', '.join(unknown)} would have to be imported")
     else:
-        console.say("measuring this machine ...")
         expected = estimate(spec, scans, complete=done.__contains__, folder=run_folder, workers=worker_count(None))
         console.say(expected.words(folder))
     if left_out:

@@ -29,14 +29,23 @@ class Problem:
     left_out: bool = True
 
 
+def task_name(kind: str, about: str = "", trial: int | None = None) -> str:
+    """Return the name of the task of a kind, path-like.
+
+    >>> task_name("splits"), task_name("train", "scratch", 0)
+    ('splits', 'train/scratch/trial-00')
+    """
+    return "/".join([kind, *([about] if about else []), *([] if trial is None else [f"trial-{trial:02d}"])])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One step of a study.
 
     Parameters
     ----------
-    name
-        Unique, path-like: `train/scratch/trial-00`.
+    kind, about, trial
+        What it does, to what, and for which trial, if any; together unique.
     outputs
         The files that the task leaves, each written atomically. The task is complete when all of them exist; whatever
         else it writes must be in place before the last of them.
@@ -58,7 +67,9 @@ class Task:
         Names of those files that say how long it took, which is another time in every run.
     """
 
-    name: str
+    kind: str
+    about: str = ""
+    trial: int | None = None
     outputs: tuple[Path, ...]
     needs: tuple[str, ...]
     run: Callable[[Progress], None]
@@ -67,6 +78,11 @@ class Task:
     leaves: Callable[[], Iterable[Path]] | None = None
     piece: Callable[[Path], str | None] | None = None
     timed: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What people and the record call it: `train/scratch/trial-00`."""
+        return task_name(self.kind, self.about, self.trial)
 
     @property
     def waits_for(self) -> tuple[str, ...]:

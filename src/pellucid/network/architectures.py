@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
 from pellucid.image.grid import Grid
-from pellucid.network.field_of_view import field_of_view
 from pellucid.network.foreign import ForeignNetwork
 from pellucid.network.info import Architecture
 from pellucid.network.naming import check_network
@@ -15,7 +14,10 @@ from pellucid.network.volume_network import VolumeNetwork
 from pellucid.network.whole_brain import WholeBrainNetwork
 
 Network: TypeAlias = VolumeNetwork | ForeignNetwork
-"""What a study can train: x: (B, 1, X, Y, Z) to logits (B,), with `grid`, `channels` and `info`."""
+"""What a study can train: x: (B, 1, X, Y, Z) to logits (B,).
+
+Each kind says of itself `name`, `grid`, `channels` or `options`, `corner`, `inner`, `penalty()` and `step_bytes()`.
+"""
 
 NETWORKS: Mapping[Architecture, type[VolumeNetwork]] = {"paper": PaperNetwork, "whole-brain": WholeBrainNetwork}
 
@@ -52,16 +54,3 @@ def build_network(
     if network in NETWORKS:
         return NETWORKS[cast(Architecture, network)](channels, grid, seed=seed)
     return ForeignNetwork(network, grid, options=options, seed=seed)
-
-
-def architecture_of(model: Network) -> str:
-    """Return what `model.json` calls the architecture: a class of Pellucid's, or `package.module:Name`."""
-    return model.name if isinstance(model, ForeignNetwork) else type(model).__name__
-
-
-def corner_read(model: Network) -> tuple[int, ...] | None:
-    """Return how many leading voxels of each axis a network has to be given; None, all, if it is not Pellucid's.
-
-    Cropping changes nothing that a network computes, but it changes what batch norm averages over in training.
-    """
-    return field_of_view(model).stops if isinstance(model, VolumeNetwork) else None

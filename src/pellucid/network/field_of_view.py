@@ -21,6 +21,7 @@ from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import Grid
 from pellucid.network.fused import FusedSequential
 from pellucid.network.fused_functions import is_watched
+from pellucid.network.info import Described
 
 ELEMENTWISE = (
     nn.ELU, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus,
@@ -115,16 +116,6 @@ class FieldOfView:
         return math.prod(len(axis) for axis in self.seen) / math.prod(self.shape)
 
 
-class Wrapper(nn.Module):
-    """A module that hands its input as it is to `network`, which is not Pellucid's."""
-
-    network: nn.Module
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-
 def crop(x: torch.Tensor, view: FieldOfView) -> torch.Tensor:
     """Return the leading `view.stops` voxels of x: (B, C, *shape), without copying."""
     for axis, stop in enumerate(view.stops, start=x.ndim - len(view.stops)):
@@ -156,7 +147,7 @@ def field_of_view(model: nn.Module, shape: tuple[int, ...] | None = None) -> Fie
         if not hasattr(model, "grid"):
             raise InputError("shape", f"is missing and {type(model).__name__} has no grid", "Give the input's shape")
         shape = cast("Grid", model.grid).shape
-    network, shape = model.network if isinstance(model, Wrapper) else model, tuple(shape)
+    network, shape = model.inner if isinstance(model, Described) else model, tuple(shape)
     if not any(is_watched(module) for module in network.modules()):  # a hook may change what a layer is given or gives
         with suppress(UnknownWindowError):
             return derive_view(network, shape)

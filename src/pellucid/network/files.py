@@ -19,7 +19,7 @@ from pellucid.ground.memory import demand_memory
 from pellucid.image.grid import Grid
 from pellucid.image.prepare import RESAMPLINGS
 from pellucid.image.scaling import SCALINGS, UNSCALED
-from pellucid.network.architectures import NETWORKS, Network, architecture_of
+from pellucid.network.architectures import NETWORKS, Network
 from pellucid.network.foreign import ForeignNetwork, Maker, name_of, unfit
 from pellucid.network.info import ModelInfo
 from pellucid.network.naming import is_import_path
@@ -64,12 +64,11 @@ def save_model(folder: Path | str, model: Network, info: ModelInfo) -> None:
         If a weight is not float32 or not finite, or `load_model` would not know the model's class.
     """
     folder = Path(folder)
-    architecture = architecture_of(model)
-    if not isinstance(model, ForeignNetwork) and architecture not in _KINDS:
-        raise InputError(folder, f"the architecture {architecture!r} is not known", f"Known are {', '.join(_KINDS)}")
+    if model.options is None and model.name not in _KINDS:
+        raise InputError(folder, f"the architecture {model.name!r} is not known", f"Known are {', '.join(_KINDS)}")
     tensors = _tensors(model)
     for name, tensor in tensors.items():
-        _check_numbers(folder, name, tensor, foreign=isinstance(model, ForeignNetwork))
+        _check_numbers(folder, name, tensor, foreign=model.options is not None)
     description = _describe(model, info)
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary, metadata={_NOTE: _meaning(description)})
@@ -84,18 +83,15 @@ def weights_digest(model: Network) -> str:
 
 def _tensors(model: Network) -> dict[str, torch.Tensor]:
     """Return the weights as a file holds them, by name."""
-    foreign = isinstance(model, ForeignNetwork)
-    state = model.network.state_dict() if isinstance(model, ForeignNetwork) else model.state_dict()
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    # Who shares a weight between two layers gets it twice: a file holds no tensor under two names.
-    return {name: tensor.clone() for name, tensor in tensors.items()} if foreign else tensors
+    # Copied: who shares a weight between two layers gets it twice, for a file holds no tensor under two names.
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.inner.state_dict().items()}
 
 
 def _describe(model: Network, info: ModelInfo) -> dict[str, Any]:
     """Return what `model.json` says, but for the digest of the weights."""
     return {
-        "architecture": architecture_of(model),
-        **({"options": model.options} if isinstance(model, ForeignNetwork) else {}),
+        "architecture": model.name,
+        **({} if model.options is None else {"options": model.options}),
         "channels": model.channels,
         "grid": model.grid.to_json(),
         "modality": info.modality,
@@ -164,7 +160,7 @@ def load_model(path: Path | str, *, network: str | Maker | None = None) -> Netwo
         what = f"it is not what {WEIGHTS} was saved with: one of {', '.join(_MEANING)} is another"
         raise InputError(folder / DESCRIPTION, what, RETRAIN)
     tensors = read_tensors(weights_file, claims)
-    inner = model.network if isinstance(model, ForeignNetwork) else model
+    inner = model.inner
     for name, needed in inner.state_dict().items():
         _check_numbers(weights_file, name, tensors[name], foreign=network is not None)
         if tensors[name].dtype != needed.dtype:

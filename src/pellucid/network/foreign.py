@@ -13,7 +13,6 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.ground.files import sha256
 from pellucid.image.grid import PAPER_GRID, Grid
-from pellucid.network.field_of_view import Wrapper
 from pellucid.network.info import Described
 from pellucid.network.naming import check_options
 from pellucid.network.source import find_class, import_class, told
@@ -26,7 +25,7 @@ _ONE_SCAN = "Expected more than 1 value per channel"  # how PyTorch says that ba
 _CONTRACT = "A network takes x: (B, 1, X, Y, Z) and gives one logit a scan, of shape (B,) or (B, 1)"
 
 
-class ForeignNetwork(Wrapper, Described):
+class ForeignNetwork(nn.Module, Described):
     """A network that is not Pellucid's: `logit = network(x)`, of shape (B,), before the sigmoid.
 
     Parameters
@@ -70,11 +69,47 @@ class ForeignNetwork(Wrapper, Described):
     ) -> None:
         given = dict(options or {})
         check_options(given)
-        super().__init__(_make(network, given, seed))
+        super().__init__()
+        self.network = _make(network, given, seed)
         self.name = name_of(network)
         self.options = given
         self.grid = grid
         check_tensors(self.name, self.network)
+
+    @property
+    def inner(self) -> nn.Module:
+        """What the user's class made."""
+        return self.network
+
+    @property
+    def corner(self) -> None:
+        """It is given whole images: cropping would change what batch norm averages over in training."""
+        return
+
+    def penalty(self) -> torch.Tensor:
+        """Return the sum of squares of the kernels of every `nn.Conv3d`; 0 if it has none."""
+        kernels = [layer.weight for layer in self.modules() if isinstance(layer, nn.Conv3d)]
+        # The start has a gradient, so that the sum of none can go backward too.
+        return sum((kernel.square().sum() for kernel in kernels), start=torch.zeros((), requires_grad=True))
+
+    def step_bytes(self) -> int:
+        """Return the bytes of memory that a scan takes in a training step: twice what is kept for the way back.
+
+        As much again goes into gradients on it, at most.
+        """
+        kept: dict[int, int] = {}
+
+        def note(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        training = self.training
+        self.eval()  # a single scan is enough for batch norm then
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            self(random_image(self.grid))
+        self.train(training)
+        return 2 * sum(kept.values())
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the logit (B,) of input: (B, 1, X, Y, Z)."""

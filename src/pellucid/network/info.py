@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+
 from pellucid.ground.errors import PellucidError
 from pellucid.image.prepare import Resampling
 
@@ -40,10 +42,17 @@ class ModelInfo:
 
 
 class Described:
-    """What a network has that may come from a file: its info and its folder, once it was loaded."""
+    """What a network of any kind says of itself, and what it has from a file, once it was loaded."""
 
+    options: Mapping[str, Any] | None = None
+    """What its class was given beside the grid; None for Pellucid's networks, which have channels instead."""
     folder: Path | None = None
     _info: ModelInfo | None = None
+
+    @property
+    def inner(self) -> nn.Module:
+        """The module whose layers compute, and whose tensors a model file holds."""
+        raise NotImplementedError
 
     @property
     def info(self) -> ModelInfo:

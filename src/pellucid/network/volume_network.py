@@ -12,11 +12,12 @@ from torch import nn
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.kernels.arrays import Size
-from pellucid.network.field_of_view import Wrapper, output_shape, runs_layers_in_order
+from pellucid.network.field_of_view import field_of_view, output_shape, runs_layers_in_order
 from pellucid.network.finite import check_finite
 from pellucid.network.fused import FusedSequential
 from pellucid.network.info import Described
 
+_FUSED_BYTES, _LAYERWISE_BYTES = 36, 760  # a voxel that 64 channels see, in a training step
 _HALF = (torch.float16, torch.bfloat16)
 _NO_MEMORY = ("can't allocate memory", "DefaultCPUAllocator", "out of memory")  # how PyTorch's RuntimeErrors say it
 
@@ -77,6 +78,31 @@ class VolumeNetwork(FusedSequential, Described):
         # The state dict stays ordinary: memory format is only the order in which the same numbers lie.
         for convolution in (self.conv1, self.conv2, self.conv3, self.conv4):
             convolution.weight.data = convolution.weight.data.contiguous(memory_format=torch.channels_last_3d)
+
+    @property
+    def name(self) -> str:
+        """What `model.json` calls the architecture."""
+        return type(self).__name__
+
+    @property
+    def inner(self) -> nn.Module:
+        """The network itself."""
+        return self
+
+    @property
+    def corner(self) -> tuple[int, ...]:
+        """How many leading voxels of each axis the network has to be given: cropping to them changes nothing."""
+        return field_of_view(self).stops
+
+    def penalty(self) -> torch.Tensor:
+        """Return the sum of squares of the kernels of convolutions 3 and 4, the paper's L2 term before its factor."""
+        return self.conv3.weight.square().sum() + self.conv4.weight.square().sum()
+
+    def step_bytes(self) -> int:
+        """Return the bytes of memory that a scan takes in a training step, as measured (docs/performance.md)."""
+        x = torch.zeros(1, 1, *self.corner)
+        bytes_a_voxel = _FUSED_BYTES if self.paths(x)["conv1"] == "fused" else _LAYERWISE_BYTES
+        return int(x.numel() * bytes_a_voxel * self.channels / 64)
 
     @classmethod
     def geometry(cls, grid: Grid) -> Geometry:
@@ -153,18 +179,6 @@ def check_input(x: torch.Tensor, shortest: tuple[int, ...], longest: tuple[int, 
         )
     _check_type(x, dtype)
     _check_values(x)
-
-
-def kernels_penalty(model: VolumeNetwork | Wrapper) -> torch.Tensor:
-    """Return the sum of squares of the kernels of convolutions 3 and 4, the paper's L2 term before its factor 0.01.
-
-    Of a network that is not Pellucid's, the kernels of every `nn.Conv3d`; 0 if it has none.
-    """
-    if not isinstance(model, Wrapper):
-        return model.conv3.weight.square().sum() + model.conv4.weight.square().sum()
-    kernels = [layer.weight for layer in model.modules() if isinstance(layer, nn.Conv3d)]
-    # The start has a gradient, so that the sum of none can go backward too.
-    return sum((kernel.square().sum() for kernel in kernels), start=torch.zeros((), requires_grad=True))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

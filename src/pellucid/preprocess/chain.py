@@ -7,10 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pellucid.preprocess.outputs import Outputs
 from pellucid.preprocess.settings import Settings
+
+Step = Literal[
+    "brain extraction",
+    "crop",
+    "bias field",
+    "registration",
+    "writing",
+    "to MNI space",
+    "tissue",
+    "lesion filling",
+    "network input",
+    "quality measures",
+]
+"""What can be done to a visit: tables and the methods paragraph go by these."""
 
 
 @dataclass(slots=True)
@@ -22,7 +36,8 @@ class Chain:
     outputs, settings, threads
         Where files go, what is asked, how many threads a step may use.
     steps
-        For each step its name, how it was done, and its seconds.
+        For each step, in order: which it is, of what (a role or a transform, or nothing), whether it was `given` by
+        the user's files, how it was done, and its seconds.
     warnings
         What a human should know.
     measures
@@ -37,11 +52,23 @@ class Chain:
     measures: dict[str, float | None] = field(default_factory=dict)
 
     @contextmanager
-    def step(self, name: str, how: str) -> Iterator[None]:
-        """Note a step that is done as `how` says, with its time."""
+    def step(self, step: Step, how: str, *, of: str = "") -> Iterator[None]:
+        """Note a step that is done to a role or a transform as `how` says, with its time."""
+        with self._noted(step, how, of, given=False):
+            yield
+
+    @contextmanager
+    def taken(self, step: Step, *files: Path | None, of: str = "") -> Iterator[None]:
+        """Note a step whose place files of the user's take."""
+        with self._noted(step, f"given: {', '.join(str(path) for path in files)}", of, given=True):
+            yield
+
+    @contextmanager
+    def _noted(self, step: Step, how: str, of: str, *, given: bool) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.steps.append({"step": name, "how": how, "seconds": round(time.perf_counter() - start, 2)})
+        seconds = round(time.perf_counter() - start, 2)
+        self.steps.append({"step": step, "of": of, "given": given, "how": how, "seconds": seconds})
 
     def does(self, step: str) -> bool:
         """Tell whether a step is wanted."""

@@ -45,24 +45,25 @@ def citation(records: Sequence[Mapping[str, Any]]) -> str:
         return "" if counts[step] == len(done) else f" (in {counts[step]} of {len(done)} visits)"
 
     sentences = [f"Scans were prepared with Pellucid {version} as in {cite('Eitel 2019')}, with open tools."]
-    if counts["brain"]:
+    if counts["brain extraction"]:
         modes = sorted({record["settings"]["skull_strip"] for record in done})
         sentences.append(
-            f"Brains were extracted by the networks of deepbet {cite('Fisch 2024')}{some('brain')}; scans that came "
-            f"without a skull kept their own foreground (mode {', '.join(modes)})."
+            f"Brains were extracted by the networks of deepbet {cite('Fisch 2024')}{some('brain extraction')}; scans "
+            f"that came without a skull kept their own foreground (mode {', '.join(modes)})."
         )
-    if counts["bias"]:
-        sentences.append(f"Bias fields were corrected by N4 in the brain {cite('Tustison 2010')}{some('bias')}.")
-    if counts["t1w"]:
+    if counts["bias field"]:
+        sentences.append(f"Bias fields were corrected by N4 in the brain {cite('Tustison 2010')}{some('bias field')}.")
+    if counts["t1w_to_mni"]:
         sentences.append(
             f"T1w scans were registered to the MNI152NLin6Asym template {cite('Fonov 2011', 'Jenkinson 2012')} with 12 "
-            f"parameters by mutual information {cite('Mattes 2003')} in SimpleITK {cite('Lowekamp 2013')}{some('t1w')}."
+            f"parameters by mutual information {cite('Mattes 2003')} in SimpleITK {cite('Lowekamp 2013')}"
+            f"{some('t1w_to_mni')}."
         )
-    if counts["rigid"]:
-        sentences.append(f"FLAIRs were registered to the T1w scans with 6 parameters{some('rigid')}.")
-    if counts["direct"]:
+    if counts["flair_to_t1w"]:
+        sentences.append(f"FLAIRs were registered to the T1w scans with 6 parameters{some('flair_to_t1w')}.")
+    if counts["flair_to_mni"]:
         sentences.append(
-            f"FLAIRs without a T1w were registered to the template directly, with 12 parameters{some('direct')}."
+            f"FLAIRs without a T1w were registered to the template directly, with 12 parameters{some('flair_to_mni')}."
         )
     if counts["given"]:
         sentences.append(f"Transforms, masks or tissue maps that existed before were used as given{some('given')}.")
@@ -81,10 +82,10 @@ def citation(records: Sequence[Mapping[str, Any]]) -> str:
     ):
         if counts[f"filled {method}"]:
             sentences.append(f"Lesions were filled {words} {cite('Valverde 2014')}{some(f'filled {method}')}.")
-    if counts["network"]:
+    if counts["network input"]:
         ways = sorted({(r["settings"]["resampling"], r["settings"]["scaling"]) for r in done})
         how = " or ".join(f"{resampling} resampling and {scaling} scaling" for resampling, scaling in ways)
-        sentences.append(f"The network's input of 96x114x96 voxels was made by {how}{some('network')}.")
+        sentences.append(f"The network's input of 96x114x96 voxels was made by {how}{some('network input')}.")
     failed = sum(record["state"] == "failed" for record in records)
     sentences.append(
         f"Of {len(records)} visits, {len(done)} were processed" + (f" and {failed} failed." if failed else ".")
@@ -94,26 +95,17 @@ def citation(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _steps(record: Mapping[str, Any]) -> set[str]:
-    """Return what was done to a visit, in the words of `citation`."""
+    """Return what was done to a visit: steps, transforms, how lesions were filled, `given` for what was there."""
+    settings = record["settings"]
     done = set()
     for step in record["steps"]:
-        name, how = step["step"], step["how"]
-        if how.startswith("given"):
+        what, of = step["step"], step["of"]
+        if step["given"]:
             done.add("given")
-        elif name.startswith("brain extraction") and "skip" not in how:
-            done.add("brain")
-        elif name.startswith("bias"):
-            done.add("bias")
-        elif name == "registration, t1w_to_mni":
-            done.add("t1w")
-        elif name == "registration, flair_to_t1w":
-            done.add("rigid")
-        elif name == "registration, flair_to_mni":
-            done.add("direct")
-        elif name == "lesion filling":
-            done.add(f"filled {how}")
-        elif name == "tissue":
-            done.add("tissue")
-        elif name == "network input":
-            done.add("network")
+        elif what == "registration":
+            done.add(of)
+        elif what == "lesion filling":
+            done.add(f"filled {settings['filling']}")
+        elif what != "brain extraction" or settings["skull_strip"] != "skip":
+            done.add(what)
     return done

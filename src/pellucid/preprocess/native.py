@@ -56,11 +56,11 @@ def find_own_brain(chain: Chain, role: str, volume: Volume) -> Brain:
     """Return a scan's brain: the user's mask, or what `extract_brain` finds."""
     given = chain.given(f"{role}_brain")
     if given:
-        with chain.step(f"brain extraction, {role}", f"given: {given}"):
+        with chain.taken("brain extraction", given, of=role):
             mask = read_mask(given)  # perhaps on a cropped grid, as this program's own are
             inside = check_size(resample_mask(mask.data, mask.grid, volume.grid), volume.grid, str(given))
             return Brain(inside, stripped=False)
-    with chain.step(f"brain extraction, {role}", f"deepbet, --skull-strip {chain.settings.skull_strip}"):
+    with chain.step("brain extraction", f"deepbet, --skull-strip {chain.settings.skull_strip}", of=role):
         brain = extract_brain(volume, chain.settings.skull_strip)
     if brain.stripped and chain.settings.skull_strip == "auto":
         chain.warnings.append(f"{role}: came without a skull; its foreground was taken for the brain")
@@ -75,14 +75,14 @@ def correct(chain: Chain, role: str, volume: Volume, brain: Brain) -> Scan:
     data, mask, grid = volume.data, brain.mask, volume.grid
     _remark_on_edges(chain, role, mask, grid)
     if chain.does("crop"):
-        with chain.step(f"crop, {role}", f"{_CROP_MARGIN_MM:.0f} mm around the brain"):
+        with chain.step("crop", f"{_CROP_MARGIN_MM:.0f} mm around the brain", of=role):
             box = bounding_box(mask, grid.reach(_CROP_MARGIN_MM))
             data, mask, grid = np.ascontiguousarray(data[box]), np.ascontiguousarray(mask[box]), grid.cropped(box)
     if chain.does("bias"):
-        with chain.step(f"bias field, {role}", "N4, niimath"):
+        with chain.step("bias field", "N4, niimath", of=role):
             data, _ = correct_bias(data, mask, grid, threads=chain.threads)
     sources = chain.raw(role)
-    with chain.step(f"writing, {role}", "NIfTI"):
+    with chain.step("writing", "NIfTI", of=role):
         chain.outputs.write(role, data, grid, sources=sources, SkullStripped=brain.stripped)
         reference = chain.derived(role)[0]
         chain.outputs.write(f"{role}_brain", mask, grid, sources=sources, Type="Brain", SpatialReference=reference)

@@ -117,13 +117,13 @@ def _align(chain: Chain, name: str, fixed: Side, moving: Side, kind: Kind) -> Af
     """Return the transform of that name: the user's, none, or what registration finds; write it."""
     given = chain.given(name)
     if given:
-        with chain.step(f"registration, {name}", f"given: {given}"):
+        with chain.taken("registration", given, of=name):
             matrix = read_transform(given)
     elif not chain.does("registration"):
         check_mni(moving.brain, moving.grid, where=name)
         matrix = np.eye(4)
     else:
-        with chain.step(f"registration, {name}", f"{kind}, mutual information, SimpleITK"):
+        with chain.step("registration", f"{kind}, mutual information, SimpleITK", of=name):
             matrix = register(fixed, moving, kind)
     chain.outputs.write_transform(name, matrix)
     return matrix
@@ -161,7 +161,7 @@ def _tissue(chain: Chain, space: InMni) -> Tissue | None:
     names = ("csf", "grey", "white")
     given = {name: chain.given(name) for name in names}
     if all(given.values()):
-        with chain.step("tissue", "given: " + ", ".join(str(path) for path in given.values())):
+        with chain.taken("tissue", *given.values()):
             maps = [read_volume(path) for path in given.values() if path]
             tissue = Tissue(*(resample(found.data, found.grid, MNI_1MM).clip(0.0, 1.0) for found in maps))
             for name in names:

@@ -57,13 +57,13 @@ def fit(
     rows: Mapping[str, IndexArray],
     settings: TrialSettings,
     *,
-    penalty: Callable[[Any], torch.Tensor],
+    penalty: Callable[[], torch.Tensor],
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Fit `model` in place, leave it with the weights of its best epoch, and return the history.
 
     The loss of a batch, and likewise of the validation scans, is the mean binary cross-entropy of the logits plus
-    `l2 * penalty(model)`. Each epoch shuffles the training scans; the last batch may be short. Training stops after
+    `l2 * penalty()`. Each epoch shuffles the training scans; the last batch may be short. Training stops after
     `patience` epochs without a lower validation loss. The best epoch is the first of lowest validation loss or of
     highest validation accuracy, as `settings.checkpoint` says (docs/original.md, 1.2).
 
@@ -76,7 +76,7 @@ def fit(
     settings
         All numbers of the trial.
     penalty
-        What `l2` weighs, as a function of the model.
+        Returns what `l2` weighs, of the model as it is.
     progress
         Called after each batch with batches done, batches at most, and the last epoch's result.
 
@@ -147,7 +147,7 @@ def as_it_starts(
     rows: Mapping[str, IndexArray],
     settings: TrialSettings,
     *,
-    penalty: Callable[[Any], torch.Tensor],
+    penalty: Callable[[], torch.Tensor],
 ) -> pd.DataFrame:
     """Return the history of a network that is not trained: one row, epoch 0, with the columns of `fit`'s."""
     started = time.perf_counter()
@@ -164,7 +164,7 @@ def _accumulate(
     batch: IndexArray,
     moved: tuple[BoolArray, Int64Array],
     settings: TrialSettings,
-    penalty: Callable[[Any], torch.Tensor],
+    penalty: Callable[[], torch.Tensor],
 ) -> tuple[float, int]:
     """Add the gradient of a batch's loss to the model's; return the loss and how many scans were right.
 
@@ -173,7 +173,7 @@ def _accumulate(
     """
     at_once = scans_at_once(model, settings.batch_size)
     flip, shift = moved
-    loss = settings.l2 * penalty(model)
+    loss = settings.l2 * penalty()
     loss.backward()  # type: ignore[no-untyped-call]
     total, correct = loss.item(), 0
     for first in range(0, len(batch), at_once):
@@ -236,7 +236,7 @@ def _validate(
     scans: Scans,
     rows: IndexArray,
     settings: TrialSettings,
-    penalty: Callable[[Any], torch.Tensor],
+    penalty: Callable[[], torch.Tensor],
     *,
     epoch: int,
 ) -> dict[str, float]:
@@ -246,7 +246,7 @@ def _validate(
     y = scans.labels[rows]
     _finite(float(np.abs(z).max()), "validation", epoch, settings)
     with torch.no_grad():
-        l2 = settings.l2 * float(penalty(model))
+        l2 = settings.l2 * float(penalty())
     both = 0 < y.sum() < len(y)
     return {
         "val_loss": float(np.mean(np.logaddexp(0.0, z) - y * z)) + l2,

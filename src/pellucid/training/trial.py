@@ -19,11 +19,10 @@ from pellucid.ground.arrays import IndexArray
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv, write_tsv
 from pellucid.ground.progress import Progress
-from pellucid.network.architectures import Network, architecture_of, build_network, corner_read
+from pellucid.network.architectures import Network, build_network
 from pellucid.network.files import load_model, save_model
-from pellucid.network.foreign import ForeignNetwork, Maker
+from pellucid.network.foreign import Maker
 from pellucid.network.info import ModelInfo
-from pellucid.network.volume_network import kernels_penalty
 from pellucid.training.fit import Scans, as_it_starts, fit, logits
 from pellucid.training.roles import check_roles, digest_scans, predictions
 from pellucid.training.settings import TrialSettings
@@ -136,17 +135,16 @@ def run_trial(
     if all((folder / name).exists() for name in _FILES):
         result = read_trial(folder)
         described = read_json(folder / "model.json")
-        other = described["architecture"] != architecture_of(model)
-        other = other or (isinstance(model, ForeignNetwork) and described["options"] != model.options)
+        other = described["architecture"] != model.name or described.get("options") != model.options
         if other or any(result.trained.get(key) != value for key, value in asked.items()):
             raise InputError(folder, "holds a trial with other settings, scans or start", "Name another folder")
         return result
     (folder / "model.json").unlink(missing_ok=True)
-    scans = Scans(store.images, store.table["label"].to_numpy(), corner_read(model))
+    scans = Scans(store.images, store.table["label"].to_numpy(), model.corner)
     if untrained:
-        history = as_it_starts(model, scans, rows, settings, penalty=kernels_penalty)
+        history = as_it_starts(model, scans, rows, settings, penalty=model.penalty)
     else:
-        history = fit(model, scans, rows, settings, penalty=kernels_penalty, progress=progress)
+        history = fit(model, scans, rows, settings, penalty=model.penalty, progress=progress)
     best = history[history["best"]].iloc[0]
     write_tsv(folder / "history.tsv", history)
     found = {role: logits(model, scans, index, batch_size=settings.batch_size) for role, index in rows.items()}

@@ -19,7 +19,7 @@ from pellucid.network.files import load_model
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.study.run import study_tasks
-from pellucid.study.steps.deleting import RIVALS, delete_holdout, deletion_images, deletion_tasks, logits_of
+from pellucid.study.steps.deleting import RIVALS, delete_holdout, deletion_tasks, logits_of
 from pellucid.study.steps.explaining import held_out_scans
 from pellucid.study.steps.trials import read_selected
 from pellucid.trust.deletion import FILLS
@@ -115,10 +115,6 @@ def test_several_models_answer_with_their_mean_logit(undisturbed: Path) -> None:
     assert alone.shape == (2,)
     assert alone[0] == pytest.approx(one.logit, abs=1e-4)
     np.testing.assert_allclose(logits_of([model, model])(images), alone)
-
-
-def test_images_are_counted_for_the_estimate() -> None:
-    assert deletion_images((50,)) == 2 * (13 + 1) + 1
 
 
 def test_a_study_that_tests_no_map_has_no_task_of_it(undisturbed: Path) -> None:

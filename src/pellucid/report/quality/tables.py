@@ -133,7 +133,11 @@ def how(source: Source) -> Section:
         section.add(Note(tone="missing", text="The record lists no steps: the visit did not come to its end."))
         return section
     rows = [
-        [capital(_named(step["step"]).replace("_", " ")), _named(step["how"]), duration(step["seconds"])]
+        [
+            capital(", ".join(word for word in (step["step"], _named(step["of"]).replace("_", " ")) if word)),
+            _named(step["how"]),
+            duration(step["seconds"]),
+        ]
         for step in steps
     ]
     caption = f"What was done, in order; {duration(source.record.get('seconds'))} in all."

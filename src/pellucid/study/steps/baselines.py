@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 
-from pellucid.engine.tasks import Problem, Task
+from pellucid.engine.tasks import Problem, Task, task_name
 from pellucid.ground.files import read_json
 from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
@@ -31,7 +31,7 @@ def baseline_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
 
 def fits(name: str, spec: Spec) -> tuple[str, ...]:
     """Return the names of a baseline's tasks."""
-    return tuple(f"baseline/{name}/trial-{number:02d}" for number in range(spec.trial_count(name)))
+    return tuple(task_name("baseline", name, number) for number in range(spec.trial_count(name)))
 
 
 def is_fitted(name: str, spec: Spec, folder: RunFolder) -> bool:
@@ -52,7 +52,9 @@ def _baseline_task(name: str, baseline: Baseline, number: int, spec: Spec, folde
         return [Problem(str(one["participant_id"]), f"{name}: {one['reason']}") for one in excluded]
 
     return Task(
-        name=fits(name, spec)[number],
+        kind="baseline",
+        about=name,
+        trial=number,
         outputs=tuple(out / file for file in BASELINE_FILES),
         leaves=partial(files_in, out),
         timed=("model.json",),

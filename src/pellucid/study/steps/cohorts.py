@@ -46,7 +46,7 @@ def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
         write_splits(spec, folder)
 
     outputs = (folder.splits.with_suffix(".json"), folder.splits)
-    return [*tasks, Task(name="splits", outputs=outputs, needs=stores, run=run_splits)]
+    return [*tasks, Task(kind="splits", outputs=outputs, needs=stores, run=run_splits)]
 
 
 def write_splits(spec: Spec, folder: RunFolder) -> None:
@@ -108,7 +108,7 @@ def _simulate_task(name: str, cohort: Cohort, folder: RunFolder, *, workers: int
     # The dataset's last files: what comes before them is whole when they are there.
     outputs = (out / "dataset_description.json", out / "derivatives" / "truth" / "dataset_description.json")
     return Task(
-        name=f"simulate/{name}", outputs=outputs, needs=(), run=run, leaves=partial(files_in, out), piece=_person
+        kind="simulate", about=name, outputs=outputs, needs=(), run=run, leaves=partial(files_in, out), piece=_person
     )
 
 
@@ -144,7 +144,8 @@ def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, 
         return left_out + [Problem(subject, message, left_out=False) for subject, message in store.remarks]
 
     return Task(
-        name=f"store/{out.name}",
+        kind="store",
+        about=one.name,
         outputs=(out / "table.tsv", out / "store.json"),
         leaves=partial(files_in, out),
         needs=needs,

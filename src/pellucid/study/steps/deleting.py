@@ -22,13 +22,12 @@ from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.maps.evidence import find_learned
 from pellucid.maps.explainer import Explainer, explain_image, mean_explained
-from pellucid.network.architectures import corner_read
 from pellucid.rundir.folder import RunFolder, files_in
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.explaining import HeldOut, held_out_scans, scan_columns
 from pellucid.study.steps.tables import table_task
-from pellucid.trust.deletion import COLUMNS, DRAWS, FILLS, Predict, deletion, white_matter_like
+from pellucid.trust.deletion import COLUMNS, FILLS, Predict, deletion, white_matter_like
 from pellucid.trust.deletion_summary import COLUMNS as SUMMARY_COLUMNS
 from pellucid.trust.deletion_summary import deletion_summary
 from pellucid.trust.nulls import null_maps
@@ -83,7 +82,8 @@ def _deletion_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> T
 
     out = folder.deletions(arm, asked.method)
     return Task(
-        name=f"deletion/{arm}",
+        kind="deletion",
+        about=arm,
         outputs=(out / DELETION,),  # written when every person is done
         leaves=partial(files_in, out),
         piece=lambda path: path.name.removesuffix(_ONE),
@@ -165,19 +165,9 @@ def delete_scan(one: HeldOut, likely: BoolArray, *, voxels: Sequence[int], seed:
     return pd.DataFrame([*table.to_dict("records"), *absent], columns=list(COLUMNS))
 
 
-def deletion_images(voxels: Sequence[int]) -> int:
-    """Return how many images a network is given at most to test one map.
-
-    A set of voxels for each k and fill: of the map, its size, input times gradient and four null maps once; of random
-    voxels, and of `brightest-percent`, which has many equal ones, `DRAWS` times; the lesions; and the scan as it is.
-    """
-    sets = 3 + len(RIVALS) - 1 + 2 * DRAWS
-    return len(FILLS) * (sets * len(voxels) + 1) + 1
-
-
 def logits_of(explainers: Sequence[Explainer]) -> Predict:
     """Return what gives the mean logit of some models on prepared images: (B, X, Y, Z) to (B,)."""
-    models = [(one.model, corner_read(one.model) or one.grid.shape) for one in explainers]
+    models = [(one.model, one.model.corner or one.grid.shape) for one in explainers]
 
     def predict(images: Float32Array) -> FloatArray:
         x = torch.from_numpy(images)[:, None]

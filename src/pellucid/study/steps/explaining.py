@@ -51,7 +51,8 @@ def _explain_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Ta
         explain_holdout(spec, asked, arm, folder, progress)
 
     return Task(
-        name=f"explain/{arm}",
+        kind="explain",
+        about=arm,
         outputs=(folder.maps(arm, asked.method) / LEDGER,),  # written when every map is there
         leaves=partial(files_in, folder.maps(arm, asked.method)),
         piece=lambda path: path.name.partition("_space-")[0],

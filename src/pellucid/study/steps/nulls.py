@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.engine.tasks import Task
+from pellucid.engine.tasks import Task, task_name
 from pellucid.ground.files import sha256, write_json
 from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
@@ -54,9 +54,10 @@ def _null_task(name: str, spec: Spec, folder: RunFolder) -> Task:
         return [*drawn, *map(sidecar_path, drawn)]
 
     return Task(
-        name=f"nulls/{name}",
+        kind="nulls",
+        about=name,
         outputs=tuple(out / LEARNED for out in places.values()),  # each after its mean lesion map
-        needs=tuple(f"train/{name}/{folder.trial(name, number).name}" for number in places),
+        needs=tuple(task_name("train", name, number) for number in places),
         run=run,
         leaves=leaves,
     )

@@ -88,7 +88,7 @@ def table_task(
     def run(progress: Progress) -> None:
         write_tsv(folder.table(name), as_declared(make(spec, folder, progress), name))
 
-    return Task(name=f"table/{name}", outputs=(folder.table(name),), needs=needs, parts=parts, run=run)
+    return Task(kind="table", about=name, outputs=(folder.table(name),), needs=needs, parts=parts, run=run)
 
 
 def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:

@@ -161,7 +161,9 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
         )
 
     return Task(
-        name=f"train/{name}/{out.name}",
+        kind="train",
+        about=name,
+        trial=number,
         outputs=tuple(out / file for file in TRIAL_FILES),
         needs=(
             "splits",
@@ -192,4 +194,4 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             },
         )
 
-    return Task(name=f"select/{name}", outputs=(out / SELECTED,), needs=needs, run=run)
+    return Task(kind="select", about=name, outputs=(out / SELECTED,), needs=needs, run=run)
