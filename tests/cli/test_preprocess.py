@@ -295,7 +295,7 @@ def test_several_values_follow_one_option() -> None:
     [
         (["none", "out", "participant"], "the folder does not exist"),
         (["raw", "out", "both"], "the level: is 'both'. Give participant or group"),
-        (["raw", "out", "participant", "--skip", "coffee"], "--skip: is 'coffee'. Give bias or crop"),
+        (["raw", "out", "participant", "--skip", "coffee"], '--skip: is \'coffee\'. Give one of "bias", "crop",'),
         (["raw", "out", "participant", "--skull-strip", "never"], "--skull-strip: is 'never'"),
         (["raw", "out", "participant", "--scaling", "z"], "--scaling: is 'z'"),
         (["raw", "out", "participant", "--seed", "-1"], "--seed: is -1"),

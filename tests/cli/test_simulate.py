@@ -19,7 +19,8 @@ def test_simulating_takes_options_and_refuses_those_of_the_other_kind(tmp_path: 
     for arguments, words in (
         (["--visits", 2], "--visits"),
         (["--kind", "ad"], "pretraining"),
-        (["--patients", 0], "patients"),
+        (["--patients", 0], "--patients: is 0. Give a whole number from 1 to 10,000"),
+        (["--sex-gap", 9], "--sex-gap: is 9.0. Give a strength from 0"),
         (["--workers", 0], "--workers"),
         (["--patients", 3], "other settings"),
         (["--artefact", 0], "artefact: 1.5 there, 0.0 asked"),

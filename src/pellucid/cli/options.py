@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from pellucid.ground.errors import InputError
+from pellucid.ground.errors import CombinedInputError, InputError, raise_together
 from pellucid.ground.machine import cores
+
+T = TypeVar("T")
 
 Workers = Annotated[
     int | None, typer.Option(help="Processes that simulate and prepare scans; one a core if not given.")
@@ -43,6 +45,16 @@ Force = Annotated[
         "them is marked.",
     ),
 ]
+
+
+def settings_of(kind: type[T], **given: Any) -> T:
+    """Make settings of options; what is wrong with one is said at its name, such as `--voxel-size`."""
+    try:
+        return kind(**given)
+    except InputError as error:
+        errors = error.errors if isinstance(error, CombinedInputError) else (error,)
+        raise_together(InputError(f"--{one.where.replace('_', '-')}", one.what, one.fix) for one in errors)
+        raise
 
 
 def worker_count(workers: int | None, option: str = "--workers") -> int:

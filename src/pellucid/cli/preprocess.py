@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pellucid.cli import batch, console
-from pellucid.cli.options import worker_count
+from pellucid.cli.options import settings_of, worker_count
 from pellucid.ground.errors import InputError
 from pellucid.ground.numbers import count
 
@@ -110,12 +110,13 @@ def preprocess(
     if level not in LEVELS:
         raise InputError("the level", f"is {level!r}", f"Give {' or '.join(LEVELS)}")
     _show_people(raw_people(bids_dir), chosen=participant_label or [])  # before hours of work: its table ends them
-    settings = Settings(
-        skull_strip=skull_strip,  # type: ignore[arg-type]
-        skip=tuple(sorted(set(skip or []))),  # type: ignore[arg-type]
+    settings = settings_of(
+        Settings,
+        skull_strip=skull_strip,
+        skip=tuple(sorted(set(skip or []))),
         filling=filling,
-        scaling=scaling,  # type: ignore[arg-type]
-        resampling=resampling,  # type: ignore[arg-type]
+        scaling=scaling,
+        resampling=resampling,
         seed=seed,
     )
     every = level == "participant"

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pellucid.cli import console
-from pellucid.cli.options import Workers, worker_count
+from pellucid.cli.options import Workers, settings_of, worker_count
 from pellucid.ground.errors import InputError
 
 EXAMPLE = "Example: pellucid simulate cohort --patients 20 --controls 20 --lesions 0.5"
@@ -77,7 +77,9 @@ def simulate(
 
     with console.Bars() as bars, bars.step(f"simulating {out}") as progress:
         if kind == "ms":
-            simulate_cohort(out, CohortSettings(**given), workers=worker_count(workers), progress=progress)
+            ms = settings_of(CohortSettings, **given)
+            simulate_cohort(out, ms, workers=worker_count(workers), progress=progress)
         else:
-            simulate_pretraining(out, PretrainingSettings(**given), workers=worker_count(workers), progress=progress)
+            pretraining = settings_of(PretrainingSettings, **given)
+            simulate_pretraining(out, pretraining, workers=worker_count(workers), progress=progress)
     console.say(f"{out}: a BIDS dataset; the truth is under {out / 'derivatives' / 'truth'}")

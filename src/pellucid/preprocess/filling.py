@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import ndimage
@@ -14,7 +15,8 @@ from pellucid.image.masks import bounding_box
 from pellucid.image.planes import to_ras
 from pellucid.preprocess.texture import ENOUGH, REACH, SCALE_MM, local_statistics, nearest_statistics, robust, texture
 
-METHODS = ("local", "slice")
+Filling = Literal["local", "slice"]
+METHODS: tuple[Filling, ...] = get_args(Filling)
 
 RIM_MM = 1.5
 """How far beyond the mask `local` may change a voxel: lesions of real FLAIRs are that much wider than experts draw."""

@@ -17,6 +17,7 @@ from pellucid.ground.errors import InputError
 from pellucid.ground.limits import Name, Number, RefusedError, Seed, Several, Switch, Whole, Words
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
+from pellucid.preprocess.filling import Filling
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.trust.deletion import VOXELS
 
@@ -129,7 +130,7 @@ class Preparation:
 
     scaling: Scaling = "robust"
     resampling: Resampling = "antialias"
-    filling: Literal["local", "slice"] = "local"
+    filling: Filling = "local"
 
 
 @checked
