@@ -99,6 +99,43 @@ def test_explaining_writes_map_picture_regions_ledger_and_lesions(
     np.testing.assert_allclose(middle, (30.0, -50.0, 20.0), atol=1.0)
 
 
+def test_several_methods_give_maps_and_rows_each(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
+    image, masks, out = scans / "images" / "sub-02_FLAIR.nii.gz", scans / "masks", tmp_path / "out"
+    asked = ["lrp-epsilon", "lrp-epsilon:epsilon=0.01", "gradient"]
+    options = [word for method in asked for word in ("--method", method)]
+    shown = pellucid("explain", arm, image, *options, "--lesions", masks, "--out", out)
+    assert shown.code == 0, shown.err
+    for method in asked:
+        assert f"sub-02_FLAIR.nii.gz, {method}: strongest regions" in shown.out
+    maps = sorted(out.glob("*_relevance.nii.gz"))
+    labels = [path.name.split("_desc-")[1].split("_")[0] for path in maps]
+    assert labels == ["gradient", "lrpEpsilonEpsilon0p01", "lrpEpsilon"]
+    assert all(path.with_name(path.name.replace(".nii.gz", ".png")).is_file() for path in maps)
+    assert len(read_tsv(out / "predictions.tsv")) == 1  # a scan, whatever its maps
+    for name, methods in (("regions", asked), ("sums", asked), ("lesions", asked), ("ledger", asked[:2])):
+        assert list(read_tsv(out / f"{name}.tsv")["method"].unique()) == methods, name
+    model = load_model(arm / "trial-00")
+    x = torch.tensor(prepare(read_volume(image), PAPER_GRID, scaling="robust").image)[None, None]
+    for path, (method, parameters) in zip(
+        maps, (("gradient", {}), ("lrp-epsilon", {"epsilon": 0.01}), ("lrp-epsilon", {})), strict=True
+    ):
+        expected = package.explain(model, x, method=method, **parameters)
+        np.testing.assert_array_equal(read_volume(path).data, expected.relevance[0, 0].numpy())
+
+    # Whoever judges them knows them apart, and measures the same.
+    judged = pellucid("judge", out, "--lesions", masks, "--out", tmp_path / "judged")
+    assert judged.code == 0, judged.err
+    again, made = (read_tsv(folder / "lesions.tsv") for folder in (tmp_path / "judged", out))
+    assert set(asked) < set(again["map"])
+    for method in asked:
+        values = [table.loc[table["map"] == method, "auroc"].item() for table in (again, made)]
+        assert values[0] == pytest.approx(values[1], rel=1e-9)
+
+    twice = pellucid("explain", arm, image, "--method", "gradient", "--method", "gradient", "--out", tmp_path / "no")
+    assert twice.code == 2
+    assert "method: gradient stands twice" in twice.err
+
+
 def test_python_writes_what_the_command_writes(arm: Path, scans: Path, tmp_path: Path, pellucid) -> None:
     image, mask = scans / "images" / "sub-02_FLAIR.nii.gz", scans / "masks" / "sub-02_lesions.nii.gz"
     out, command = tmp_path / "python", tmp_path / "command"

@@ -38,9 +38,12 @@ def test_a_file_in_the_folder_s_place_is_refused(tmp_path: Path) -> None:
 
 
 def test_results_of_another_model_or_method_are_refused(tmp_path: Path) -> None:
-    write_json(tmp_path / "predictions.json", {"ModelSha256": "a", "Method": "gradient", "Predictions": []})
-    open_earlier(tmp_path, {"ModelSha256": "a", "Method": "gradient", "Parameters": {}})
+    write_json(tmp_path / "predictions.json", {"ModelSha256": "a", "Methods": {"gradient": {}}, "Predictions": []})
+    open_earlier(tmp_path, {"ModelSha256": "a", "Methods": {"gradient": {}}, "Atlas": "x"})
     open_earlier(tmp_path, {"ModelSha256": "a"})
-    for made_by, words in (({"ModelSha256": "b"}, "another model"), ({"Method": "lrp"}, "another method")):
+    for made_by, words in (
+        ({"ModelSha256": "b"}, "another model"),
+        ({"Methods": {"lrp": {}}}, "another set of methods"),
+    ):
         with pytest.raises(InputError, match=words):
             open_earlier(tmp_path, made_by)

@@ -29,7 +29,7 @@ def explain(
     model: Model,
     images: Images,
     *,
-    method: Annotated[str, typer.Option(help=HELP["method"])] = "lrp-epsilon",
+    method: Annotated[list[str] | None, typer.Option(metavar="NAME[:KEY=VALUE,...]", help=HELP["method"])] = None,
     out: Annotated[Path, typer.Option(help="Where everything goes; maps and rows of other scans stay there.")] = Path(
         "explanations"
     ),
@@ -74,7 +74,7 @@ def explain(
         done = explain_scans(
             paths,
             opened,
-            method=method,
+            methods=method or ["lrp-epsilon"],
             lesions=masks if lesions else None,
             atlas=atlas,
             native=native,
@@ -97,7 +97,8 @@ def list_methods() -> None:
     """Put every method and what it does into the help of `--method`."""
     from pellucid.attribution.explain import methods
 
-    HELP["method"] = "How to explain: NAME or NAME:key=value,key=value. " + " ".join(map(_described, methods()))
+    known = " ".join(map(_described, methods()))
+    HELP["method"] = f"How to explain, lrp-epsilon if not given; may be given several times. {known}"
 
 
 def _described(method: Method) -> str:

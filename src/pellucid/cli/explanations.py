@@ -23,10 +23,17 @@ def show_maps(lines: Iterable[tuple[str, MapSums]], tables: Mapping[str, Sequenc
     for line, sums in lines:
         console.say(printable(line))
         _show_sums(sums)
+    several = len({table["method"].iloc[0] for table in tables["regions"]}) > 1
     for table in tables["regions"]:
-        _show_regions(table)
+        _show_regions(table, _named(table, several))
     for table in tables["lesions"]:
-        show_scan(f"{Path(table['image'].iloc[0]).name}: lesions", table)
+        show_scan(f"{_named(table, several)}: lesions", table)
+
+
+def _named(table: pd.DataFrame, several: bool) -> str:
+    """Return whose map a table is of, with the method where there are several."""
+    image, method = Path(table["image"].iloc[0]).name, table["method"].iloc[0]
+    return f"{image}, {method}" if several else image
 
 
 def _show_sums(sums: MapSums) -> None:
@@ -41,12 +48,12 @@ def _show_sums(sums: MapSums) -> None:
         console.say(f"  ALARM: {sentence}", style="bold red")
 
 
-def _show_regions(table: pd.DataFrame) -> None:
+def _show_regions(table: pd.DataFrame, name: str) -> None:
     """Print the regions of the largest relevance of one map."""
     top = table.loc[table["sum"].abs().sort_values(ascending=False).index[:TOP]]
     console.say("")
     console.show_table(
-        (f"{Path(table['image'].iloc[0]).name}: strongest regions", "relevance", "per voxel", "seen"),
+        (f"{name}: strongest regions", "relevance", "per voxel", "seen"),
         [
             (area["area"], f"{area['sum']:+.3g}", f"{area['mean']:+.2g}", f"{100 * area['seen_share']:.0f} %")
             for area in top.to_dict("records")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pellucid.attribution.heads import Head
 from pellucid.attribution.method import Method
 from pellucid.attribution.methods import find_method, method_from_text
 from pellucid.ground.arrays import Float32Array
+from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.maps.models import open_model
 from pellucid.network.allocator import keep_freed_memory
@@ -87,6 +88,25 @@ class Explained:
         )
 
 
+def open_explainers(
+    model: Path | str | Network, methods: Sequence[str | Method], *, network: str | Maker | None = None
+) -> list[Explainer]:
+    """Open a model once and settle each way in which it is explained, as `open_explainer` does.
+
+    Raises
+    ------
+    InputError
+        As `open_explainer` does; or no method is given, or one twice.
+    """
+    chosen = [_chosen(method) for method in methods]
+    texts = [method.text for method in chosen]
+    if len(set(texts)) < max(1, len(texts)):
+        what = "none is given" if not texts else f"{next(text for text in texts if texts.count(text) > 1)} stands twice"
+        raise InputError("method", what, "Give each method once")
+    first = open_explainer(model, method=chosen[0], network=network)
+    return [replace(first, method=method) for method in chosen]
+
+
 def open_explainer(
     model: Path | str | Network, *, method: str | Method, network: str | Maker | None = None
 ) -> Explainer:
@@ -99,7 +119,7 @@ def open_explainer(
     InputError
         If the model cannot be used, there is no such method, or it takes no such parameter.
     """
-    chosen = method_from_text(method) if isinstance(method, str) else find_method(method)
+    chosen = _chosen(method)
     keep_freed_memory()
     opened = open_model(model, network=network)
     return Explainer(
@@ -109,6 +129,10 @@ def open_explainer(
         view=field_of_view(opened.model),
         method=chosen,
     )
+
+
+def _chosen(method: str | Method) -> Method:
+    return method_from_text(method) if isinstance(method, str) else find_method(method)
 
 
 def explain_image(explainer: Explainer, image: Float32Array) -> Explained:

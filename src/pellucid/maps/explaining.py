@@ -19,7 +19,7 @@ from pellucid.ground.progress import Progress, unwatched
 from pellucid.image.nifti import sidecar_path
 from pellucid.maps.batch import each
 from pellucid.maps.evidence import Lesions, find_learned, lesion_evidence, of_mask, read_lesions
-from pellucid.maps.explainer import Explained, Explainer, explain_image, ledger_table, open_explainer
+from pellucid.maps.explainer import Explained, Explainer, explain_image, ledger_table, open_explainers
 from pellucid.maps.files import write_map, write_native_map
 from pellucid.maps.models import Opened
 from pellucid.maps.names import map_name, picture_of, unique_names
@@ -35,7 +35,7 @@ ATLAS = "neuromorphometrics"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedScan:
-    """One scan and its map: the numbers, what was written, and what a picture of them is drawn from. For research only.
+    """One scan and its map by one method: numbers, files, and what a picture is drawn from. For research only.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def explain_scan(
     force
         Whether to take a scan that the gate refuses; every result is marked.
     out
-        A folder of one model's and one method's results.
+        A folder of results of one model and one set of methods.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def explain_scan(
     done = explain_scans(
         [Path(path)],
         model,
-        method=method,
+        methods=[method],
         lesions=None if lesions is None else {Path(path): Path(lesions)},
         atlas=atlas,
         native=native,
@@ -157,7 +157,7 @@ def explain_scans(
     paths: Sequence[Path],
     model: Path | str | Network,
     *,
-    method: str | Method = "lrp-epsilon",
+    methods: Sequence[str | Method] = ("lrp-epsilon",),
     lesions: Mapping[Path, Path | None] | None = None,
     atlas: str = ATLAS,
     native: bool = False,
@@ -175,63 +175,68 @@ def explain_scans(
     ----------
     paths
         The scans.
-    model, method, atlas, native, network, force, out
+    model, atlas, native, network, force, out
         As in `explain_scan`.
+    methods
+        As `method` there, one or more: each gives its maps, and its rows of the tables.
     lesions
         The mask of each scan, None where it has none: its lesion table is of missing values.
     then
-        Called with each scan once its map is written, such as to draw it: arrays are not kept. If it fails, so does
-        the scan.
+        Called with each scan and method once the map is written, such as to draw it: arrays are not kept. If it fails,
+        so does the scan.
     progress
         Called as the work goes on.
 
     Raises
     ------
     InputError
-        The model, the method or the atlas cannot be used, or `out` holds other results.
+        The model, a method or the atlas cannot be used, or `out` holds other results.
     KeyboardInterrupt
         The call was interrupted before anything was done.
     """
-    explainer = open_explainer(model, method=method, network=network)
-    opened = Opened(explainer.model, explainer.digest, explainer.folder)
-    learned = find_learned(explainer.folder, explainer.grid)
-    areas = find_atlas(atlas).on(explainer.grid)
-    how = {"Method": explainer.method.name, "Parameters": explainer.method.parameters, "Atlas": atlas}
+    explainers = open_explainers(model, methods, network=network)
+    first = explainers[0]
+    opened = Opened(first.model, first.digest, first.folder)
+    learned = find_learned(first.folder, first.grid)
+    areas = find_atlas(atlas).on(first.grid)
+    how = {"Methods": {one.method.text: one.method.parameters for one in explainers}, "Atlas": atlas}
     earlier = open_earlier(out, made_by(opened) | how)
     names = unique_names(paths, taken=earlier.names)
     predictions: dict[Path, Prediction] = {}
     tables: dict[str, list[pd.DataFrame]] = {"regions": [], "ledger": [], "sums": [], "lesions": []}
 
     def work(path: Path) -> None:
-        _remove_map(out, names[path], explainer)
-        scan = open_scan(path, explainer.model, force=force)
-        mask, trouble = _read_mask((lesions or {}).get(path), scan, explainer)
-        explained = explain_image(explainer, scan.prepared.image)
-        files = _write(explainer, scan, explained, mask, out=out, name=names[path], native=native)
-        predictions[path] = prediction(explainer.model, scan, explained.logit, remarks=_remarks(scan, mask))
-        found = {
-            "regions": scan_regions(explainer, explained, areas),
-            "ledger": ledger_table(explained.ledger),
-            "sums": pd.DataFrame([explained.sums.columns()]),
-        }
-        if lesions is not None and trouble is None:
-            found["lesions"] = scan_lesions(explainer, scan, explained, mask, learned=learned)
-        for table, content in found.items():
-            content.insert(0, "image", str(path.absolute()))
-            content.insert(1, "participant_id", participant(path))
-            tables[table].append(content)
-        then(
-            ExplainedScan(
-                name=names[path],
-                prediction=predictions[path],
-                explainer=explainer,
-                scan=scan,
-                explained=explained,
-                lesions=mask,
-                tables=found,
-                files=tuple(files),
+        for explainer in explainers:
+            _remove_map(out, names[path], explainer)
+        scan = open_scan(path, first.model, force=force)
+        mask, trouble = _read_mask((lesions or {}).get(path), scan, first)
+        for explainer in explainers:
+            explained = explain_image(explainer, scan.prepared.image)
+            files = _write(explainer, scan, explained, mask, out=out, name=names[path], native=native)
+            predictions[path] = prediction(first.model, scan, explained.logit, remarks=_remarks(scan, mask))
+            found = {
+                "regions": scan_regions(explainer, explained, areas),
+                "ledger": ledger_table(explained.ledger),
+                "sums": pd.DataFrame([explained.sums.columns()]),
+            }
+            if lesions is not None and trouble is None:
+                found["lesions"] = scan_lesions(explainer, scan, explained, mask, learned=learned)
+            for table, content in found.items():
+                for place, (column, value) in enumerate(_whose(path, explainer).items()):
+                    content.insert(place, column, value)
+                tables[table].append(content)
+            then(
+                ExplainedScan(
+                    name=names[path],
+                    prediction=predictions[path],
+                    explainer=explainer,
+                    scan=scan,
+                    explained=explained,
+                    lesions=mask,
+                    tables=found,
+                    files=tuple(files),
+                )
             )
-        )
         if trouble is not None:
             raise trouble
 
@@ -248,6 +253,11 @@ def explain_scans(
     )
 
 
+def _whose(path: Path, explainer: Explainer) -> dict[str, str | None]:
+    """Return the columns that say which map a table's rows are of."""
+    return {"image": str(path.absolute()), "participant_id": participant(path), "method": explainer.method.text}
+
+
 def scan_regions(explainer: Explainer, explained: Explained, atlas: Atlas) -> pd.DataFrame:
     """Return the relevance of each area of an atlas that lies on the model's grid."""
     return regional_relevance(explained.relevance, atlas.labels, atlas.regions, explainer.view.mask())
@@ -260,7 +270,7 @@ def scan_lesions(
     table = lesion_evidence(
         explained.relevance,
         None if lesions is None else lesions.mask,
-        name=explainer.method.name,
+        name=explainer.method.text,
         image=scan.prepared.image,
         brain=scan.prepared.brain,
         seen=explainer.view.mask(),
@@ -278,7 +288,7 @@ def _remarks(scan: Scan, lesions: Lesions | None) -> tuple[str, ...]:
 def _remove_map(out: Path, name: str, explainer: Explainer) -> None:
     """Remove what an earlier call left of a scan: should this one fail, no map may lie there without its row."""
     for res in ("", "native"):
-        old = out / map_name(name, explainer.method.name, res=res)
+        old = out / map_name(name, explainer.method.label, res=res)
         for file in (old, sidecar_path(old), picture_of(old)):
             file.unlink(missing_ok=True)
 
@@ -307,10 +317,10 @@ def _write(
 
     Sidecars say what the gate found of the scan, and which lesion mask the map is measured against.
     """
-    paths = [out / map_name(name, explainer.method.name)]
+    paths = [out / map_name(name, explainer.method.label)]
     said: dict[str, Any] = scan.admitted.sidecar | (lesions.sidecar if lesions is not None else {})
     write_map(paths[0], [explainer], explained, source=scan.path, source_grid=scan.native, said=said)
     if native:
-        paths.append(out / map_name(name, explainer.method.name, res="native"))
+        paths.append(out / map_name(name, explainer.method.label, res="native"))
         write_native_map(paths[1], explainer, explained, source=scan.path, source_grid=scan.native, said=said)
     return paths

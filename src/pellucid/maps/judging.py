@@ -20,7 +20,7 @@ from pellucid.image.nifti import read_volume
 from pellucid.maps.batch import Ended, each
 from pellucid.maps.evidence import find_learned, lesion_evidence, of_mask, read_lesions
 from pellucid.maps.results import merged
-from pellucid.maps.sidecars import read_quietly, read_sidecar, seen_by
+from pellucid.maps.sidecars import method_of, read_quietly, read_sidecar, seen_by
 from pellucid.preprocess.admission import admit
 from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
 from pellucid.trust.nulls import NO_IMAGE, NULLS, Learned
@@ -94,7 +94,7 @@ def judge_map(
     table = lesion_evidence(
         volume.data,
         None if drawn is None else drawn.mask,
-        name=str(sidecar.get("Method", "map")),
+        name=method_of(sidecar),
         image=prepared.image if image is not None and kind == "prepared" else None,
         no_image=NO_IMAGE if kind == "prepared" else f"the network was given {kind} images, which are not at hand",
         brain=prepared.brain if image is not None else mni_brain_mask(grid),
@@ -171,7 +171,7 @@ def check_apart(maps: Sequence[Path], judged: Path) -> None:
     judged
         The table of the maps that were judged before; it need not be there.
     """
-    named = [(Path(os.path.abspath(path)), str(read_quietly(path).get("Method", "map"))) for path in maps]
+    named = [(Path(os.path.abspath(path)), method_of(read_quietly(path))) for path in maps]
     if judged.is_file():
         before = read_tsv(judged)
         if {"file", "map"} <= set(before):

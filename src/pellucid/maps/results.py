@@ -53,7 +53,7 @@ def open_earlier(folder: Path, made_by: Mapping[str, Any]) -> Earlier:
     folder
         The folder of results; it need not exist.
     made_by
-        What decides the results besides the scan, such as `ModelSha256` and `Method`, as the keys of predictions.json.
+        What decides the results besides the scan, such as `ModelSha256` and `Methods`, as the keys of predictions.json.
 
     Raises
     ------
@@ -74,9 +74,8 @@ def open_earlier(folder: Path, made_by: Mapping[str, Any]) -> Earlier:
     asked = json.loads(json.dumps(dict(made_by)))
     for key, value in asked.items():
         if key in description and description[key] != value:
-            said = (
-                f"it holds results of another {_WORDS.get(key, key)} ({_short(description[key])}, now {_short(value)})"
-            )
+            what, (old, new) = _WORDS.get(key, key), (_short(key, one) for one in (description[key], value))
+            said = f"it holds results of another {what} ({old}, now {new})"
             raise InputError(folder, said, "Name another --out, or remove the folder")
     known = {Path(str(row.get("image"))).resolve() for row in rows}
     rowless = tuple(path for path in names if path not in known)
@@ -106,8 +105,9 @@ def write_tables(
     written = []
     for name, parts in tables.items():
         path = folder / f"{name}.tsv"
-        if parts or path.is_file():
-            table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        full = [part for part in parts if not part.empty]
+        if full or path.is_file():
+            table = pd.concat(full, ignore_index=True) if full else pd.DataFrame()
             whole = merged(path, table, key=key, done=done)
             if whole.empty:
                 path.unlink(missing_ok=True)
@@ -119,13 +119,15 @@ def write_tables(
 
 _WORDS = {
     "ModelSha256": "model",
-    "Method": "method",
-    "Parameters": "set of parameters",
+    "Methods": "set of methods",
     "Atlas": "atlas",
 }
 
 
-def _short(value: Any) -> str:
+def _short(key: str, value: Any) -> str:
+    """Return a value for an error; of methods their names, which have the parameters that are not as by default."""
+    if key == "Methods" and isinstance(value, dict):
+        return ", ".join(value)
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 24 else f"{text[:12]}..."
 

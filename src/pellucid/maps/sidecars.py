@@ -25,6 +25,7 @@ from pellucid.trust.alarms import MapSums, map_sums
 
 _SHAPE = {
     "Method?": str,
+    "MethodText?": str,
     "Model?": (str, [str]),
     "Sources?": [str],
     "SourceSha256?": str,
@@ -60,6 +61,7 @@ def describe_map(explainers: Sequence[Explainer], folder: Path) -> dict[str, Any
     return {
         "Description": f"Relevance of each voxel for the logit of {whose}. Research only.",
         "Method": method.name,
+        "MethodText": method.text,
         "Rule": method.summary,
         "RuleSource": method.source,
         "Parameters": explainer.method.parameters,
@@ -189,6 +191,15 @@ def seen_by(sidecar: Mapping[str, Any], grid: Grid) -> BoolArray:
     mask = np.zeros(home.shape, dtype=np.bool_)
     mask[tuple(slice(int(stop)) for stop in view["Stops"])] = True
     return mask if home.matches(grid) else resample_mask(mask, home, grid)
+
+
+def method_of(sidecar: Mapping[str, Any]) -> str:
+    """Return what tables call the map of a sidecar: its method with the parameters that are not as by default.
+
+    >>> method_of({"Method": "lrp-epsilon", "MethodText": "lrp-epsilon:epsilon=0.01"}), method_of({})
+    ('lrp-epsilon:epsilon=0.01', 'map')
+    """
+    return str(sidecar.get("MethodText") or sidecar.get("Method") or "map")
 
 
 def source_of(map_path: Path) -> Path | None:

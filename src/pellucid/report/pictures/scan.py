@@ -22,7 +22,7 @@ def draw_scan(found: ExplainedScan) -> Path:
         explainer.grid,
         explainer.view.mask(),
         lesions=None if found.lesions is None else found.lesions.mask,
-        title=f"{found.name}: {explainer.method.name}, logit {explained.logit:+.2f} ({found.prediction.group})",
+        title=f"{found.name}: {explainer.method.text}, logit {explained.logit:+.2f} ({found.prediction.group})",
         path=picture_of(found.files[0]),
         note=f"{gross_words(explained.sums.gross_per_logit).capitalize()}.",
         alarms=[*found.remarks, *explained.sums.sentences()],
