@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import pellucid as package
 from pellucid.attribution.explain import methods
+from pellucid.cli import main
 from pellucid.cli.main import run
 from pellucid.ground.errors import InputError
 
+ROOT = Path(__file__).resolve().parents[2]
+
 HELP = """
 import sys
+from pellucid.cli import main
 from pellucid.cli.main import run
 try:
     run(["--help"])
@@ -56,6 +61,12 @@ def test_help_of_every_verb_shows_an_example(verb: list[str], pellucid) -> None:
     shown = pellucid(*verb, "--help")
     assert shown.code == 0
     assert "Example: pellucid " + " ".join(verb) in " ".join(shown.out.split())
+
+
+def test_every_verb_is_in_the_contract_that_keeps_verbs_apart() -> None:
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    (apart,) = (set(one["modules"]) for one in tools["importlinter"]["contracts"] if one["type"] == "independence")
+    assert apart == {module.__name__ for _, _, module in main.VERBS}
 
 
 def test_version(pellucid) -> None:
