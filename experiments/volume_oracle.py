@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from pellucid.ground.arrays import BoolArray, Float64Array
 from pellucid.simulate.anatomy import load_anatomy
 from pellucid.simulate.deformation import sample
-from pellucid.simulate.people import people_of
+from pellucid.simulate.kinds import people_of
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 from pellucid.simulate.subject import Fields, shape_subject
 

@@ -13,7 +13,7 @@ import pytest
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv
 from pellucid.image.nifti import read_mask, read_volume
-from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
+from pellucid.simulate.cohort import simulate_cohort
 from pellucid.simulate.settings import CohortSettings, PretrainingSettings
 
 SMALL = CohortSettings(patients=3, controls=2, seed=4, voxel_size=4.0)
@@ -97,7 +97,7 @@ def test_truth_says_what_differs(cohort):
 
 def test_pretraining_cohort_has_sessions(tmp_path):
     out = tmp_path / "pre"
-    simulate_pretraining(out, PRE)
+    simulate_cohort(out, PRE)
     table = read_tsv(out / "participants.tsv")
     assert sorted(table["group"]) == ["AD", "AD", "CN", "CN"]
     for name in table["participant_id"]:
@@ -111,7 +111,7 @@ def test_pretraining_cohort_has_sessions(tmp_path):
 def test_the_official_validator_agrees(cohort, tmp_path, make):
     if make == "pre":
         cohort = tmp_path / "pre"
-        simulate_pretraining(cohort, PRE)
+        simulate_cohort(cohort, PRE)
     validator = Path(sys.executable).with_name("bids-validator-deno")
     if not validator.exists():
         pytest.skip("bids-validator-deno is not installed")

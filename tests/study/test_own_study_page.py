@@ -12,9 +12,10 @@ import pytest
 
 from pellucid.engine.cluster import ClusterSettings
 from pellucid.ground.checked import describe, keys_of
+from pellucid.simulate.settings import SETTINGS
 from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.reading import parse_spec
-from pellucid.spec.sections import SIMULATIONS, Analysis, Cohort, Explain, Preparation, Split, Study
+from pellucid.spec.sections import Analysis, Cohort, Explain, Preparation, Split, Study
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-study.md"
 
@@ -77,7 +78,7 @@ def test_there_is_no_other_section() -> None:
 def test_every_key_of_a_simulation_stands_on_its_page() -> None:
     text = PAGE.with_name("simulation.md").read_text(encoding="utf-8").split("\n### Every key\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|", text, re.MULTILINE)
-    for place, (kind, (settings, *_)) in enumerate(SIMULATIONS.items(), start=1):
+    for place, (kind, settings) in enumerate(SETTINGS.items(), start=1):
         said = {row[0]: tomllib.loads(f"x = {row[place].strip('`')}")["x"] for row in rows if row[place] != "–"}
         assert said == {item.name: item.default for item in fields(settings) if item.name != "kind"}, kind
 

@@ -42,7 +42,8 @@ def simulate(
     workers: Workers = None,
 ) -> None:
     """Simulate a cohort of patients and controls as a BIDS dataset, the truth written beside it."""
-    from pellucid.simulate.settings import CohortSettings, PretrainingSettings
+    from pellucid.simulate.cohort import simulate_cohort
+    from pellucid.simulate.settings import SETTINGS
 
     given: dict[str, Any] = {
         "patients": patients,
@@ -63,23 +64,14 @@ def simulate(
         "aging": aging,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    accepted = {
-        "ms": [field.name for field in fields(CohortSettings)],
-        "pretraining": [field.name for field in fields(PretrainingSettings)],
-    }
-    if kind not in accepted:
-        raise InputError("--kind", f"is {kind!r}", f"Give one of {', '.join(accepted)}")
+    if kind not in SETTINGS:
+        raise InputError("--kind", f"is {kind!r}", f"Give one of {', '.join(SETTINGS)}")
+    accepted = {known: [field.name for field in fields(settings)] for known, settings in SETTINGS.items()}
     for name in given:
         if name not in accepted[kind]:
-            other = next(k for k in accepted if k != kind)
+            other = next(known for known, names in accepted.items() if name in names)
             raise InputError(f"--{name.replace('_', '-')}", f"is no option of --kind {kind}", f"Use --kind {other}")
-    from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
-
     with console.Bars() as bars, bars.step(f"simulating {out}") as progress:
-        if kind == "ms":
-            ms = settings_of(CohortSettings, **given)
-            simulate_cohort(out, ms, workers=worker_count(workers), progress=progress)
-        else:
-            pretraining = settings_of(PretrainingSettings, **given)
-            simulate_pretraining(out, pretraining, workers=worker_count(workers), progress=progress)
+        settings = settings_of(SETTINGS[kind], **given)
+        simulate_cohort(out, settings, workers=worker_count(workers), progress=progress)
     console.say(f"{out}: a BIDS dataset; the truth is under {out / 'derivatives' / 'truth'}")

@@ -21,46 +21,31 @@ from pellucid.ground.processes import completed
 from pellucid.ground.progress import Progress
 from pellucid.ground.staying import staying
 from pellucid.image.nifti import write_volume
-from pellucid.simulate import contrast
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
-from pellucid.simulate.artefact import CENTRE_MM, GAIN, SPREAD_MM, coil_excess
-from pellucid.simulate.lesions import class_shares
-from pellucid.simulate.people import Person, ms_people, pretraining_people
-from pellucid.simulate.settings import CohortSettings, PretrainingSettings
-from pellucid.simulate.subject import Fields, add_lesions, shape_subject
+from pellucid.simulate.kind import Head
+from pellucid.simulate.kinds import KINDS, people_of
+from pellucid.simulate.people import Person
+from pellucid.simulate.settings import Settings
+from pellucid.simulate.subject import Fields, shape_subject
 
-Settings = CohortSettings | PretrainingSettings
 _MASK = f"space-{SPACE}_label-lesion_mask"
 
-_LATER = {"sex_gap": 1.0, "artefact": 0.0}
-"""Settings that the first cohorts had not, and what they were made with: written where they differ from that."""
 
+def simulate_cohort(out: Path, settings: Settings, *, workers: int = 1, progress: Progress | None = None) -> None:
+    """Simulate patients and controls under `out`; go on where an earlier call was stopped.
 
-def simulate_cohort(out: Path, settings: CohortSettings, *, workers: int = 1, progress: Progress | None = None) -> None:
-    """Simulate patients with multiple sclerosis and controls under `out`; go on where an earlier call was stopped.
-
-    FLAIR and T1w lie in MNI152NLin6Asym space, brain only, background 0; lesion masks under `derivatives/lesions`, the
-    truth under `derivatives/truth`. The same settings give the same files, whatever the number of workers.
+    Scans lie in MNI152NLin6Asym space, brain only, background 0; lesion masks, if the kind has lesions, under
+    `derivatives/lesions`, the truth under `derivatives/truth`. The same settings give the same files, whatever the
+    number of workers.
 
     Raises
     ------
     InputError
         `out` holds something else, or a cohort of other settings.
     """
-    _simulate(out, settings, ms_people(settings), workers, progress)
-
-
-def simulate_pretraining(
-    out: Path, settings: PretrainingSettings, *, workers: int = 1, progress: Progress | None = None
-) -> None:
-    """Simulate T1w scans of patients with Alzheimer's disease and controls; otherwise as `simulate_cohort`."""
-    _simulate(out, settings, pretraining_people(settings), workers, progress)
-
-
-def _simulate(out: Path, settings: Settings, people: list[Person], workers: int, progress: Progress | None) -> None:
     _claim(out, settings)
     with staying(out):
-        _make(out, settings, people, workers, progress)
+        _make(out, settings, people_of(settings), workers, progress)
 
 
 def _make(out: Path, settings: Settings, people: list[Person], workers: int, progress: Progress | None) -> None:
@@ -79,8 +64,7 @@ def _make(out: Path, settings: Settings, people: list[Person], workers: int, pro
 
 def _claim(out: Path, settings: Settings) -> None:
     """Mark `out` as this cohort's, or refuse a folder that is not."""
-    every = asdict(settings)
-    described = {name: value for name, value in every.items() if name not in _LATER or value != _LATER[name]}
+    described = asdict(settings)
     path = out / "derivatives" / "truth" / "settings.json"
     if path.is_file():
         found = read_json(path)
@@ -89,18 +73,13 @@ def _claim(out: Path, settings: Settings) -> None:
             raise InputError(
                 out,
                 "holds a cohort simulated with other settings "
-                f"({', '.join(f'{k}: {_value(k, found)} there, {_value(k, described)} asked' for k in differing)})",
+                f"({', '.join(f'{k}: {found.get(k)} there, {described.get(k)} asked' for k in differing)})",
                 "Choose another folder, or delete this one",
             )
         return
     if out.is_dir() and any(out.iterdir()):
         raise InputError(out, "the folder is not empty and holds no simulated cohort", "Choose an empty folder")
     write_json(path, described)
-
-
-def _value(name: str, described: dict[str, Any]) -> Any:
-    """Return what a cohort's description says of a setting, or leaves unsaid."""
-    return described.get(name, _LATER.get(name))
 
 
 def _run(out: Path, settings: Settings, people: list[Person], workers: int) -> Iterator[str]:
@@ -130,7 +109,7 @@ def _truth_path(out: Path, person: Person) -> Path:
 
 def _make_person(out: Path, settings: Settings, person: Person) -> str:
     """Write one person's images; their truth file comes last and says that the person is done."""
-    anatomy, fields = _average(settings.voxel_size)
+    kind, (anatomy, fields) = KINDS[settings.kind], _average(settings.voxel_size)
     number = int(person.participant_id[-4:])
     truth: dict[str, Any] = {"group": person.group, "visits": []}
     for visit, traits in enumerate(person.traits, start=1):
@@ -138,37 +117,27 @@ def _make_person(out: Path, settings: Settings, person: Person) -> str:
         rng = np.random.default_rng([settings.seed, 21, number])
         tissues, warp = shape_subject(rng, anatomy, fields, traits)
         scanner = np.random.default_rng([settings.seed, 22, number, visit])
-        entry: dict[str, Any] = {"age": person.ages[visit - 1], "traits": traits.to_json()}
-        if isinstance(settings, CohortSettings):
-            shares = class_shares(settings.lesions if person.group == "MS" else 0.0)
-            tissues, counts = add_lesions(rng, anatomy, tissues, warp, traits=traits, shares=shares)
-            entry["lesions"] = counts
-            entry["lesion_volume_ml"] = round(float(tissues.lesions.sum()) * anatomy.grid.voxel_volume_ml, 4)
-            artefact = settings.artefact if person.group == "MS" else 0.0
-            images = {
-                "FLAIR": contrast.flair(scanner, tissues, caps=settings.caps, artefact=artefact),
-                "T1w": contrast.t1w(scanner, tissues, artefact=artefact),
-            }
+        scans = kind.scans(settings, Head(person, traits, anatomy, tissues, warp, rng, scanner))
+        if scans.lesions is not None:
             folder = out / "derivatives" / "lesions" / person.participant_id / "anat"
-            mask = _paste(anatomy, tissues.lesions)
+            mask = _paste(anatomy, scans.lesions)
             write_volume(folder / f"{person.participant_id}_{_MASK}.nii.gz", mask, anatomy.full, np.uint8)
-        else:
-            images = {"T1w": contrast.t1w(scanner, tissues)}
-        for modality, image in images.items():
-            path = scan_path(out, person, visit, modality)
+        for modality, image in scans.images.items():
+            path = _scan_path(out, person, visit if kind.sessions else None, modality)
             write_volume(path, _paste(anatomy, np.rint(image)), anatomy.full, np.int16)
+        entry = {"age": person.ages[visit - 1], "traits": traits.to_json(), **scans.noted}
         truth["visits"].append(entry)
     write_json(_truth_path(out, person), truth)
     return person.participant_id
 
 
-def scan_path(out: Path, person: Person, visit: int, modality: str) -> Path:
-    """Return where a scan lies; a person with one visit in a cohort without sessions has no session folder."""
+def _scan_path(out: Path, person: Person, visit: int | None, modality: str) -> Path:
+    """Return where a scan lies: in the folder of its session, if it is of a numbered visit."""
     name = person.participant_id
-    if person.group in ("AD", "CN"):
-        session = f"ses-{visit:02d}"
-        return out / name / session / "anat" / f"{name}_{session}_{modality}.nii.gz"
-    return out / name / "anat" / f"{name}_{modality}.nii.gz"
+    if visit is None:
+        return out / name / "anat" / f"{name}_{modality}.nii.gz"
+    session = f"ses-{visit:02d}"
+    return out / name / session / "anat" / f"{name}_{session}_{modality}.nii.gz"
 
 
 def _paste(anatomy: Anatomy, box: AnyArray) -> AnyArray:
@@ -190,88 +159,49 @@ _COLUMNS = {
 
 def _write_tables(out: Path, settings: Settings, people: list[Person]) -> None:
     """Write participants and dataset descriptions, once every person is there."""
-    sessions = isinstance(settings, PretrainingSettings)
+    kind = KINDS[settings.kind]
     rows = []
     for person in people:
         row = person.row()
-        if not sessions:
+        if kind.lesions:
             row["lesion_volume_ml"] = read_json(_truth_path(out, person))["visits"][0]["lesion_volume_ml"]
         rows.append(row)
     table = pd.DataFrame(rows).dropna(axis="columns", how="all")
     write_tsv(out / "participants.tsv", table)
     write_json(out / "participants.json", {k: v for k, v in _COLUMNS.items() if k in table.columns})
-    if sessions:
+    if kind.sessions:
         for person in people:
             names = [f"ses-{visit:02d}" for visit in range(1, len(person.ages) + 1)]
             write_tsv(
                 out / person.participant_id / f"{person.participant_id}_sessions.tsv",
                 pd.DataFrame({"session_id": names, "age": person.ages}),
             )
-    else:
+    if kind.lesions:
         write_json(
             out / "derivatives" / "lesions" / "dataset_description.json",
             description("Lesion masks of a simulated cohort", "derivative", License="CC0"),
         )
-    disease = "Alzheimer's disease" if sessions else "multiple sclerosis"
     write_text(
         out / "README",
-        f"A simulated cohort of {disease} and controls. No person stands behind any image.\n\n"
+        f"A simulated cohort of {kind.disease} and controls. No person stands behind any image.\n\n"
         "Images are brain-extracted and lie in MNI152NLin6Asym space, with bias field and noise as a scanner leaves\n"
         "them. What differs between the groups, and where, is under derivatives/truth.\n",
     )
     write_json(
         out / "dataset_description.json",
-        description(f"Simulated cohort: {disease} and controls", "raw", License="CC0", Authors=["Pellucid"]),
+        description(f"Simulated cohort: {kind.disease} and controls", "raw", License="CC0", Authors=["Pellucid"]),
     )
 
 
 def _write_truth(out: Path, settings: Settings) -> None:
     """Write what differs between the groups and where, on the average brain."""
     anatomy, _ = _average(settings.voxel_size)
+    found = KINDS[settings.kind].truth(settings, anatomy)
     truth = out / "derivatives" / "truth"
-    maps = {"ventricles": anatomy.ventricles, "thalamus": anatomy.thalamus, "callosum": anatomy.callosum}
-    differs: dict[str, dict[str, Any]]
-    if isinstance(settings, CohortSettings):
-        shares = class_shares(settings.lesions)
-        prior = sum(np.float32(shares[name]) * anatomy.lesion_prior[name] for name in shares)
-        peak = np.asarray(prior, dtype=np.float32)
-        maps |= {"caps": anatomy.caps, "lesionprior": peak / peak.max()}
-        differs = {
-            "lesions": {
-                "where": "lesionprior",
-                "strength": settings.lesions,
-                "patients": "more, larger and brighter lesions",
-            },
-            "callosum": {"where": "callosum", "strength": settings.callosum, "patients": "thinner"},
-            "thalamus": {"where": "thalamus", "strength": settings.thalamus, "patients": "smaller"},
-            "age_gap": {"where": "ventricles", "strength": settings.age_gap, "patients": "older: wider ventricles"},
-        }
-        if settings.artefact > 0.0:
-            maps["artefact"] = coil_excess(anatomy.grid)
-            differs["artefact"] = {
-                "where": "artefact",
-                "strength": settings.artefact,
-                "patients": "scanned with a coil that is too sensitive at one place, the same in everybody's MNI space",
-                "centre_mm": list(CENTRE_MM),
-                "spread_mm": SPREAD_MM,
-                "gain": settings.artefact * GAIN,
-            }
-        same = {
-            "caps": {"where": "caps", "strength": settings.caps, "everybody": "hyperintense caps at the frontal horns"},
-            "aging": {"where": "ventricles", "strength": settings.aging, "everybody": "wider ventricles and sulci"},
-        }
-    else:
-        maps |= {"hippocampus": anatomy.hippocampus}
-        differs = {
-            "hippocampus": {"where": "hippocampus", "strength": settings.hippocampus, "patients": "smaller"},
-            "ventricles": {"where": "ventricles", "strength": settings.ventricles, "patients": "wider"},
-            "cortex": {"where": "the cortex", "strength": settings.cortex, "patients": "wider sulci"},
-        }
-        same = {"aging": {"where": "ventricles", "strength": settings.aging, "everybody": "wider ventricles and sulci"}}
-    for name, values in maps.items():
+    for name, values in found.maps.items():
         path = truth / f"tpl-{SPACE}_desc-{name}_probseg.nii.gz"
         write_volume(path, _paste(anatomy, values), anatomy.full, np.float32)
-    write_json(truth / "truth.json", {"differs_between_groups": differs, "in_both_groups": same})
+    write_json(truth / "truth.json", {"differs_between_groups": found.differs, "in_both_groups": found.same})
     write_json(
         truth / "dataset_description.json",
         description("The truth behind a simulated cohort", "derivative", License="CC0"),

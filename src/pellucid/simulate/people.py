@@ -58,11 +58,6 @@ def _aging(age: float) -> float:
     return (age - 40.0) / 13.0
 
 
-def people_of(settings: CohortSettings | PretrainingSettings) -> list[Person]:
-    """Draw everybody of a cohort, whichever its kind."""
-    return ms_people(settings) if isinstance(settings, CohortSettings) else pretraining_people(settings)
-
-
 def ms_people(settings: CohortSettings) -> list[Person]:
     """Draw a cohort with the distributions of Eitel 2019, Table 1; person n depends on the seed and n alone."""
     order = np.random.default_rng([settings.seed, 1])

@@ -7,8 +7,9 @@ found a leak.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pellucid.ground.checked import checked
 from pellucid.ground.limits import Number, Seed, Whole
@@ -52,6 +53,10 @@ class CohortSettings:
     artefact
         Patients are scanned with a faulty coil (`pellucid.simulate.artefact`): no disease, but learnable.
     """
+
+    MODALITY: ClassVar = "FLAIR"
+    POSITIVE: ClassVar = "MS"
+    NEGATIVE: ClassVar = "HC"
 
     kind: Literal["ms"] = "ms"
     patients: People = 76
@@ -98,6 +103,10 @@ class PretrainingSettings:
     # deviates: the paper's were ADNI's, z-scored voxel by voxel by the training subjects' mean and SD, on a grid of
     # 2.02 mm, warped nonlinearly, 117 of them repeats of one day; its start was chosen of ten.
 
+    MODALITY: ClassVar = "T1w"
+    POSITIVE: ClassVar = "AD"
+    NEGATIVE: ClassVar = "CN"
+
     kind: Literal["pretraining"] = "pretraining"
     patients: People = 223
     controls: People = 166
@@ -108,3 +117,9 @@ class PretrainingSettings:
     ventricles: Strength = 1.0
     cortex: Strength = 1.0
     aging: Strength = 1.0
+
+
+Settings = CohortSettings | PretrainingSettings
+
+SETTINGS: Mapping[str, type[Settings]] = {"ms": CohortSettings, "pretraining": PretrainingSettings}
+"""By kind; each says by `MODALITY`, `POSITIVE` and `NEGATIVE` what a study takes of it."""

@@ -14,10 +14,10 @@ from pellucid.ground.opening import read_text
 from pellucid.ground.seeds import derive_seed
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.outputs import changed_spec, read_record
+from pellucid.simulate.settings import SETTINGS
 from pellucid.spec.arms import MOST_MODELS
 from pellucid.spec.problems import with_lines
 from pellucid.spec.rivals import with_bright_voxels
-from pellucid.spec.sections import SIMULATIONS
 from pellucid.spec.spec import Spec
 from pellucid.training.baselines import bright
 
@@ -115,8 +115,8 @@ def _completed_cohort(name: str, cohort: Any, seed: int) -> Any:
     if not isinstance(simulate, dict):
         return cohort
     kind = simulate.get("kind")
-    _, modality, positive, negative = SIMULATIONS[kind if kind in list(SIMULATIONS) else "ms"]  # another is refused
-    groups = {"modality": modality, "positive": positive, "negative": negative}
+    known = SETTINGS[kind if kind in list(SETTINGS) else "ms"]  # another is refused
+    groups = {"modality": known.MODALITY, "positive": known.POSITIVE, "negative": known.NEGATIVE}
     return {**groups, **cohort, "simulate": {"seed": derive_seed(seed, "simulate", name), **simulate}}
 
 

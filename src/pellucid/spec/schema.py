@@ -14,13 +14,13 @@ from typing import Any
 
 from pellucid.engine.cluster import ClusterSettings
 from pellucid.ground.checked import adapter, keys_of
-from pellucid.simulate.settings import CohortSettings, PretrainingSettings
+from pellucid.simulate.settings import SETTINGS
 from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.sections import Analysis, Cohort, Explain, Preparation, Split, Study
 from pellucid.spec.spec import Spec
 
 _TABLES = (
-    *(Spec, Study, Cohort, CohortSettings, PretrainingSettings, Preparation, Split, Arm, Baseline, Explain, Analysis),
+    *(Spec, Study, Cohort, *SETTINGS.values(), Preparation, Split, Arm, Baseline, Explain, Analysis),
     ClusterSettings,
 )
 _GROUPS = ["modality", "positive", "negative"]  # which a simulation brings
@@ -33,7 +33,7 @@ def study_schema() -> dict[str, Any]:
     found = adapter(Spec).json_schema()
     kinds = {kind.__name__: kind for kind in _TABLES}
     tables = {name: _described(table, kinds[name]) for name, table in found.pop("$defs").items()}
-    for simulation in (CohortSettings, PretrainingSettings):
+    for simulation in SETTINGS.values():
         del tables[simulation.__name__]["properties"]["seed"]["default"]  # it follows from the study's
     del tables["Cohort"]["required"]
     tables["Cohort"]["oneOf"] = [{"required": ["bids", *_GROUPS]}, {"required": ["simulate"]}]

@@ -18,16 +18,8 @@ from pellucid.ground.limits import Name, Number, RefusedError, Seed, Several, Sw
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
 from pellucid.preprocess.filling import Filling
-from pellucid.simulate.settings import CohortSettings, PretrainingSettings
+from pellucid.simulate.settings import Settings
 from pellucid.trust.deletion import VOXELS
-
-Simulation = CohortSettings | PretrainingSettings
-
-SIMULATIONS: dict[str, tuple[type[Simulation], str, str, str]] = {
-    "ms": (CohortSettings, "FLAIR", "MS", "HC"),
-    "pretraining": (PretrainingSettings, "T1w", "AD", "CN"),
-}
-"""Kind of simulation to its settings, modality, positive and negative group."""
 
 
 def _located(value: object, info: ValidationInfo) -> object:
@@ -99,7 +91,7 @@ class Cohort:
     column: str = "group"
     bids: Folder | None = None
     lesions: Folder | None = None
-    simulate: Annotated[Simulation, Field(discriminator="kind")] | None = None
+    simulate: Annotated[Settings, Field(discriminator="kind")] | None = None
     force: Switch = False
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pellucid.simulate.people import people_of
+from pellucid.simulate.kinds import people_of
 from pellucid.spec.spec import Spec
 
 

@@ -20,11 +20,11 @@ from pellucid.ground.seeds import derive_seed
 from pellucid.image.grid import PAPER_GRID
 from pellucid.rundir.folder import RunFolder, files_in
 from pellucid.rundir.stores import Prepared, stores_of
-from pellucid.simulate.cohort import simulate_cohort, simulate_pretraining
-from pellucid.simulate.people import people_of
-from pellucid.simulate.settings import CohortSettings
+from pellucid.simulate.cohort import simulate_cohort
+from pellucid.simulate.kinds import people_of
+from pellucid.simulate.settings import Settings
 from pellucid.spec.arms import Arm, Baseline
-from pellucid.spec.sections import Cohort, Simulation, Split
+from pellucid.spec.sections import Split
 from pellucid.spec.spec import Spec
 from pellucid.study.members import Members, members
 
@@ -35,7 +35,7 @@ def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
     for name, cohort in spec.cohorts.items():
         needs: tuple[str, ...] = ()
         if cohort.simulate:
-            tasks.append(_simulate_task(name, cohort, folder, workers=workers))
+            tasks.append(_simulate_task(name, cohort.simulate, folder, workers=workers))
             needs = (tasks[-1].name,)
         tasks += [
             _store_task(one, spec, folder, needs, workers=workers) for one in stores_of(spec) if one.cohort == name
@@ -96,14 +96,11 @@ def divide(table: pd.DataFrame, how: Split, *, seed: int) -> pd.DataFrame:
     return split(table, holdout=how.holdout, validation=how.validation, seed=seed, by=how.stratify).assign(fold=0)
 
 
-def _simulate_task(name: str, cohort: Cohort, folder: RunFolder, *, workers: int) -> Task:
+def _simulate_task(name: str, settings: Settings, folder: RunFolder, *, workers: int) -> Task:
     out = folder.cohort(name)
 
     def run(progress: Progress) -> None:
-        if isinstance(cohort.simulate, CohortSettings):
-            simulate_cohort(out, cohort.simulate, workers=workers, progress=progress)
-        elif cohort.simulate:
-            simulate_pretraining(out, cohort.simulate, workers=workers, progress=progress)
+        simulate_cohort(out, settings, workers=workers, progress=progress)
 
     # The dataset's last files: what comes before them is whole when they are there.
     outputs = (out / "dataset_description.json", out / "derivatives" / "truth" / "dataset_description.json")
@@ -235,7 +232,7 @@ def _read_by(user: Arm | Baseline, rows: pd.DataFrame) -> dict[str, pd.Series]:
     return found
 
 
-def _people(simulation: Simulation) -> pd.DataFrame:
+def _people(simulation: Settings) -> pd.DataFrame:
     """Return who will be in a simulated cohort."""
     return pd.DataFrame([person.row() for person in people_of(simulation)]).assign(problem=None)
 
