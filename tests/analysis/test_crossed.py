@@ -35,7 +35,7 @@ def test_what_is_missing_stays_so_and_certain_ends_stay_finite() -> None:
 
 
 def test_without_an_effect_a_cross_validation_misses_a_half_too_often_and_corrected_not() -> None:
-    """Noise, judged in 5 folds by the difference of the groups' means; experiments/coverage.py has more of it."""
+    """Noise, judged in 5 folds by the difference of the groups' means; experiments/auc_coverage.py has more of it."""
     factor, raw, mended = correction(5), [], []
     chances: dict[float, list[float]] = {1.0: [], factor: []}
     for seed in range(200):

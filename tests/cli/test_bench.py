@@ -15,8 +15,6 @@ from pellucid.ground.files import read_json
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "CHANNELS", 2)
     monkeypatch.setattr(run, "measure", lambda setup, threads: None)
-    monkeypatch.setattr(run, "BATCHES", (1,))
-    monkeypatch.setattr(run, "CUBES", (20,))
 
 
 def test_bench_prints_a_table_and_writes_json(tmp_path: Path, pellucid) -> None:
@@ -29,15 +27,6 @@ def test_bench_prints_a_table_and_writes_json(tmp_path: Path, pellucid) -> None:
     assert "benchmark: done in" in shown.err
     content = read_json(out)
     assert [duel["rival"] for duel in content["duels"]] == ["plain", "plain-best"]
-    assert content["growth"] == []
-
-
-def test_growth_has_a_table_of_its_own(pellucid) -> None:
-    shown = pellucid("bench", "--work", "explain", "--repeats", 1, "--growth")
-    assert shown.code == 0
-    assert "ns a voxel" in shown.out
-    assert "first block" in shown.out
-    assert "20x20x20" in shown.out
 
 
 def test_a_busy_machine_is_said(pellucid, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Where the groups are one distribution, no arm and no baseline may find a difference: a permanent test for leakage.
 
-The intervals are corrected for what folds share; experiments/coverage.py says how often they miss. Before that
+The intervals are corrected for what folds share; experiments/auc_coverage.py says how often they miss. Before that
 correction 3 of 144 (12 seeds, 12 arms and baselines) missed 0.5: `svm-flair-pca` (0.127 to 0.491), `pretrained-only`
 (0.130 to 0.466) and `confounds` (0.093 to 0.417), each once, all below. Arms share their subjects, so misses come
 together. The seed in null.toml, 1, is the first that was tried. A miss in one seed is no proof of a leak.

@@ -1,4 +1,4 @@
-"""A whole benchmark: rivals checked against ours, then timed in turn, then their memory; and how ours grows."""
+"""A whole benchmark: rivals checked against ours, then timed in turn, then their memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from pellucid.benchmark.memory import measure
-from pellucid.benchmark.rivals import lrp_rival
 from pellucid.benchmark.timing import GEMM_SIZE, alternate, gemm, gemm_rate
 from pellucid.benchmark.works import WORKS, Setup, call_of, difference, gflop, prepare, result_of
 from pellucid.ground.machine import environment
@@ -25,9 +24,6 @@ TOLERANCE = 1e-4
 
 STEADY = 1.5
 """How many times longer than the shortest the longest call may take on a machine that has nothing else to do."""
-
-BATCHES = (1, 2, 4, 8, 16, 32)
-CUBES = (48, 72, 96, 128, 192, 256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +45,6 @@ class Settings:
     keep_memory
         Whether freed memory stays in the process while times are measured, whoever freed it, as in this package's
         training. Rivals gain by it where the system is slow to hand out pages. It lasts until the process ends.
-    batches, cubes
-        Batches of the network, and edges of the first block's volumes in voxels, to follow ours through.
     """
 
     works: tuple[str, ...] = tuple(WORKS)
@@ -59,8 +53,6 @@ class Settings:
     batch: int = 4
     threads: int = field(default_factory=torch.get_num_threads)
     keep_memory: bool = False
-    batches: tuple[int, ...] = ()
-    cubes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +125,6 @@ class Benchmark:
         Every time of the float32 product of matrices that took its turn with a work, by work.
     duels
         Ours beside each rival, work by work.
-    growth
-        Ours alone: training steps of the network by batch, then of its first block by volume.
     """
 
     settings: Settings
@@ -145,7 +135,6 @@ class Benchmark:
     gflop: float
     gemm_seconds: dict[str, list[float]]
     duels: list[Duel]
-    growth: list[Measurement]
 
     def gemm_rate(self, work: str) -> float:
         """Return the median rate of the product of matrices that took turns with a work, in GFLOP/s."""
@@ -188,7 +177,6 @@ class Benchmark:
                 }
                 for duel in self.duels
             ],
-            "growth": [_as_json(measured) for measured in self.growth],
         }
 
 
@@ -219,7 +207,6 @@ def run(settings: Settings, report: Progress) -> Benchmark:
             gflop=gflop(network),
             gemm_seconds=gemm_seconds,
             duels=duels,
-            growth=[_alone(setup, settings, progress) for setup in _growing(settings)],
         )
     finally:
         torch.set_num_threads(before)
@@ -240,8 +227,7 @@ class _Progress:
 
 def _steps(settings: Settings) -> int:
     """Return how many times `_Progress.tick` will be called."""
-    works = sum(settings.repeats + 1 + 1 + len(_rivals(work)) for work in settings.works)
-    return works + len(_growing(settings)) * (settings.repeats + 1 + 1)
+    return sum(settings.repeats + 1 + 1 + len(_rivals(work)) for work in settings.works)
 
 
 def _load() -> float | None:
@@ -252,17 +238,7 @@ def _load() -> float | None:
 
 
 def _rivals(work: str) -> tuple[str, ...]:
-    return (lrp_rival(),) if work == "explain" else ("plain", "plain-best")
-
-
-def _growing(settings: Settings) -> list[Setup]:
-    """Return what to measure of ours alone."""
-    by_batch = [Setup(work="train", entrant="ours", channels=settings.channels, batch=n) for n in settings.batches]
-    by_volume = [
-        Setup(work="train", entrant="block", channels=settings.channels, batch=1, shape=(n, n, n))
-        for n in settings.cubes
-    ]
-    return by_batch + by_volume
+    return ("dense",) if work == "explain" else ("plain", "plain-best")
 
 
 def _duels(work: str, settings: Settings, gemm_seconds: dict[str, list[float]], progress: _Progress) -> list[Duel]:
@@ -290,20 +266,6 @@ def _duels(work: str, settings: Settings, gemm_seconds: dict[str, list[float]], 
         Duel(ours=measured["ours"], rival=measured[name], difference=difference(results["ours"], results[name]))
         for name in _rivals(work)
     ]
-
-
-def _alone(setup: Setup, settings: Settings, progress: _Progress) -> Measurement:
-    """Time and weigh one setup of ours."""
-    edges = "x".join(str(n) for n in setup.shape)
-    what = f"{setup.batch} of {edges}"
-
-    def tick(step: str) -> None:
-        progress.tick(f"{what}, {step}")
-
-    seconds = alternate({"ours": call_of(setup.work, prepare(setup))}, settings.repeats, tick)["ours"]
-    memory = measure(setup, settings.threads)
-    tick("memory")
-    return Measurement(setup=setup, seconds=seconds, memory=memory)
 
 
 def _as_json(measured: Measurement) -> dict[str, Any]:

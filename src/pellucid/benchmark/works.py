@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from pellucid.benchmark.rivals import Entrant, enter
+from pellucid.benchmark.rivals import Entrant, enter, lrp
 from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.network.field_of_view import field_of_view, output_shape
 from pellucid.network.paper import PaperNetwork
@@ -48,9 +48,7 @@ class Setup:
 
 def prepare(setup: Setup) -> Entrant:
     """Make an entrant with its images; the same weights and images for every one of the same shape."""
-    # The block takes what is too small for the network, of which it needs the first layers alone.
-    shape = PAPER_GRID.shape if setup.entrant == "block" else setup.shape
-    network = PaperNetwork(channels=setup.channels, grid=resized(PAPER_GRID, shape), seed=0)
+    network = PaperNetwork(channels=setup.channels, grid=resized(PAPER_GRID, setup.shape), seed=0)
     images = torch.rand((setup.batch, 1, *setup.shape), generator=torch.Generator().manual_seed(0))
     return enter(setup.entrant, network, images)
 
@@ -59,9 +57,9 @@ def call_of(work: str, entrant: Entrant) -> Call:
     """Return the work of an entrant, ready to be called again and again.
 
     A training step is the forward pass with dropout, the cross-entropy of the logits, the backward pass and Adam's
-    step; it returns the loss. The block has its outputs' mean for a logit.
+    step; it returns the loss.
     """
-    model, images, relevance = entrant
+    model, images = entrant
     if work == "train":
         return _training_step(model.train(), images)
     model.eval()
@@ -71,7 +69,7 @@ def call_of(work: str, entrant: Entrant) -> Call:
             return logits(model, images)
 
     def explain() -> torch.Tensor:
-        return relevance(model, images)
+        return lrp(model, images)
 
     return predict if work == "predict" else explain
 
@@ -79,7 +77,7 @@ def call_of(work: str, entrant: Entrant) -> Call:
 def logits(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """Return one logit a volume, (B,)."""
     output: torch.Tensor = model(images)
-    return output.flatten(1).mean(1) if output.ndim > 1 else output
+    return output.flatten()
 
 
 def result_of(work: str, entrant: Entrant) -> torch.Tensor:

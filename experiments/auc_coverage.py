@@ -1,6 +1,6 @@
 """How often the 95 % interval of an AUC misses what is true: of one holdout, and over folds, also corrected.
 
-    python experiments/coverage.py --data 600
+    python experiments/auc_coverage.py --data 600
 
 Each set of data is noise of 300 features in two groups of equal size, the classifier the difference of the groups'
 means. Without an effect the truth is 0.5, however good the classifier. With one, the first ten features differ between
