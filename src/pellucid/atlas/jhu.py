@@ -159,7 +159,7 @@ def download_jhu(folder: str | Path | None = None) -> Path:
 
     Without `folder` it goes to $PELLUCID_ATLASES. Nothing is fetched where the file lies there already. The repository
     is Apache-2.0 as a whole; the atlas in it has terms of its own (FSL's copy is for non-commercial use), which are
-    yours to keep.
+    yours to keep. pooch, which would do this, is not a dependency of anything here: it would come for this file alone.
 
     Raises
     ------

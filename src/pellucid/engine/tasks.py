@@ -152,6 +152,9 @@ class Watcher(Protocol):
 def ordered(tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks so that each comes after those it needs, else in the order given.
 
+    It goes depth first: what a task needs comes right before it. `graphlib` sorts level by level, which would train
+    every arm before the first is explained.
+
     Raises
     ------
     ValueError

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import expit
 
 from pellucid.attribution.explain import explain
 from pellucid.attribution.heads import Head
@@ -168,8 +169,8 @@ def mean_explained(found: Sequence[Explained]) -> Explained:
 
 
 def probability(logit: float) -> float:
-    """Return the probability of label 1: 1 / (1 + exp(-logit)), without overflow."""
-    return float(0.5 * (1.0 + np.tanh(0.5 * logit)))
+    """Return the probability of label 1: 1 / (1 + exp(-logit))."""
+    return float(expit(logit))
 
 
 def ledger_table(rows: list[dict[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:
