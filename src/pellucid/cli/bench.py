@@ -60,10 +60,10 @@ def bench(
     )
     with console.Bars() as bars, bars.step("benchmark") as report:
         found = run(settings, report)
-    show_benchmark(found)
     if out is not None:
         write_json(out, found.as_json())
-        console.say(f"written: {out}")
+    show_benchmark(found)
+    console.written([] if out is None else [out])
     wrong = [duel for duel in found.duels if not duel.agrees]
     for duel in wrong:
         console.warn(
