@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,13 +15,12 @@ from pellucid.attribution.method import Method
 from pellucid.bids.pairing import participant
 from pellucid.ground.errors import InputError
 from pellucid.ground.progress import Progress, unwatched
-from pellucid.image.nifti import sidecar_path
 from pellucid.maps.batch import each
 from pellucid.maps.evidence import Lesions, find_learned, lesion_evidence, of_mask, read_lesions
 from pellucid.maps.explainer import Explained, Explainer, explain_image, ledger_table, open_explainers
-from pellucid.maps.files import write_map, write_native_map
+from pellucid.maps.files import remove_maps, write_maps
 from pellucid.maps.models import Opened
-from pellucid.maps.names import map_name, picture_of, unique_names
+from pellucid.maps.names import unique_names
 from pellucid.maps.predicting import Prediction, Predictions, made_by, prediction, write_predictions
 from pellucid.maps.results import open_earlier, write_tables
 from pellucid.maps.scans import Scan, open_scan
@@ -207,12 +205,12 @@ def explain_scans(
 
     def work(path: Path) -> None:
         for explainer in explainers:
-            _remove_map(out, names[path], explainer)
+            remove_maps(out, names[path], explainer)
         scan = open_scan(path, first.model, force=force)
         mask, trouble = _read_mask((lesions or {}).get(path), scan, first)
         for explainer in explainers:
             explained = explain_image(explainer, scan.prepared.image)
-            files = _write(explainer, scan, explained, mask, out=out, name=names[path], native=native)
+            files = write_maps(explainer, scan, explained, mask, out=out, name=names[path], native=native)
             predictions[path] = prediction(first.model, scan, explained.logit, remarks=_remarks(scan, mask))
             found = {
                 "regions": scan_regions(explainer, explained, areas),
@@ -285,14 +283,6 @@ def _remarks(scan: Scan, lesions: Lesions | None) -> tuple[str, ...]:
     return (*([scan.remark] if scan.remark else []), *(lesions.remarks if lesions is not None else ()))
 
 
-def _remove_map(out: Path, name: str, explainer: Explainer) -> None:
-    """Remove what an earlier call left of a scan: should this one fail, no map may lie there without its row."""
-    for res in ("", "native"):
-        old = out / map_name(name, explainer.method.label, res=res)
-        for file in (old, sidecar_path(old), picture_of(old)):
-            file.unlink(missing_ok=True)
-
-
 def _read_mask(path: Path | None, scan: Scan, explainer: Explainer) -> tuple[Lesions | None, InputError | None]:
     """Return a scan's lesion mask on the model's grid, or why it cannot be used, which costs the lesion table alone."""
     if path is None:
@@ -301,26 +291,3 @@ def _read_mask(path: Path | None, scan: Scan, explainer: Explainer) -> tuple[Les
         return read_lesions(path, native=scan.native, grid=explainer.grid), None
     except InputError as error:
         return None, error
-
-
-def _write(
-    explainer: Explainer,
-    scan: Scan,
-    explained: Explained,
-    lesions: Lesions | None,
-    *,
-    out: Path,
-    name: str,
-    native: bool,
-) -> list[Path]:
-    """Write a scan's map on the model's grid and, if asked, on the scan's own; return the paths.
-
-    Sidecars say what the gate found of the scan, and which lesion mask the map is measured against.
-    """
-    paths = [out / map_name(name, explainer.method.label)]
-    said: dict[str, Any] = scan.admitted.sidecar | (lesions.sidecar if lesions is not None else {})
-    write_map(paths[0], [explainer], explained, source=scan.path, source_grid=scan.native, said=said)
-    if native:
-        paths.append(out / map_name(name, explainer.method.label, res="native"))
-        write_native_map(paths[1], explainer, explained, source=scan.path, source_grid=scan.native, said=said)
-    return paths

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.image.grid import Grid
-from pellucid.image.nifti import write_volume
+from pellucid.image.nifti import sidecar_path, write_volume
 from pellucid.image.prepare import to_native
+from pellucid.maps.evidence import Lesions
 from pellucid.maps.explainer import Explained, Explainer
-from pellucid.maps.names import map_name
+from pellucid.maps.names import map_name, picture_of
+from pellucid.maps.scans import Scan
 from pellucid.maps.sidecars import describe_map, describe_source
 
 
@@ -82,3 +84,34 @@ def write_spread(path: Path, explainers: Sequence[Explainer], found: Sequence[Ex
         | {"Description": "Standard deviation over the models of the relevance of each voxel. Research only."}
         | {"Logits": [one.logit for one in found]},
     )
+
+
+def write_maps(
+    explainer: Explainer,
+    scan: Scan,
+    explained: Explained,
+    lesions: Lesions | None,
+    *,
+    out: Path,
+    name: str,
+    native: bool,
+) -> list[Path]:
+    """Write a scan's map on the model's grid and, if asked, on the scan's own; return the paths.
+
+    Sidecars say what the gate found of the scan, and which lesion mask the map is measured against.
+    """
+    paths = [out / map_name(name, explainer.method.label)]
+    said: dict[str, Any] = scan.admitted.sidecar | (lesions.sidecar if lesions is not None else {})
+    write_map(paths[0], [explainer], explained, source=scan.path, source_grid=scan.native, said=said)
+    if native:
+        paths.append(out / map_name(name, explainer.method.label, res="native"))
+        write_native_map(paths[1], explainer, explained, source=scan.path, source_grid=scan.native, said=said)
+    return paths
+
+
+def remove_maps(out: Path, name: str, explainer: Explainer) -> None:
+    """Remove what an earlier call left of a scan: should this one fail, no map may lie there without its row."""
+    for res in ("", "native"):
+        old = out / map_name(name, explainer.method.label, res=res)
+        for file in (old, sidecar_path(old), picture_of(old)):
+            file.unlink(missing_ok=True)
