@@ -12,7 +12,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pellucid.trust import fitted_nulls
 from pellucid.trust.fitted_nulls import PERCENTS, TrainingScan, brightest_precision, fit_nulls
-from pellucid.trust.nulls import NO_LESIONS, Learned, brightest, features, null_maps, probability, smooth_prior
+from pellucid.trust.lesion_chance import features, probability, smooth_prior
+from pellucid.trust.null_registry import NO_LESIONS
+from pellucid.trust.nulls import Learned, brightest, null_maps
 
 SHAPE = (16, 18, 16)
 SIZES = (4.0, 4.0, 4.0)

@@ -19,8 +19,9 @@ from pellucid.ground.seeds import content_seed
 from pellucid.image.grid import Grid
 from pellucid.image.nifti import read_mask, read_volume
 from pellucid.image.resample import resample
+from pellucid.trust.lesion_chance import FEATURES, Logistic
 from pellucid.trust.lesions import lesion_table
-from pellucid.trust.nulls import FEATURES, NO_IMAGE, NULLS, Learned, Logistic, null_maps
+from pellucid.trust.nulls import NO_IMAGE, NULLS, Learned, null_maps
 
 POPULATION = "population_lesions.nii.gz"
 """The mean lesion map of a model's training subjects, beside the model or in its arm's folder."""

@@ -12,7 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from pellucid.analysis.averages import mean_map
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, FloatArray
-from pellucid.trust.nulls import PERCENT, Learned, Logistic, Sizes, brightest_number, features, smooth_prior
+from pellucid.trust.lesion_chance import Logistic, Sizes, features, smooth_prior
+from pellucid.trust.null_registry import PERCENT, Learned
+from pellucid.trust.nulls import brightest_number
 
 PERCENTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 """What `brightest-percent` may be."""

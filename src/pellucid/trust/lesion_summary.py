@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,18 +35,6 @@ MEASURE_NAMES = {
     "positive_share": "positive relevance in lesions",
     "strongest_in_lesion": "strongest voxel in a lesion",
 }
-
-RIVALS = {
-    "intensity": "bright voxels",
-    "edge": "edges",
-    "random": "noise",
-    "mean-lesion": "the mean lesion map",
-    "brightest-percent": "bright voxels",
-    "intensity-power-4": "bright voxels",
-    "intensity-x-prior": "bright voxels where lesions usually are",
-    "logistic": "bright voxels where lesions usually are",
-}
-"""What each null is, in a sentence."""
 
 Ends = tuple[float, float]
 _NAN = float("nan")
@@ -82,7 +70,7 @@ def lesion_summary(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def compare_with_nulls(table: pd.DataFrame, *, nulls: Sequence[str] = NULLS) -> pd.DataFrame:
+def compare_with_nulls(table: pd.DataFrame, *, nulls: Collection[str] = NULLS) -> pd.DataFrame:
     """Compare every map that is no null, measure by measure, with the null that is best by that measure, paired.
 
     People count for whom the map and every null that is measured for anybody are measured: all are summed up over the
@@ -192,7 +180,7 @@ def in_words(row: Mapping[Any, Any]) -> str:
     null = row["best_null"]
     if pd.isna(null):
         return "not measured"
-    rival = f"{RIVALS[null]} ({null})"
+    rival = f"{NULLS[null].rival} ({null})"
     if row["low"] > 0:
         return f"more than {rival}"
     if np.isnan(row["low"]) and row["difference"] > 0:

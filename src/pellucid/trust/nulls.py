@@ -2,70 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from scipy.special import expit
 
-from pellucid.ground.arrays import BoolArray, Float32Array, FloatArray
+from pellucid.ground.arrays import BoolArray, Float32Array
 from pellucid.ground.errors import InputError
+from pellucid.trust.lesion_chance import Sizes, features, probability
+from pellucid.trust.null_registry import NULLS, Known, Learned, null_map
 
-Sizes = tuple[float, float, float]
-
-NULLS = (
-    *("intensity", "edge", "random", "mean-lesion"),
-    *("brightest-percent", "intensity-power-4", "intensity-x-prior", "logistic"),
-)
-
-FEATURES = ("intensity", "local_contrast", "log10_prior")
-"""What the null `logistic` knows of a voxel."""
-
-PERCENT = 1.0
-"""The brightest share of the seen brain, in percent, where no training participant says how much of it is lesion."""
-
-PRIOR_MM, CONTRAST_MM = 3.8, 6.0  # standard deviations of Gaussians; 3.8 mm are two voxels of the paper's grid
-PRIOR_FLOOR = 1e-4  # where no training participant has a lesion, one in ten thousand has
+__all__ = ["NO_IMAGE", "NULLS", "Known", "Learned", "Nulls", "null_map", "null_maps"]
 
 NO_IMAGE = "the scan that the map explains is not at hand"
-NO_LESIONS = "no lesion masks of training participants are known"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logistic:
-    """A voxel-wise logistic regression: P(lesion) = 1 / (1 + exp(-intercept - sum of weight (x - mean) / sd)).
-
-    Each tuple has a number for each of `FEATURES`.
-    """
-
-    mean: tuple[float, ...]
-    sd: tuple[float, ...]
-    weights: tuple[float, ...]
-    intercept: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
-    """What the nulls may know of a model's training participants, and of nobody else.
-
-    Parameters
-    ----------
-    mean_lesion
-        The mean of their lesion masks (X, Y, Z), None where there is none or all are empty.
-    percent
-        For `brightest-percent`.
-    logistic
-        For `logistic`; None where it could not be fitted.
-    missing
-        Why there is no mean lesion map, or no regression; empty if there are both.
-    """
-
-    mean_lesion: Float32Array | None = None
-    percent: float = PERCENT
-    logistic: Logistic | None = None
-    missing: str = NO_LESIONS
 
 
 class Nulls(NamedTuple):
@@ -85,18 +34,7 @@ def null_maps(
     seed: int,
     no_image: str = NO_IMAGE,
 ) -> Nulls:
-    """Make the null maps of one subject, each 0 outside the brain.
-
-    - intensity: the scaled image x itself, as the network sees it. Lesions are bright on FLAIR.
-    - edge: the gradient's magnitude (`edge_map`).
-    - random: white Gaussian noise, mean 0, SD 1. Its expected lift is 1.
-    - mean-lesion: the mean lesion mask of the training participants: where lesions usually are.
-    - brightest-percent: x in the brightest `learned.percent` % of the seen brain, else 0 (`brightest`). Its strongest
-      voxel is the scan's.
-    - intensity-power-4: x |x|^3. It has the order of x, and with it all measures of ranks; its lift shows what
-      sharpening alone is worth.
-    - intensity-x-prior: x times the mean lesion map smoothed by 3.8 mm (`smooth_prior`).
-    - logistic: the probability of a lesion given intensity, local contrast and smoothed mean lesion map (`features`).
+    """Make every null map that is registered, of one subject, each 0 outside the brain.
 
     Parameters
     ----------
@@ -116,34 +54,125 @@ def null_maps(
     Raises
     ------
     InputError
-        If the shapes differ.
+        If the shapes differ, also that of a map which a module of the user's makes.
     """
     inside = np.asarray(brain, dtype=bool)
-    prior = learned.mean_lesion
-    for name, array in (("image", image), ("field of view", seen), ("mean lesion map", prior)):
+    for name, array in (("image", image), ("field of view", seen), ("mean lesion map", learned.mean_lesion)):
         if array is not None and np.shape(array) != inside.shape:
             what = f"its shape {np.shape(array)} is not the brain's {inside.shape}"
             raise InputError(name, what, "Use one grid for all")
     x = None if image is None else np.where(inside, np.asarray(image, dtype=np.float32), np.float32(0))
-    noise = np.random.default_rng(seed).standard_normal(inside.shape, dtype=np.float32)
-    maps: dict[str, Float32Array] = {"random": noise * inside}
-    smooth = None if prior is None else smooth_prior(prior, voxel_sizes)
-    if prior is not None:
-        maps["mean-lesion"] = prior * inside
-    if x is not None:
-        maps["intensity"], maps["edge"] = x, edge_map(x, inside)
-        maps["brightest-percent"] = x * brightest(x, inside & np.asarray(seen, dtype=bool), learned.percent)
-        maps["intensity-power-4"] = x * np.abs(x) ** 3
-    if x is not None and smooth is not None:
-        maps["intensity-x-prior"] = x * smooth
-        if learned.logistic is not None:
-            known = features(x, inside, smooth, voxel_sizes)[inside]
-            maps["logistic"] = np.zeros(inside.shape, dtype=np.float32)
-            maps["logistic"][inside] = probability(learned.logistic, known)
-    missing = {
-        name: no_image if x is None and name != "mean-lesion" else learned.missing for name in NULLS if name not in maps
-    }
-    return Nulls({name: maps[name] for name in NULLS if name in maps}, missing)
+    known = Known(
+        image=x,
+        brain=inside,
+        seen=np.asarray(seen, dtype=bool),
+        learned=learned,
+        voxel_sizes=voxel_sizes,
+        seed=seed,
+    )
+    maps, missing = dict[str, Float32Array](), dict[str, str]()
+    for name, null in NULLS.items():
+        lacking = known.lacks(null.needs)
+        if lacking is not None:
+            missing[name] = no_image if lacking == "image" else learned.missing
+            continue
+        values = np.asarray(null.make(known), dtype=np.float32)
+        if values.shape != inside.shape:
+            raise InputError(f"null map {name}", f"its shape is {values.shape}", f"Return one of {inside.shape}")
+        maps[name] = values * inside
+    return Nulls(maps, missing)
+
+
+@null_map("intensity", meaning="the scaled scan itself", rival="bright voxels", needs=("image",))
+def intensity(known: Known) -> Float32Array:
+    """Return the scaled image x itself, as the network sees it. Lesions are bright on FLAIR."""
+    return _image(known)
+
+
+@null_map("edge", meaning="its gradient's magnitude", rival="edges", needs=("image",))
+def edge(known: Known) -> Float32Array:
+    """Return the magnitude of the gradient of x (`edge_map`)."""
+    return edge_map(_image(known), known.brain)
+
+
+@null_map("random", meaning="white noise", rival="noise")
+def random(known: Known) -> Float32Array:
+    """Return white Gaussian noise, mean 0, SD 1. Its expected lift is 1."""
+    return np.random.default_rng(known.seed).standard_normal(known.brain.shape, dtype=np.float32)
+
+
+@null_map(
+    "mean-lesion",
+    meaning="the training subjects' mean lesion map",
+    rival="the mean lesion map",
+    needs=("mean-lesion",),
+)
+def mean_lesion(known: Known) -> Float32Array:
+    """Return the mean lesion mask of the training participants: where lesions usually are."""
+    return cast(Float32Array, known.learned.mean_lesion)
+
+
+@null_map(
+    "brightest-percent",
+    meaning="the scan in its brightest part, as large as serves the training subjects best, 0 elsewhere",
+    rival="bright voxels",
+    needs=("image",),
+)
+def brightest_percent(known: Known) -> Float32Array:
+    """Return x in the brightest `learned.percent` % of the seen brain, else 0 (`brightest`).
+
+    Its strongest voxel is the scan's.
+    """
+    x = _image(known)
+    return x * brightest(x, known.brain & known.seen, known.learned.percent)
+
+
+@null_map(
+    "intensity-power-4",
+    meaning="the scan to the power of 4: the order of the scan, sharpened",
+    rival="bright voxels",
+    needs=("image",),
+)
+def intensity_power_4(known: Known) -> Float32Array:
+    """Return x |x|^3.
+
+    It has the order of x, and with it all measures of ranks; its lift shows what sharpening alone is worth.
+    """
+    x = _image(known)
+    return cast(Float32Array, x * np.abs(x) ** 3)
+
+
+@null_map(
+    "intensity-x-prior",
+    meaning="the scan times the smoothed mean lesion map",
+    rival="bright voxels where lesions usually are",
+    needs=("image", "mean-lesion"),
+)
+def intensity_x_prior(known: Known) -> Float32Array:
+    """Return x times the mean lesion map smoothed by 3.8 mm (`smooth_prior`)."""
+    return _image(known) * cast(Float32Array, known.prior)
+
+
+@null_map(
+    "logistic",
+    meaning="a voxel's probability of lesion from brightness, local contrast and mean lesion map, by a regression "
+    "fitted to the training subjects",
+    rival="bright voxels where lesions usually are",
+    needs=("image", "mean-lesion", "logistic"),
+)
+def logistic(known: Known) -> Float32Array:
+    """Return P(lesion) given intensity, local contrast and smoothed mean lesion map (`features`, `probability`)."""
+    chance = np.zeros(known.brain.shape, dtype=np.float32)
+    of_voxels = features(_image(known), known.brain, cast(Float32Array, known.prior), known.voxel_sizes)
+    regression = known.learned.logistic
+    assert regression is not None  # it is among the needs
+    chance[known.brain] = probability(regression, of_voxels[known.brain])
+    return chance
+
+
+def _image(known: Known) -> Float32Array:
+    """Return the image of a null that needs it."""
+    return cast(Float32Array, known.image)
 
 
 def brightest(image: npt.ArrayLike, inside: npt.ArrayLike, percent: float) -> BoolArray:
@@ -168,44 +197,6 @@ def brightest(image: npt.ArrayLike, inside: npt.ArrayLike, percent: float) -> Bo
 def brightest_number(voxels: int, percent: float) -> int:
     """Return how many of some voxels are so many percent, at least one."""
     return max(round(percent / 100.0 * voxels), 1)
-
-
-def smooth_prior(mean_lesion: npt.ArrayLike, voxel_sizes: Sizes) -> Float32Array:
-    """Smooth a mean lesion map by a Gaussian of 3.8 mm SD, so that a lesion need not lie where another has been."""
-    sigma = [PRIOR_MM / size for size in voxel_sizes]
-    smooth = ndimage.gaussian_filter(np.asarray(mean_lesion, dtype=np.float32), sigma, mode="constant")
-    return np.asarray(smooth, dtype=np.float32)
-
-
-def local_contrast(image: npt.ArrayLike, brain: npt.ArrayLike, voxel_sizes: Sizes) -> Float32Array:
-    """Return how much brighter each voxel is than the brain around it, 0 outside the brain.
-
-    x - G(x b) / G(b), with the brain b and a Gaussian G of 6 mm SD, cut off at three of them.
-    """
-    inside = np.asarray(brain, dtype=bool)
-    contrast = np.zeros(inside.shape, dtype=np.float32)
-    for box in ndimage.find_objects(inside.astype(np.uint8)):  # one, or none: beyond the brain's box there is nothing
-        b = inside[box].astype(np.float32)
-        x = np.asarray(image, dtype=np.float32)[box] * b
-        sigma = [CONTRAST_MM / size for size in voxel_sizes]
-        mean, weight = (ndimage.gaussian_filter(array, sigma, mode="constant", truncate=3.0) for array in (x, b))
-        around = np.divide(mean, weight, out=np.zeros_like(x), where=b > 0)
-        contrast[box] = (x - around) * b
-    return contrast
-
-
-def features(image: Float32Array, brain: BoolArray, smooth: Float32Array, voxel_sizes: Sizes) -> Float32Array:
-    """Return `FEATURES` of each voxel, (X, Y, Z, 3): x, its local contrast, log10(smoothed prior + 1e-4)."""
-    place = np.log10(np.maximum(smooth, 0.0) + PRIOR_FLOOR)
-    return np.stack([image, local_contrast(image, brain, voxel_sizes), place], axis=-1).astype(np.float32)
-
-
-def probability(logistic: Logistic, known: FloatArray) -> Float32Array:
-    """Return the probability of a lesion for rows of `FEATURES`, (n, 3) to (n,)."""
-    weights = np.array(logistic.weights) / np.array(logistic.sd)
-    shift = logistic.intercept - float(weights @ np.array(logistic.mean))
-    chance: Float32Array = expit(known @ weights + shift).astype(np.float32)
-    return chance
 
 
 def edge_map(image: npt.ArrayLike, brain: npt.ArrayLike) -> Float32Array:

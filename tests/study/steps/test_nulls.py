@@ -22,7 +22,8 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
 from pellucid.study.steps.nulls import null_tasks
 from pellucid.trust.fitted_nulls import PERCENTS, TrainingScan, fit_nulls
-from pellucid.trust.nulls import FEATURES, NULLS
+from pellucid.trust.lesion_chance import FEATURES
+from pellucid.trust.nulls import NULLS
 
 ARM = "finetuned"
 

@@ -20,18 +20,6 @@ from pellucid.trust.nulls import NULLS
 TABLE, SUMMARY = "tables/lesions.tsv", "tables/lesions_summary.tsv"
 COMPARED, UNTAUGHT = "tables/lesions_compared.tsv", "tables/lesions_untaught.tsv"
 
-MEANING = {
-    "intensity": "the scaled scan itself",
-    "edge": "its gradient's magnitude",
-    "random": "white noise",
-    "mean-lesion": "the training subjects' mean lesion map",
-    "brightest-percent": "the scan in its brightest part, as large as serves the training subjects best, 0 elsewhere",
-    "intensity-power-4": "the scan to the power of 4: the order of the scan, sharpened",
-    "intensity-x-prior": "the scan times the smoothed mean lesion map",
-    "logistic": "a voxel's probability of lesion from brightness, local contrast and mean lesion map, by a regression "
-    "fitted to the training subjects",
-}
-
 
 def compared_with_nulls(run: Run) -> dict[str, dict[str, Any]]:
     """Return what tables/lesions_compared.tsv says of the map that the page shows, by measure; measured ones alone."""
@@ -167,7 +155,9 @@ def _medians(run: Run, summary: pd.DataFrame, method: str, who: str) -> Table:
     """Return the table of medians over the patients: map, absolute value, nulls, maps of untaught networks."""
     others = run.untaught_table("lesions_summary")
     every = pd.concat([summary, *([] if others is None else [_renamed(others, method)])], ignore_index=True)
-    meanings = MEANING | {_map_of(arm): f"the method on {network}" for arm, network in run.untaught.items()}
+    meanings = {name: null.meaning for name, null in NULLS.items()} | {
+        _map_of(arm): f"the method on {network}" for arm, network in run.untaught.items()
+    }
     rows: list[list[str | Markup]] = []
     for row in records(every if run.positive is None else every[every["group"] == run.positive]):
         name = str(row["map"])

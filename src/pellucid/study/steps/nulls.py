@@ -21,7 +21,7 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.trials import trial_rows
 from pellucid.trust.fitted_nulls import CRITERION, PERCENTS, FittedNulls, TrainingScan, fit_nulls
-from pellucid.trust.nulls import CONTRAST_MM, FEATURES, PRIOR_FLOOR, PRIOR_MM
+from pellucid.trust.lesion_chance import CONTRAST_MM, FEATURES, PRIOR_FLOOR, PRIOR_MM
 
 
 def null_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
