@@ -22,7 +22,7 @@ from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model, save_model
 from pellucid.report.pictures.scan import draw_scan
 from pellucid.report.pictures.style import ALARM
-from pellucid.trust.lesions import COLUMNS
+from pellucid.trust.lesions import columns
 from pellucid.trust.nulls import NULLS
 
 
@@ -85,8 +85,8 @@ def test_explaining_writes_map_picture_regions_ledger_and_lesions(
     assert judged.code == 0, judged.err
     again = read_tsv(tmp_path / "judged" / "lesions.tsv").set_index("map")
     assert again["brain_from"].eq("image").all()
-    columns = [column for column in COLUMNS if column != "reason"]
-    np.testing.assert_allclose(again[columns], measured[columns], rtol=1e-9)
+    names = [column for column in columns() if column != "reason"]
+    np.testing.assert_allclose(again[names], measured[names], rtol=1e-9)
     assert judged.out.count("brightest-percent") + judged.out.count("intensity") > 0  # the best null is named
     view = field_of_view(load_model(arm / "trial-00")).mask()
     brain = prepare(scan, PAPER_GRID, scaling="robust").brain & view

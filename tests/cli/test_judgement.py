@@ -9,15 +9,16 @@ import pandas as pd
 import pytest
 
 from pellucid.cli.judgement import show_people, show_scan
-from pellucid.trust.lesion_summary import MEASURE_NAMES, compare_with_nulls, in_words
-from pellucid.trust.lesions import COLUMNS, MEASURES
+from pellucid.trust.lesion_measures import MEASURES
+from pellucid.trust.lesion_summary import compare_with_nulls, in_words
+from pellucid.trust.lesions import columns
 
 
 def rows(values: dict[str, float], who: str = "sub-01", **more: Any) -> pd.DataFrame:
     """One lesion table: map to the number that each of its measures has."""
     return pd.DataFrame(
         [
-            {"map": name, "participant_id": who} | dict.fromkeys(COLUMNS[:-1], value) | {"reason": ""} | more
+            {"map": name, "participant_id": who} | dict.fromkeys(columns()[:-1], value) | {"reason": ""} | more
             for name, value in values.items()
         ]
     )
@@ -73,10 +74,10 @@ def test_people_are_shown_as_they_are_compared(capsys: pytest.CaptureFixture[str
     show_people(table)
     out = capsys.readouterr().out
     for row in compare_with_nulls(table).to_dict("records"):
-        (line,) = [one for one in out.splitlines() if one.startswith(f"{MEASURE_NAMES[row['measure']]} ")]
+        (line,) = [one for one in out.splitlines() if one.startswith(f"{MEASURES[row['measure']].title} ")]
         assert in_words(row) in line
         assert f"{row['wins']} of 9" in line
         assert row["best_null"] in line
     assert "n/a and left out: 1 participant" in out
     assert "n/a: logistic: nobody fitted it" in out
-    assert all(f"{name} " in out for name in (MEASURE_NAMES[measure] for measure in MEASURES))
+    assert all(f"{name} " in out for name in (measure.title for measure in MEASURES.values()))

@@ -13,7 +13,7 @@ import pytest
 from pellucid.engine.tasks import Task
 from pellucid.ground.files import read_json, read_tsv, write_tsv
 from pellucid.ground.progress import Progress
-from pellucid.trust.lesions import COLUMNS
+from pellucid.trust.lesions import columns
 from pellucid.trust.nulls import NULLS
 
 SPEC = """
@@ -90,7 +90,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     theirs = read_tsv(out / "tables" / "lesions.tsv").set_index(["participant_id", "map"])
     assert set(mine["brain_from"]) == {"image"}
     assert set(theirs.index.unique("map")) == {"lrp-epsilon", "|lrp-epsilon|", *NULLS}
-    measures = [column for column in COLUMNS if column != "reason"]
+    measures = [column for column in columns() if column != "reason"]
     np.testing.assert_allclose(mine[measures], theirs.loc[mine.index, measures], rtol=1e-9)  # the random map too
     assert mine["reason"].fillna("").equals(theirs.loc[mine.index, "reason"].fillna(""))
     assert mine["networks"].equals(theirs.loc[mine.index, "networks"])

@@ -14,7 +14,8 @@ from pellucid.ground.files import write_json
 from pellucid.image.grid import MNI_2MM, Grid, resized
 from pellucid.image.nifti import write_volume
 from pellucid.maps.evidence import find_learned, lesion_evidence, read_lesions
-from pellucid.trust.lesions import MEASURES, lesion_share
+from pellucid.trust.lesion_measures import MEASURES
+from pellucid.trust.lesions import lesion_share
 from pellucid.trust.nulls import NULLS, Learned
 
 GRID = resized(MNI_2MM, (10, 12, 10))

@@ -11,15 +11,15 @@ import pytest
 
 from pellucid.analysis.clusters import clustered_interval
 from pellucid.analysis.proportions import wilson
+from pellucid.trust import lesion_summary as lesion_summary_module
+from pellucid.trust.lesion_measures import MEASURES, Measure
 from pellucid.trust.lesion_summary import (
-    MEASURE_NAMES,
-    SUMMED,
     agresti_min,
     compare_with_nulls,
     in_words,
     lesion_summary,
 )
-from pellucid.trust.lesions import MEASURES
+from pellucid.trust.lesions import summed
 
 NAN = math.nan
 
@@ -29,7 +29,7 @@ def table(values: dict[str, dict[str, float]], *, networks: dict[str, str] | Non
     rows: list[dict[str, Any]] = []
     for name, people in values.items():
         for who, value in people.items():
-            row = {"map": name, "participant_id": who.rstrip("+"), **dict.fromkeys(SUMMED, value)}
+            row = {"map": name, "participant_id": who.rstrip("+"), **dict.fromkeys(summed(), value)}
             row |= {"strongest_in_lesion": value if math.isnan(value) else min(value, 1.0)}
             rows.append(row | ({"networks": networks[who.rstrip("+")]} if networks else {}))
     return pd.DataFrame(rows)
@@ -43,13 +43,13 @@ def test_the_summary_takes_medians_over_the_people_that_are_measured() -> None:
     one = people(2.0, 4.0, 9.0, 1.0, 0.0, 3.0, NAN)
     summary = lesion_summary(table({"m": one, "random": people(NAN, NAN)})).set_index("map")
     assert summary.loc["m", ["people", "without"]].tolist() == [6, 1]
-    assert summary.loc["m", [*SUMMED[:7]]].tolist() == [2.5] * 7
+    assert summary.loc["m", [name for name in summed() if name != "strongest_in_lesion"]].tolist() == [2.5] * 7
     assert summary.loc["m", "strongest_in_lesion"] == pytest.approx(5 / 6)
     low, high, _ = clustered_interval(np.array([2.0, 4, 9, 1, 0, 3]))
     assert summary.loc["m", ["lift_low", "lift_high"]].tolist() == [low, high]
     assert summary.loc["m", "auroc_high"] == 1.0  # no measure but lift is above 1
     assert summary.loc["random", ["people", "without"]].tolist() == [0, 2]
-    assert summary.loc["random", [*SUMMED, "lift_low", "strongest_in_lesion_high"]].isna().all()
+    assert summary.loc["random", [*summed(), "lift_low", "strongest_in_lesion_high"]].isna().all()
 
 
 def test_a_person_of_several_scans_counts_once() -> None:
@@ -139,11 +139,26 @@ def test_other_networks_maps_can_be_the_rival_and_both_sides_networks_count() ->
 )
 def test_a_map_is_better_only_where_the_interval_lies_above_zero(row: tuple[Any, ...], words: str) -> None:
     difference, low, null = row
-    assert in_words({"difference": difference, "low": low, "best_null": null}) == words
+    shown = {"measure": "lift", "difference": difference, "low": low, "high": low + 0.2, "best_null": null}
+    assert in_words(shown) == words
 
 
-def test_every_null_and_measure_has_words() -> None:
-    assert set(MEASURE_NAMES) == set(MEASURES)
+def test_of_a_measure_of_which_less_is_better_the_best_null_has_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    distance = Measure(measure=lambda of: 0.0, title="distance", meaning="", better="less", most=np.inf)
+    monkeypatch.setattr(lesion_summary_module, "MEASURES", {"distance": distance})
+    values = {"m": 2.0, "intensity": 5.0, "edge": 3.0}
+    rows = [
+        {"map": name, "participant_id": f"sub-{n}", "auroc": 0.5, "distance": value + 0.1 * n * (name == "m")}
+        for name, value in values.items()
+        for n in range(8)
+    ]
+    (row,) = compare_with_nulls(pd.DataFrame(rows)).to_dict("records")
+    assert (row["best_null"], row["wins"], row["losses"]) == ("edge", 8, 0)
+    assert row["high"] < 0
+    assert in_words(row) == "less than edges (edge)"
+    assert in_words(row | {"high": 0.1}) == "no better than edges (edge)"
+    assert in_words(row | {"low": NAN, "high": NAN}) == "too few people to compare with edges (edge)"
+    assert in_words(row | {"best_null": "of-a-module"}) == "less than of-a-module"
 
 
 def test_paired_shares_are_never_certain_and_their_interval_covers() -> None:

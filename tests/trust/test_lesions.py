@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pellucid.ground.errors import InputError
-from pellucid.trust.lesions import COLUMNS, MEASURES, lesion_share, lesion_table
+from pellucid.trust.lesion_measures import MEASURES
+from pellucid.trust.lesions import columns, lesion_share, lesion_table
 
 SHAPE = (3, 4, 2)
 MAPS = hnp.arrays(np.float64, SHAPE, elements=st.integers(-8, 8).map(float))
@@ -27,7 +28,7 @@ def _slow(R: np.ndarray, L: np.ndarray, brain: np.ndarray, seen: np.ndarray) -> 
     hit = [i for i in cells if L[i]]
     n_lesion = sum(bool(v) for v in L.ravel())
     unseen = sum(bool(L[i]) and not seen[i] for i in np.ndindex(*SHAPE))
-    result = dict.fromkeys(COLUMNS, math.nan)
+    result = dict.fromkeys(columns(), math.nan)
     result |= {"lesion_voxels": n_lesion, "unseen_lesion_share": unseen / n_lesion if n_lesion else math.nan}
     if hit:
         result |= {"volume_share": len(hit) / len(cells), "lift_ceiling": len(cells) / len(hit)}
@@ -56,7 +57,7 @@ def _numbers(result: dict[str, Any]) -> dict[str, float]:
 @given(MAPS, MASKS, MASKS, MASKS)
 def test_shares_equal_their_slow_twin(R: np.ndarray, L: np.ndarray, brain: np.ndarray, seen: np.ndarray) -> None:
     result = lesion_share(R, L, brain, seen)
-    assert list(result) == list(COLUMNS)
+    assert list(result) == columns()
     assert _numbers(result) == pytest.approx(_numbers(_slow(R, L, brain, seen)), nan_ok=True)
     assert (result["reason"] == "") == all(not math.isnan(result[key]) for key in MEASURES)
 
@@ -145,7 +146,7 @@ def test_a_table_has_one_row_a_map_and_says_what_could_not_be_made() -> None:
     L[0, 0, 0] = True
     point = L.astype(float)
     table = lesion_table({"lrp-epsilon": point, "even": np.ones(SHAPE)}, L, FULL, FULL, missing={"edge": "no scan"})
-    assert list(table.columns) == ["map", *COLUMNS]
+    assert list(table.columns) == ["map", *columns()]
     assert table["map"].tolist() == ["lrp-epsilon", "even", "edge"]
     assert table["lift"].tolist() == pytest.approx([24.0, math.nan, math.nan], nan_ok=True)
     assert table["lift_ceiling"].tolist() == [24.0] * 3

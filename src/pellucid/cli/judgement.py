@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def show_scan(title: str, table: pd.DataFrame) -> None:
     """Print the lesion table of one scan: a row a measure, the map and its absolute value beside the best null."""
-    from pellucid.trust.lesion_summary import MEASURE_NAMES, compare_with_nulls
+    from pellucid.trust.lesion_measures import MEASURES
+    from pellucid.trust.lesion_summary import compare_with_nulls
 
     compared = compare_with_nulls(_named(table))
     console.say("")
@@ -30,7 +31,7 @@ def show_scan(title: str, table: pd.DataFrame) -> None:
         (title, *names, "best null", "its value", "lift's ceiling"),
         [
             (
-                MEASURE_NAMES[measure],
+                MEASURES[measure].title,
                 *(_value(measure, by_map[measure, name]["map_value"]) for name in names),
                 _null(by_map[measure, measured]),
                 _value(measure, by_map[measure, measured]["null_value"]),
@@ -44,7 +45,8 @@ def show_scan(title: str, table: pd.DataFrame) -> None:
 
 def show_people(table: pd.DataFrame) -> None:
     """Print what lesion tables of many scans say over people: each map less the best null, paired."""
-    from pellucid.trust.lesion_summary import MEASURE_NAMES, compare_with_nulls, in_words
+    from pellucid.trust.lesion_measures import MEASURES
+    from pellucid.trust.lesion_summary import compare_with_nulls, in_words
 
     compared = compare_with_nulls(_named(table)).to_dict("records")
     console.say("")
@@ -52,7 +54,7 @@ def show_people(table: pd.DataFrame) -> None:
         ("medians over people", "map", "its value", "best null", "its value", "paired", "more in", "in words"),
         [
             (
-                MEASURE_NAMES[str(row["measure"])],
+                MEASURES[str(row["measure"])].title,
                 str(row["map"]),
                 _value(str(row["measure"]), row["map_value"]),
                 _null(row),
@@ -97,7 +99,9 @@ def _null(row: Mapping[Any, Any]) -> str:
 
 
 def _value(measure: str, value: float) -> str:
-    return fixed(value, 1 if measure == "lift" else 3)
+    from pellucid.trust.lesion_measures import MEASURES
+
+    return fixed(value, MEASURES[measure].digits)
 
 
 def _difference(row: Mapping[Any, Any]) -> str:

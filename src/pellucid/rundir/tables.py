@@ -181,21 +181,22 @@ declare(
     texts("alarm"),
     numbers("voxel_mean"),
 )
+# `*`: measures that a module outside of the package registered (`trust.lesion_measures`), any number.
 declare(
     "lesions",
     _MAP,
     texts("map"),
-    numbers("average_precision precision_at_k auroc lift lift_ceiling positive_share volume_share"),
-    numbers("strongest_in_lesion lesion_voxels unseen_lesion_share"),
+    numbers("average_precision precision_at_k auroc lift lift_ceiling positive_share strongest_in_lesion *"),
+    numbers("volume_share lesion_voxels unseen_lesion_share"),
     texts("reason"),
 )
 declare(
     "lesions_summary",
     texts("arm group map"),
-    numbers("people without average_precision precision_at_k auroc lift lift_ceiling positive_share volume_share"),
-    numbers("strongest_in_lesion networks average_precision_low average_precision_high"),
+    numbers("people without average_precision precision_at_k auroc lift lift_ceiling positive_share"),
+    numbers("strongest_in_lesion volume_share networks average_precision_low average_precision_high"),
     numbers("precision_at_k_low precision_at_k_high auroc_low auroc_high lift_low lift_high"),
-    numbers("positive_share_low positive_share_high strongest_in_lesion_low strongest_in_lesion_high"),
+    numbers("positive_share_low positive_share_high strongest_in_lesion_low strongest_in_lesion_high *"),
 )
 declare(
     "lesions_compared",

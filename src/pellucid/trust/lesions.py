@@ -1,4 +1,4 @@
-"""How well a map finds lesions: by the order of its voxels, and by how much of its relevance lies inside."""
+"""A map measured against lesions, or the reason why it cannot be."""
 
 from __future__ import annotations
 
@@ -11,16 +11,10 @@ import pandas as pd
 
 from pellucid.ground.arrays import AnyArray, BoolArray
 from pellucid.ground.errors import InputError
-from pellucid.trust.ranks import rank_measures
+from pellucid.trust.lesion_measures import MEASURES, SeenBrain
 
-MEASURES = ("average_precision", "precision_at_k", "auroc", "lift", "positive_share", "strongest_in_lesion")
-"""What `lesion_share` measures of a map, greater is better; the rest is about the lesions."""
-
-COLUMNS = (
-    *("average_precision", "precision_at_k", "auroc", "lift", "lift_ceiling"),
-    *("positive_share", "volume_share", "strongest_in_lesion", "lesion_voxels", "unseen_lesion_share", "reason"),
-)
-"""The keys of `lesion_share` in their order."""
+ABOUT_LESIONS = ("volume_share", "lesion_voxels", "unseen_lesion_share", "reason")
+"""What a row of a lesion table says of the lesions, and why nothing of the map was measured."""
 
 _NAN = float("nan")
 
@@ -32,19 +26,15 @@ def lesion_share(
 
     | key | formula, within B |
     | --- | --- |
-    | average_precision, precision_at_k, auroc | of R's order of voxels, k = voxels of L in B (`ranks.rank_measures`) |
-    | lift | positive_share / volume_share; sharpening a map raises it, which moves no measure above |
-    | lift_ceiling | voxels of B / voxels of L: the lift of a map with all its positive relevance in L |
-    | positive_share | sum of max(R, 0) in L / sum of max(R, 0) |
+    | NAME, NAME_ceiling | of each registered measure (`lesion_measures`), and its ceiling if it has one |
     | volume_share | voxels of L / voxels of B |
-    | strongest_in_lesion | share of the voxels of greatest R that lie in L: 1 or 0 unless several tie |
     | lesion_voxels | voxels of L on the whole grid |
     | unseen_lesion_share | share of those outside the field of view |
     | reason | why there is no measure of the map; empty where there are |
 
     What cannot be measured is NaN, never 0 and never a hit. Of the map nothing is measured where there is no mask, no
     lesion in B or nothing else, where the map has the same value everywhere in B, and where none of it is positive.
-    volume_share and lift_ceiling need a lesion in B alone. `lesion_voxels` is NaN without a mask and 0 with an empty
+    volume_share and ceilings need a lesion in B alone. `lesion_voxels` is NaN without a mask and 0 with an empty
     one.
 
     Parameters
@@ -66,7 +56,7 @@ def lesion_share(
     if not np.isfinite(R).all():
         raise InputError("relevance map", "a voxel is not finite", "Explain the subject again")
     inside = _mask(brain, R.shape, "brain") & _mask(seen, R.shape, "field of view")
-    result: dict[str, Any] = dict.fromkeys(COLUMNS, _NAN)
+    result: dict[str, Any] = dict.fromkeys(columns(), _NAN)
     if lesions is None:
         return result | {"reason": "no lesion mask"}
     L = _mask(lesions, R.shape, "lesion mask")
@@ -79,15 +69,23 @@ def lesion_share(
     if drawn:
         result["unseen_lesion_share"] = np.count_nonzero(L & ~np.asarray(seen, dtype=bool)) / drawn
     if k:
-        result |= {"volume_share": k / r.size, "lift_ceiling": r.size / k}
+        result |= {"volume_share": k / r.size} | _ceilings(r.size, k)
     result["reason"] = _reason(r, k)
     if result["reason"]:
         return result
-    positive = np.maximum(r, 0.0)
-    share = float(positive[in_lesion].sum(dtype=np.float64)) / float(positive.sum(dtype=np.float64))
-    strongest = float(in_lesion[r == r.max()].mean())
-    ranked = rank_measures(r, in_lesion)._asdict()
-    return result | ranked | {"positive_share": share, "lift": share * r.size / k, "strongest_in_lesion": strongest}
+    of = SeenBrain(values=r, lesion=in_lesion)
+    return result | {name: float(entry.measure(of)) for name, entry in MEASURES.items()}
+
+
+def columns() -> list[str]:
+    """Return the keys of `lesion_share` in their order: measures, each with its ceiling, then `ABOUT_LESIONS`."""
+    return [*summed()[:-1], *ABOUT_LESIONS]
+
+
+def summed() -> list[str]:
+    """Return the columns of a lesion table that are summed up over people."""
+    own = [[name, *([f"{name}_ceiling"] if entry.ceiling else [])] for name, entry in MEASURES.items()]
+    return [*(name for names in own for name in names), "volume_share"]
 
 
 def lesion_table(
@@ -105,7 +103,13 @@ def lesion_table(
     rows = [{"map": name, **lesion_share(values, lesions, brain, seen)} for name, values in maps.items()]
     about = {name: value for name, value in rows[0].items() if name not in MEASURES} if rows else {}
     rows += [{**about, "map": name, "reason": why} for name, why in (missing or {}).items()]
-    return pd.DataFrame(rows, columns=["map", *COLUMNS])
+    return pd.DataFrame(rows, columns=["map", *columns()])
+
+
+def _ceilings(voxels: int, lesion: int) -> dict[str, float]:
+    """Return the ceiling of each measure that has one in a seen brain of so many voxels, so many of them lesion."""
+    known = {name: entry.ceiling for name, entry in MEASURES.items() if entry.ceiling}
+    return {f"{name}_ceiling": ceiling(voxels, lesion) for name, ceiling in known.items()}
 
 
 def _reason(values: AnyArray, lesion_voxels: int) -> str:

@@ -17,8 +17,8 @@ from pellucid.report.html.blocks import Cards, Picture, Table
 from pellucid.report.sections.lesions import lesions
 from pellucid.report.sections.run import summary
 from pellucid.rundir.run import open_run
+from pellucid.trust.lesion_measures import MEASURES
 from pellucid.trust.lesion_summary import compare_with_nulls, in_words
-from pellucid.trust.lesions import MEASURES
 from pellucid.trust.nulls import NULLS
 
 METHOD = "lrp-epsilon"
@@ -47,7 +47,9 @@ def test_each_measure_is_paired_with_the_best_null_of_the_patients(copy: Path, l
 
 
 def test_cards_and_captions_say_what_the_comparison_says(copy: Path, look: Any) -> None:
-    compared = read_tsv(copy / "tables" / "lesions_compared.tsv").query("map == @METHOD").set_index("measure")
+    compared = (
+        read_tsv(copy / "tables" / "lesions_compared.tsv").query("map == @METHOD").set_index("measure", drop=False)
+    )
     run = open_run(copy)
     cards = [card for card in look.of(summary(run), Cards)[0].cards if card.source == "tables/lesions_compared.tsv"]
     pictures = look.of(lesions(run, copy / "figures"), Picture)

@@ -20,7 +20,7 @@ from pellucid.rundir.tables import TABLES, members
 from pellucid.spec.reading import read_spec
 from pellucid.study.steps.map_tables import regions
 from pellucid.study.steps.tables import table_task
-from pellucid.trust.lesions import COLUMNS
+from pellucid.trust.lesions import columns
 from pellucid.trust.nulls import NULLS
 
 TINY = Path(__file__).parents[1] / "tiny.toml"
@@ -35,7 +35,7 @@ def test_every_table_has_the_columns_that_are_declared_of_it_in_their_order(undi
 def test_lesions_are_sought_by_every_map_and_null_with_every_measure(undisturbed: Path) -> None:
     lesions = read_tsv(undisturbed / "tables" / "lesions.tsv")
     assert list(lesions["map"].unique()) == ["lrp-epsilon", "|lrp-epsilon|", *NULLS]
-    assert set(COLUMNS) <= set(lesions)
+    assert set(columns()) <= set(lesions)
 
 
 def test_a_table_with_other_columns_than_declared_is_not_written(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, mis
 from pellucid.report.pictures.maps import lesion_figure
 from pellucid.report.pictures.style import save
 from pellucid.rundir.run import Run
-from pellucid.trust.lesion_summary import MEASURE_NAMES, in_words
+from pellucid.trust.lesion_measures import MEASURES
+from pellucid.trust.lesion_summary import in_words
 from pellucid.trust.nulls import NULLS
 
 TABLE, SUMMARY = "tables/lesions.tsv", "tables/lesions_summary.tsv"
@@ -48,7 +49,8 @@ def lesions(run: Run, figures: Path) -> Section:
         return section
     method = run.maps.method if run.maps else str(table["map"].iloc[0])
     who = run.positive or "all groups"
-    section.add(Text(paragraphs=[_opening(run)]))
+    section.add(Text(paragraphs=[_opening(run)]), *_unknown(compared))
+    compared = compared[compared["measure"].isin(list(MEASURES))]
     if compared["people"].max() == 0:
         reasons = "; ".join(dict.fromkeys(table.loc[table["map"] == method, "reason"].dropna()))
         text = f"Nothing can be measured: {reasons or 'no lesion masks'}."
@@ -63,17 +65,22 @@ def _opening(run: Run) -> str:
     return (
         "On FLAIR lesions are bright, so a map that follows brightness finds them without a network. Each map, and its "
         "absolute value, therefore stands beside null maps that know nothing of the network, and is compared with the "
-        "best of them by each measure, subject by subject. Average precision, precision at k (k: voxels of the "
-        "lesions) and AUROC measure the order of voxels alone. Lift is the share of positive relevance inside lesions "
-        "over their share of the seen brain: 1 means no preference. Sharpening any map raises its lift, and it has a "
-        "ceiling, the seen brain over the lesions. All are measured within the brain that the network can see."
+        "best of them by each measure, subject by subject. All are measured within the brain that the network can see. "
+        + " ".join(measure.meaning for measure in MEASURES.values())
     )
+
+
+def _unknown(compared: pd.DataFrame) -> list[Note]:
+    """Name the measures that a module registered which is not loaded: nothing says here what they mean."""
+    names = [str(name) for name in dict.fromkeys(compared["measure"]) if name not in MEASURES]
+    text = f"Not shown, for they are not known here: {', '.join(names)}. Name the module of each with --plugin."
+    return [Note(tone="remark", text=text)] if names else []
 
 
 def _comparison(compared: pd.DataFrame, who: str) -> Table:
     rows: list[list[str | Markup]] = [
         [
-            twofold(MEASURE_NAMES[str(row["measure"])], str(row["map"])),
+            twofold(MEASURES[str(row["measure"])].title, str(row["map"])),
             in_words(row),
             number(row["map_value"]),
             twofold(number(row["null_value"]), str(row["best_null"])),
@@ -106,7 +113,7 @@ def _learned(run: Run, method: str) -> list[Text]:
         found = {str(row["measure"]): row for row in rows if row["people"] > 0}
         if found:
             parts = [
-                f"{MEASURE_NAMES[measure]} {number(found[measure]['map_value'])} against "
+                f"{MEASURES[measure].title} {number(found[measure]['map_value'])} against "
                 f"{number(found[measure]['untaught_value'])}, paired difference {paired(found[measure])}"
                 for measure in ("average_precision", "lift")
             ]
@@ -125,7 +132,7 @@ def _figures(run: Run, table: pd.DataFrame, method: str, who: str, figures: Path
     pictures, names = [], ", ".join(dict.fromkeys(patients["map"]))
     for measure, stem in (("average_precision", "lesions-precision"), ("lift", "lesions")):
         save(lesion_figure(patients, method, measure), figures / stem)
-        name, row = MEASURE_NAMES[measure], compared_with_nulls(run)[measure]
+        name, row = MEASURES[measure].title, compared_with_nulls(run)[measure]
         triangles = " Triangles: no positive relevance inside lesions at all." if measure == "lift" else ""
         pictures.append(
             Picture(
@@ -155,28 +162,26 @@ def _medians(run: Run, summary: pd.DataFrame, method: str, who: str) -> Table:
     """Return the table of medians over the patients: map, absolute value, nulls, maps of untaught networks."""
     others = run.untaught_table("lesions_summary")
     every = pd.concat([summary, *([] if others is None else [_renamed(others, method)])], ignore_index=True)
-    meanings = {name: null.meaning for name, null in NULLS.items()} | {
-        _map_of(arm): f"the method on {network}" for arm, network in run.untaught.items()
-    }
+    untaught = {_map_of(arm): f"the method on {network}" for arm, network in run.untaught.items()}
+    meanings = {method: "the map", f"|{method}|": "its absolute value"} | untaught
+    meanings |= {name: null.meaning for name, null in NULLS.items()}
+    measures = [name for name in MEASURES if name in summary]
     rows: list[list[str | Markup]] = []
     for row in records(every if run.positive is None else every[every["group"] == run.positive]):
         name = str(row["map"])
-        kind = "null: " if name in NULLS else "not taught: " if name in meanings else ""
+        kind = "null: " if name in NULLS else "not taught: " if name in untaught else ""
         cells = [
-            twofold(name, kind + meanings.get(name, "its absolute value" if name.startswith("|") else "the map")),
-            *(_with_interval(row, measure) for measure in ("average_precision", "precision_at_k", "auroc", "lift")),
-            percent(row["positive_share"]),
-            twofold(percent(row["strongest_in_lesion"], 0), _ends(row, "strongest_in_lesion")),
+            twofold(name, kind + meanings.get(name, "of a module that is not loaded")),
+            *(_with_interval(row, measure) for measure in measures),
             f"{row['people']:.0f}",
         ]
         rows.append([Markup("<strong>{}</strong>").format(cell) for cell in cells] if name == method else [*cells])
-    header = ["Map", "Average precision", "Precision at k", "AUROC", "Lift"]
+    titles = [MEASURES[name].title for name in measures]
     return Table(
-        header=[*header, "Positive, in lesions", "Strongest voxel", "Subjects"],
+        header=["Map", *(f"{title[0].upper()}{title[1:]}" for title in titles), "Subjects"],
         rows=rows,
         caption=f"Medians over the held-out subjects of group {who} with 95 % intervals "
-        f"{over_networks(summary['networks'])}. Positive: the share of positive relevance that lies in lesions; "
-        "strongest voxel: in how many subjects it does.",
+        f"{over_networks(summary['networks'])}; of what is 0 or 1 of a subject, as the strongest voxel, means.",
         sources=[SUMMARY, TABLE],
     )
 

@@ -30,7 +30,8 @@ from pellucid.report.html.blocks import (
 from pellucid.report.sections.lesions import COMPARED, compared_with_nulls, paired
 from pellucid.report.sections.results import main_arm
 from pellucid.rundir.run import RECORD, Run, sidecar_sources
-from pellucid.trust.lesion_summary import MEASURE_NAMES, in_words
+from pellucid.trust.lesion_measures import MEASURES
+from pellucid.trust.lesion_summary import in_words
 
 _BAD = {"failed": "failed", "blocked": "not run", "running": "not finished"}
 
@@ -188,7 +189,7 @@ def _lesion_cards(run: Run) -> list[Card]:
             row = found[measure]
             null = f"best null {row['best_null']} {number(row['null_value'])}{unit}"
             detail = f"median of {row['people']:.0f} patients; {null}; paired difference {paired(row)}: {in_words(row)}"
-            label = f"Relevance in lesions: {MEASURE_NAMES[measure]} of the map"
+            label = f"Relevance in lesions: {MEASURES[measure].title} of the map"
             value = f"{number(row['map_value'])}{unit}"
             cards.append(Card(value=value, label=label, detail=detail, source=COMPARED))
     return cards
