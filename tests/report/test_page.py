@@ -13,7 +13,8 @@ import pytest
 
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
-from pellucid.report.page import SECTIONS, write_report
+from pellucid.report.page import write_report
+from pellucid.report.section_registry import SECTIONS
 from pellucid.report.sections.ledger import ledger
 from pellucid.report.sections.lesions import lesions
 from pellucid.report.sections.regions import regions

@@ -3,60 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pellucid.ground.errors import PellucidError
 from pellucid.ground.files import disk_trouble, write_text
+from pellucid.report.all_sections import in_order
 from pellucid.report.html.blocks import Note, Section
 from pellucid.report.html.render import embedded, render
-from pellucid.report.sections.calibration import calibration
-from pellucid.report.sections.comparisons import comparisons
-from pellucid.report.sections.deletion import deletion
-from pellucid.report.sections.figures import paper_figures
-from pellucid.report.sections.learning import learning
-from pellucid.report.sections.ledger import ledger
-from pellucid.report.sections.lesions import lesions
-from pellucid.report.sections.limits import files, limits
-from pellucid.report.sections.maps import averages, heatmaps
-from pellucid.report.sections.method import citation, method
-from pellucid.report.sections.regions import regions
-from pellucid.report.sections.results import brightness, results, training
-from pellucid.report.sections.run import problems, summary, what_ran
-from pellucid.report.sections.subgroups import subgroups
-from pellucid.report.sections.truth import truth
-from pellucid.rundir.run import Run, open_run
+from pellucid.report.sections.method import citation
+from pellucid.rundir.run import open_run
 
 REPORT = "report.html"
 CITATION = "CITATION.md"
 FIGURES = "figures"
-
-
-Draw = Callable[[Run, Path], Section | None]
-
-SECTIONS: tuple[tuple[str, str, Draw], ...] = (
-    ("summary", "In short", lambda run, _: summary(run)),
-    ("problems", "Problems", lambda run, _: problems(run)),
-    ("run", "What was run", lambda run, _: what_ran(run)),
-    ("results", "Results on the held-out subjects", results),
-    ("learning", "Learning curves", learning),
-    ("comparisons", "Arms compared", comparisons),
-    ("subgroups", "Subgroups", subgroups),
-    ("calibration", "Calibration", calibration),
-    ("training", "Training", training),
-    ("brightness", "Brightness alone", brightness),
-    ("heatmaps", "Individual heatmaps", heatmaps),
-    ("averages", "Group averages", averages),
-    ("deletion", "Does the network listen to what its map shows?", deletion),
-    ("regions", "Relevance by region", regions),
-    ("lesions", "Relevance inside lesions", lesions),
-    ("truth", "What the simulation planted", lambda run, _: truth(run)),
-    ("ledger", "Where relevance goes", ledger),
-    ("paper-figures", "The paper's figures", paper_figures),
-    ("limits", "Limits and caveats", limits),
-    ("method", "Method, from what ran", lambda run, _: method(run)),
-    ("files", "Files", lambda run, _: files(run)),
-)
-"""What a page holds, in order: anchor and title where a section cannot be drawn, and what draws it."""
 
 
 def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> Path:
@@ -88,7 +48,7 @@ def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> 
     page, figures = opened.folder / REPORT, opened.folder / FIGURES
     for path, what in opened.damaged.items():
         note(f"not as the run left it: {path.relative_to(opened.folder).as_posix()} {what}")
-    drawn = [_drawn(anchor, title, lambda draw=draw: draw(opened, figures), note) for anchor, title, draw in SECTIONS]  # type: ignore[misc]
+    drawn = [_drawn(anchor, one.title, partial(one.draw, opened, figures), note) for anchor, one in in_order()]
     _drawn("citation", CITATION, lambda: write_text(opened.folder / CITATION, citation(opened)), note)
     study = opened.spec.get("study", {})
     name = study.get("name") or opened.record.get("study") or opened.folder.name

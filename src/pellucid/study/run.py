@@ -31,15 +31,12 @@ from pellucid.spec.spec import Spec
 from pellucid.study.extend import beyond_extension, extend_run, stale_paths
 from pellucid.study.members import Members
 from pellucid.study.networks import check_networks, network_sources
+from pellucid.study.steps.all_tables import table_tasks
 from pellucid.study.steps.baselines import baseline_tasks
 from pellucid.study.steps.cohorts import check_cohorts, cohort_tasks
 from pellucid.study.steps.deleting import deletion_tasks
 from pellucid.study.steps.explaining import explain_tasks
-from pellucid.study.steps.map_summaries import map_summary_tasks
-from pellucid.study.steps.map_tables import map_table_tasks
 from pellucid.study.steps.nulls import null_tasks
-from pellucid.study.steps.score_summaries import score_summary_tasks
-from pellucid.study.steps.tables import table_tasks
 from pellucid.study.steps.trials import trial_tasks
 
 
@@ -54,9 +51,6 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
             *explain_tasks(spec, folder),
             *deletion_tasks(spec, folder),
             *table_tasks(spec, folder),
-            *score_summary_tasks(spec, folder),
-            *map_table_tasks(spec, folder),
-            *map_summary_tasks(spec, folder),
         ]
     )
 

@@ -12,7 +12,8 @@ from pellucid.ground.files import write_tsv
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.score_summaries import by_trial, learning, score_summary_tasks
+from pellucid.study.steps.all_tables import table_tasks
+from pellucid.study.steps.score_summaries import by_trial, learning
 
 
 def _spec(arms: str, scheme: str = "holdout = 0.3") -> Spec:
@@ -28,7 +29,8 @@ def _arm(name: str, *lines: str, cohort: str = "ms") -> str:
 
 
 def _names(spec: Spec) -> list[str]:
-    return [task.name for task in score_summary_tasks(spec, RunFolder(Path()))]
+    names = ("calibration_summary", "trials_paired", "learning_summary")
+    return [task.about for task in table_tasks(spec, RunFolder(Path())) if task.about in names]
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -49,11 +51,11 @@ def test_networks_of_one_cohort_are_compared_trial_by_trial(tmp_path: Path) -> N
 
 def test_tables_are_those_for_which_there_are_arms() -> None:
     two = _arm("a") + _arm("b", "scaling = 'max'")
-    assert _names(_spec(_arm("a"))) == ["table/calibration_summary"]
-    assert _names(_spec(two)) == ["table/calibration_summary", "table/trials_paired"]
-    assert _names(_spec(two, "scheme = 'cross-validation'")) == ["table/calibration_summary"]
+    assert _names(_spec(_arm("a"))) == ["calibration_summary"]
+    assert _names(_spec(two)) == ["calibration_summary", "trials_paired"]
+    assert _names(_spec(two, "scheme = 'cross-validation'")) == ["calibration_summary"]
     assert _names(_spec(_arm("a") + _arm("b", "subjects = 4"))) == [
-        f"table/{name}" for name in ("calibration_summary", "trials_paired", "learning_summary")
+        f"{name}" for name in ("calibration_summary", "trials_paired", "learning_summary")
     ]
     assert _names(_spec(two, "holdout = 0")) == []
 

@@ -19,7 +19,7 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import TABLES, members
 from pellucid.spec.reading import read_spec
 from pellucid.study.steps.map_tables import regions
-from pellucid.study.steps.tables import table_task
+from pellucid.study.steps.table_registry import Needs, table_task
 from pellucid.trust.lesions import columns
 from pellucid.trust.nulls import NULLS
 
@@ -40,7 +40,7 @@ def test_lesions_are_sought_by_every_map_and_null_with_every_measure(undisturbed
 
 def test_a_table_with_other_columns_than_declared_is_not_written(tmp_path: Path) -> None:
     made = pd.DataFrame({"arm": ["scratch"], "trial": [0], "false_positives": [0.0], "tpr": [1.0]})
-    task = table_task("roc", read_spec(TINY), RunFolder(tmp_path), lambda spec, folder, progress: made)
+    task = table_task("roc", lambda spec, folder, progress: made, read_spec(TINY), RunFolder(tmp_path), Needs())
     with pytest.raises(InputError, match="column false_positives is not declared; column fpr is missing"):
         task.run(lambda done, of, what: None)
     assert not task.complete

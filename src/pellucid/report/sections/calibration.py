@@ -10,11 +10,13 @@ from pellucid.ground.numbers import DASH, number, percent, whole
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records
 from pellucid.report.pictures.comparisons import KINDS, reliability_figure
 from pellucid.report.pictures.style import save
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
 
 SOURCE, SUMMARY = "tables/calibration.tsv", "tables/calibration_summary.tsv"
 
 
+@page_section("calibration", title="Calibration", order=80)
 def calibration(run: Run, figures: Path) -> Section:
     """Return a reliability diagram an arm, the table of Brier scores and calibration errors, and that of the bins."""
     section = Section("calibration", "Can the probabilities be believed?")

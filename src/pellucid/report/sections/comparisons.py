@@ -13,6 +13,7 @@ from pellucid.ground.numbers import DASH, number, score, whole
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, reference
 from pellucid.report.pictures.comparisons import forest_figure, p_value
 from pellucid.report.pictures.style import save
+from pellucid.report.section_registry import page_section
 from pellucid.report.sections.results import main_arm
 from pellucid.rundir.run import Run
 
@@ -21,6 +22,7 @@ BY_TRIAL = "tables/trials_paired.tsv"
 METRICS = {"auc": "AUC", "balanced_accuracy": "Balanced accuracy", "accuracy": "Accuracy"}
 
 
+@page_section("comparisons", title="Arms compared", order=60)
 def comparisons(run: Run, figures: Path) -> Section:
     """Return the differences from the main arm as a forest plot, and those of every two arms as a table."""
     section = Section("comparisons", "Arms compared")

@@ -12,6 +12,7 @@ from pellucid.ground.numbers import DASH, number, whole
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, twofold
 from pellucid.report.pictures.deletion import deletion_figure
 from pellucid.report.pictures.style import save
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
 from pellucid.trust.deletion import LESIONS
 
@@ -21,6 +22,7 @@ BY_GRADIENT = "input-x-gradient"
 _CLOSE = 0.95  # Pearson's r
 
 
+@page_section("deletion", title="Does the network listen to what its map shows?", order=130)
 def deletion(run: Run, figures: Path) -> Section | None:
     """Return the chart and table of each arm whose maps were tested, with what they say in words; None if none was."""
     asked = run.spec.get("explain", {})

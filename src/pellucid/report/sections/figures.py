@@ -9,11 +9,13 @@ from markupsafe import Markup
 
 from pellucid.report.html.blocks import Items, Note, Picture, Section, Text, link
 from pellucid.report.paper.figures import SUFFIXES, Drawn, write_figures
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
 
 _VECTOR = ("figure4a", "figure4b", "figure6", "figureS1", "figureS2")  # charts; the others hold pictures of brains
 
 
+@page_section("paper-figures", title="The paper's figures", order=180)
 def paper_figures(run: Run, figures: Path) -> Section:
     """Draw the paper's figures into `figures`, in both versions, and show the revised ones; say which are missing."""
     section = Section("paper-figures", "The paper's figures")

@@ -12,11 +12,13 @@ from pellucid.ground.numbers import number, score, score_interval, whole
 from pellucid.report.html.blocks import Picture, Section, Table, records, twofold
 from pellucid.report.pictures.models import WIDTH
 from pellucid.report.pictures.style import MUTED, SERIES, STYLES, drawn, save, styled
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
 
 SUMMARY = "tables/learning_summary.tsv"
 
 
+@page_section("learning", title="Learning curves", order=50)
 def learning(run: Run, figures: Path) -> Section | None:
     """Return the learning curves of a study whose arms learn from different numbers of subjects; None of any other."""
     curves = run.table("learning_summary")

@@ -10,6 +10,7 @@ from pellucid.ground.numbers import DASH, number, whole
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records
 from pellucid.report.pictures.maps import ledger_figure
 from pellucid.report.pictures.style import group_colours, save
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
 from pellucid.trust.alarms import BIAS, EPSILON, NETWORKS, SIGN
 from pellucid.trust.sums_summary import ALARM, SUMS
@@ -23,6 +24,7 @@ OF_MAPS, SUMS_SUMMARY, ALARMS = "tables/sums.tsv", "tables/sums_summary.tsv", "t
 COLUMNS = ("relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
 
 
+@page_section("ledger", title="Where relevance goes", order=170)
 def ledger(run: Run, figures: Path) -> Section:
     """Return the waterfall of each group's mean ledger and its table."""
     section = Section("ledger", "Where relevance goes")

@@ -13,6 +13,7 @@ from pellucid.ground.numbers import number, percent
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, over_networks, records, twofold
 from pellucid.report.pictures.maps import lesion_figure
 from pellucid.report.pictures.style import save
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
 from pellucid.trust.lesion_measures import MEASURES
 from pellucid.trust.lesion_summary import in_words
@@ -37,6 +38,7 @@ def paired(row: Mapping[str, Any]) -> str:
     return f"{number(row['difference'])} [{number(row['low'])}, {number(row['high'])}]"
 
 
+@page_section("lesions", title="Relevance inside lesions", order=150)
 def lesions(run: Run, figures: Path) -> Section:
     """Return the comparison with the best nulls, the figures of all subjects and the table of medians."""
     section = Section("lesions", "Relevance inside lesions")

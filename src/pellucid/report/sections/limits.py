@@ -12,11 +12,13 @@ from pellucid.ground.numbers import percent
 from pellucid.image.grid import Grid
 from pellucid.report.html.blocks import Block, Note, Picture, Section, Text, link, missing
 from pellucid.report.pictures.overlay import draw_field_of_view
+from pellucid.report.section_registry import page_section, text_section
 from pellucid.rundir.run import Run, sidecar_sources
 
 _CENTRE = (-20.0, -20.0, 15.0)
 
 
+@page_section("limits", title="Limits and caveats", order=190)
 def limits(run: Run, figures: Path) -> Section:
     """Return the caveats, with a picture of what the network cannot see."""
     section = Section("limits", "Limits and caveats")
@@ -110,6 +112,7 @@ def _sample(run: Run) -> Markup:
     )
 
 
+@text_section("files", title="Files", order=210)
 def files(run: Run) -> Section:
     """Return the list of the run's tables and what else can be opened."""
     tables = sorted(path.relative_to(run.folder).as_posix() for path in (run.folder / "tables").glob("*.tsv"))

@@ -17,6 +17,7 @@ from pellucid.report.explained import alarm_note, explained
 from pellucid.report.html.blocks import Note, Picture, Section, Text, missing, records
 from pellucid.report.paper.groups import mean_scan
 from pellucid.report.pictures.overlay import draw_map, strongest_voxel, symmetric_limit
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Maps, Run
 
 PATIENTS_SHOWN = 3
@@ -37,6 +38,7 @@ class Shown:
     adds_up: str
 
 
+@page_section("heatmaps", title="Individual heatmaps", order=110)
 def heatmaps(run: Run, figures: Path) -> Section:
     """Draw the surest patients found, the worst error and the surest control, all in one colour scale."""
     section = Section("heatmaps", "Individual heatmaps")
@@ -94,6 +96,7 @@ def heatmaps(run: Run, figures: Path) -> Section:
     return section
 
 
+@page_section("averages", title="Group averages", order=120)
 def averages(run: Run, figures: Path) -> Section:
     """Draw the mean map of each group over the mean of the scans it comes from."""
     section = Section("averages", "Group averages")

@@ -8,9 +8,11 @@ from typing import Any
 from pellucid.ground.files import read_json
 from pellucid.report.html.blocks import Section, Text
 from pellucid.report.references import atlases, references
+from pellucid.report.section_registry import text_section
 from pellucid.rundir.run import Run, Trial
 
 
+@text_section("method", title="Method, from what ran", order=200)
 def method(run: Run) -> Section:
     """Return a paragraph for a paper's method section, from what ran, and the references that it needs."""
     paragraphs = [method_text(run), f"References. {' '.join(references(run))}"]

@@ -11,6 +11,7 @@ from pellucid.ground.numbers import number, seen_share, whole
 from pellucid.report.html.blocks import Picture, Section, Table, Text, missing, records, twofold
 from pellucid.report.pictures.maps import region_figure
 from pellucid.report.pictures.style import group_colours, save
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
 
 TABLE, SUMMARY, TESTED = "tables/regions.tsv", "tables/regions_summary.tsv", "tables/region_tests.tsv"
@@ -27,6 +28,7 @@ _OF_TESTS = (
 )
 
 
+@page_section("regions", title="Relevance by region", order=140)
 def regions(run: Run, figures: Path) -> Section:
     """Return, for each atlas, the figure of the areas with most relevance and the table of all."""
     section = Section("regions", "Relevance by region")

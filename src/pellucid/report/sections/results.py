@@ -14,6 +14,7 @@ from pellucid.ground.numbers import DASH, number, percent, score, score_interval
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, twofold
 from pellucid.report.pictures.models import brightness_figure, roc_figure, training_figure
 from pellucid.report.pictures.style import save
+from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
 
 METRICS = {
@@ -30,6 +31,7 @@ def main_arm(run: Run, arms: Sequence[str]) -> str:
     return next((str(arm) for arm in named if arm in arms), arms[0])
 
 
+@page_section("results", title="Results on the held-out subjects", order=40)
 def results(run: Run, figures: Path) -> Section:
     """Return the table of scores and the ROC curves."""
     section = Section("results", "Results on the held-out subjects")
@@ -58,6 +60,7 @@ def results(run: Run, figures: Path) -> Section:
     return section
 
 
+@page_section("training", title="Training", order=90)
 def training(run: Run, figures: Path) -> Section:
     """Return the training curves of every trial."""
     section = Section("training", "Training")
@@ -100,6 +103,7 @@ def training(run: Run, figures: Path) -> Section:
     return section
 
 
+@page_section("brightness", title="Brightness alone", order=100)
 def brightness(run: Run, figures: Path) -> Section:
     """Return how well mean brightness alone classifies under each scaling."""
     section = Section("brightness", "What brightness alone gives away")

@@ -27,6 +27,7 @@ from pellucid.report.html.blocks import (
     records,
     twofold,
 )
+from pellucid.report.section_registry import text_section
 from pellucid.report.sections.lesions import COMPARED, compared_with_nulls, paired
 from pellucid.report.sections.results import main_arm
 from pellucid.rundir.run import RECORD, Run, sidecar_sources
@@ -36,6 +37,7 @@ from pellucid.trust.lesion_summary import in_words
 _BAD = {"failed": "failed", "blocked": "not run", "running": "not finished"}
 
 
+@text_section("summary", title="In short", order=10)
 def summary(run: Run) -> Section:
     """Return the headline numbers, each with its source; those that the run does not have are left out."""
     cards = [*_performance_cards(run), *_lesion_cards(run)]
@@ -52,6 +54,7 @@ def summary(run: Run) -> Section:
     return Section("summary", "In short", blocks)
 
 
+@text_section("problems", title="Problems", order=20)
 def problems(run: Run) -> Section | None:
     """Return what failed, whom that cost, and what is to be known of the data, or None if there is nothing."""
     rows: list[list[str | Markup]] = []
@@ -77,6 +80,7 @@ def problems(run: Run) -> Section | None:
     return section if rows or remarks else None
 
 
+@text_section("run", title="What was run", order=30)
 def what_ran(run: Run) -> Section:
     """Return the study, its participants, its guard's verdict, its tasks and its machine."""
     section = Section("run", "What was run", [Text(paragraphs=_opening(run))])

@@ -14,6 +14,7 @@ from pellucid.ground.numbers import DASH, number, score_interval, whole
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, reference, twofold
 from pellucid.report.pictures.comparisons import p_value, subgroup_figure
 from pellucid.report.pictures.style import save
+from pellucid.report.section_registry import page_section
 from pellucid.report.sections.results import METRICS, main_arm
 from pellucid.rundir.run import Run
 
@@ -24,6 +25,7 @@ _UNITS = {"age": " years", "lesion_volume": " ml"}
 _LEVELS = {"F": "women", "M": "men", "<= 2": "≤ 2", "2.5-4": "2.5–4"}
 
 
+@page_section("subgroups", title="Subgroups", order=70)
 def subgroups(run: Run, figures: Path) -> Section:
     """Return the main arm's scores by group of subjects as a picture, and every arm's as a table."""
     section = Section("subgroups", "Whom it serves well, and whom not")

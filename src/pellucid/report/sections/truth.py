@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from pellucid.ground.numbers import number, percent, seen_share
 from pellucid.report.html.blocks import Note, Section, Table, Text, over_networks, records, twofold
+from pellucid.report.section_registry import text_section
 from pellucid.rundir.run import Run
 
 SUMMARY = "tables/truth_summary.tsv"
@@ -24,6 +25,7 @@ PLACES = {
 """What lies in the places of a simulated cohort; a strength of 0 in the specification takes the difference away."""
 
 
+@text_section("truth", title="What the simulation planted", order=160)
 def truth(run: Run) -> Section | None:
     """Return the table of relevance in planted places; None of a study whose people are real."""
     summary = run.maps_table("truth_summary")

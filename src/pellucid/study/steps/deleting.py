@@ -26,7 +26,7 @@ from pellucid.rundir.folder import RunFolder, files_in
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.explaining import HeldOut, held_out_scans, scan_columns
-from pellucid.study.steps.tables import table_task
+from pellucid.study.steps.table_registry import Needs, after, study_table
 from pellucid.trust.deletion import COLUMNS, FILLS, Predict, deletion, white_matter_like
 from pellucid.trust.deletion_summary import COLUMNS as SUMMARY_COLUMNS
 from pellucid.trust.deletion_summary import deletion_summary
@@ -48,18 +48,18 @@ _WHOSE = ("arm", "participant_id", "session_id", "group", "networks")
 
 
 def deletion_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return a task for each arm whose maps are tested, and two tables; none if the study tests none."""
+    """Return a task for each arm whose maps are tested; none if the study tests none."""
     asked = spec.explain
-    if asked is None or not asked.deletion:
-        return []
-    arms = tuple((f"deletion/{arm}",) for arm in asked.deletion)
-    return [
-        *(_deletion_task(spec, asked, arm, folder) for arm in asked.deletion),
-        table_task("deletion", spec, folder, deletions, parts=arms),
-        table_task("deletion_summary", spec, folder, deletions_summary, needs=("table/deletion",)),
-    ]
+    return [_deletion_task(spec, asked, arm, folder) for arm in asked.deletion] if asked else []
 
 
+def of_deletions(spec: Spec) -> Needs | None:
+    """Return what a table of deletions needs: those of the arms whose maps are tested."""
+    arms = spec.explain.deletion if spec.explain else ()
+    return Needs(parts=tuple((f"deletion/{arm}",) for arm in arms)) if arms else None
+
+
+@study_table("deletion", needs=of_deletions)
 def deletions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Return how far each person's logit falls: a row an arm, person, ranking, fill and k."""
     assert spec.explain is not None  # the task exists only then
@@ -67,6 +67,7 @@ def deletions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame
     return pd.concat([read_tsv(path) for path in paths if path.is_file()], ignore_index=True)
 
 
+@study_table("deletion_summary", needs=after("deletion"))
 def deletions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum up each arm's deletions over people; `deletion_summary` says how."""
     tables = [

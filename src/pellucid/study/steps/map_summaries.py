@@ -7,14 +7,12 @@ from collections.abc import Callable
 import pandas as pd
 
 from pellucid.analysis.regions import region_means
-from pellucid.engine.tasks import Task
 from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import empty_table
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.map_tables import simulated_arms
-from pellucid.study.steps.tables import table_task
+from pellucid.study.steps.table_registry import after, study_table
 from pellucid.study.steps.untaught import untaught_arms
 from pellucid.trust.place_summary import place_summary
 from pellucid.trust.sums_summary import alarm_counts, ledger_means, sums_summary
@@ -23,37 +21,26 @@ TESTED = tuple(f"{name}{test}" for test in ("", "_per_logit", "_per_gross") for 
 """Columns of tables/region_tests.tsv that stand beside the means of areas."""
 
 
-def map_summary_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return one task a table; none if the study explains nothing."""
-    if spec.explain is None:
-        return []
-    tasks = [
-        table_task("ledger_summary", spec, folder, ledgers, needs=("table/ledger",)),
-        table_task("sums_summary", spec, folder, sums, needs=("table/sums",)),
-        table_task("alarms", spec, folder, alarms, needs=("table/sums",)),
-        table_task("regions_summary", spec, folder, regions, needs=("table/regions", "table/region_tests")),
-    ]
-    if simulated_arms(spec, spec.explain):
-        tasks.append(table_task("truth_summary", spec, folder, truth, needs=("table/truth",)))
-    return tasks
-
-
+@study_table("ledger_summary", needs=after("ledger"))
 def ledgers(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Average the ledgers of each arm's maps over each group; `ledger_means` says how."""
     return _by_arm("ledger_summary", read_tsv(folder.table("ledger")), lambda _, table: ledger_means(table))
 
 
+@study_table("sums_summary", needs=after("sums"))
 def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Average the sums of each arm's maps over each group; `sums_summary` says how."""
     return _by_arm("sums_summary", read_tsv(folder.table("sums")), lambda _, table: sums_summary(table))
 
 
+@study_table("alarms", needs=after("sums"))
 def alarms(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Count each arm's maps that contradict their logit; `alarm_counts` says how."""
     found = read_tsv(folder.table("sums"))
     return _by_arm("alarms", found, lambda _, table: pd.DataFrame([alarm_counts(table)]))
 
 
+@study_table("regions_summary", needs=after("regions", "region_tests"))
 def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Average each arm's relevance by area over each group, patients first, beside what was tested of the area."""
     tests = read_tsv(folder.table("region_tests"))
@@ -70,6 +57,7 @@ def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return _by_arm("regions_summary", read_tsv(folder.table("regions")), summary)
 
 
+@study_table("truth_summary", needs=after("truth"))
 def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum up relevance in planted places over each arm's patients; `place_summary` says how.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from pellucid.analysis.regions import compare_groups, regional_lesions, regional
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.labels import Atlas
 from pellucid.cohort.store import open_store
-from pellucid.engine.tasks import Task
 from pellucid.ground.arrays import Float32Array
 from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
@@ -26,40 +25,46 @@ from pellucid.rundir.tables import empty_table
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
-from pellucid.study.steps.tables import table_task
+from pellucid.study.steps.table_registry import Needs, after, study_table
 from pellucid.study.steps.untaught import untaught_arms
 from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
 from pellucid.trust.nulls import NULLS, Learned, null_maps
 from pellucid.trust.places import relevance_in_places
 
 
-def map_table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return one task a table of maps; none if the study explains nothing."""
-    if spec.explain is None:
-        return []
-    arms = tuple((f"explain/{arm}",) for arm in spec.explain.arms)
-    judged = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in spec.explain.arms)
-    simulated = tuple((f"explain/{arm}", f"nulls/{arm}") for arm in simulated_arms(spec, spec.explain))
-    return [
-        table_task("ledger", spec, folder, ledger, parts=arms),
-        table_task("sums", spec, folder, sums, parts=arms),
-        table_task("lesions", spec, folder, lesions, parts=judged),
-        table_task("lesions_summary", spec, folder, lesions_summary, needs=("table/lesions",)),
-        table_task("lesions_compared", spec, folder, lesions_compared, needs=("table/lesions",)),
-        table_task("lesions_untaught", spec, folder, lesions_untaught, needs=("table/lesions",)),
-        table_task("regions", spec, folder, regions, parts=arms),
-        table_task("region_tests", spec, folder, region_tests, needs=("table/regions", "table/sums")),
-        table_task("lesion_regions", spec, folder, lesion_regions, needs=("splits",)),
-        *([table_task("truth", spec, folder, truth, parts=simulated)] if simulated else []),
-    ]
+def of_maps(spec: Spec) -> Needs | None:
+    """Return what a table of maps needs: those of the explained arms, as far as there are any."""
+    return _of_arms(spec.explain.arms if spec.explain else (), "explain")
 
 
+def of_judged_maps(spec: Spec) -> Needs | None:
+    """Return what a table of maps beside null maps needs."""
+    return _of_arms(spec.explain.arms if spec.explain else (), "explain", "nulls")
+
+
+def of_simulated_maps(spec: Spec) -> Needs | None:
+    """Return what such a table needs of simulated people."""
+    return _of_arms(simulated_arms(spec, spec.explain) if spec.explain else (), "explain", "nulls")
+
+
+def of_lesion_masks(spec: Spec) -> Needs | None:
+    """Return what a table of lesion masks needs, of a study that explains."""
+    return Needs(tasks=("splits",)) if spec.explain else None
+
+
+def _of_arms(arms: Sequence[str], *kinds: str) -> Needs | None:
+    parts = tuple(tuple(f"{kind}/{arm}" for kind in kinds) for arm in arms)
+    return Needs(parts=parts) if parts else None
+
+
+@study_table("ledger", needs=of_maps)
 def ledger(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Say of every map what each layer passed on, and what bias and epsilon absorbed."""
     tables = [read_tsv(folder.maps(arm, _asked(spec).method) / LEDGER) for arm in _explained(spec, folder)]
     return pd.concat(tables, ignore_index=True)
 
 
+@study_table("sums", needs=of_maps)
 def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum every map over all voxels: one row a map.
 
@@ -77,6 +82,7 @@ def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@study_table("lesions", needs=of_judged_maps)
 def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Measure every map, its absolute value, and its nulls against the subject's lesion mask."""
     tables = []
@@ -97,6 +103,7 @@ def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+@study_table("lesions_summary", needs=after("lesions"))
 def lesions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum up each arm's maps and nulls over the people of each group; `lesion_summary` says how."""
     found = read_tsv(folder.table("lesions")).groupby(["arm", "group"], sort=False)
@@ -104,6 +111,7 @@ def lesions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Dat
     return pd.concat(tables, ignore_index=True)
 
 
+@study_table("lesions_compared", needs=after("lesions"))
 def lesions_compared(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Compare each arm's maps with the best null over its patients, by each measure, as `compare_with_nulls` says."""
     tables = []
@@ -113,6 +121,7 @@ def lesions_compared(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Da
     return pd.concat(tables, ignore_index=True)
 
 
+@study_table("lesions_untaught", needs=after("lesions"))
 def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Compare each arm's maps, over its patients, with those of networks that never learned from these people.
 
@@ -133,6 +142,7 @@ def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Da
     return pd.concat(tables, ignore_index=True) if tables else empty_table("lesions_untaught")
 
 
+@study_table("regions", needs=of_maps)
 def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum every map over the areas of each atlas, unseen voxels left out and their share stated."""
     tables, atlases = [], dict[str, Atlas]()
@@ -150,6 +160,7 @@ _TESTED = {"sum": "", "sum_per_logit": "_per_logit", "sum_per_gross": "_per_gros
 """What is tested of an area: column of the regions to ending of the columns of the tests."""
 
 
+@study_table("region_tests", needs=after("regions", "sums"))
 def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Ask of every area of each arm and atlas whether the groups' relevance differs; `compare_groups` says how.
 
@@ -176,6 +187,7 @@ def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
     return pd.concat([one.add_suffix(test) for test, one in by_test.items()], axis=1).reset_index()
 
 
+@study_table("lesion_regions", needs=of_lesion_masks)
 def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Count the lesion voxels of every scan that has a mask in the areas of each atlas, on the network's grid."""
     cohort = spec.training[_asked(spec).arms[0]].cohort
@@ -192,6 +204,7 @@ def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Data
     return pd.concat(tables, ignore_index=True) if tables else empty_table("lesion_regions")
 
 
+@study_table("truth", needs=of_simulated_maps)
 def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Measure every map, and nulls made of the scan alone, in the places where a simulation planted its effects.
 

@@ -10,33 +10,28 @@ from pellucid.analysis.calibration import calibration_summary
 from pellucid.analysis.comparison import paired_trials
 from pellucid.analysis.families import with_q
 from pellucid.analysis.learning import learning_curves
-from pellucid.engine.tasks import Task
 from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.arms import Arm
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.tables import judged_arms, table_task
+from pellucid.study.steps.table_registry import Needs, after, study_table
 
 
-def score_summary_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return one task a table, of those for which the study has arms."""
-    if not judged_arms(spec):
-        return []
-    tasks = [table_task("calibration_summary", spec, folder, calibration, needs=("table/calibration",))]
-    if any(len(arms) > 1 for arms in _of_one_division(spec).values()):
-        tasks.append(table_task("trials_paired", spec, folder, by_trial, needs=("table/trials",)))
-    if any(len({arm.subjects for arm in arms.values()}) > 1 for arms in _families(spec)):
-        tasks.append(table_task("learning_summary", spec, folder, learning, needs=("splits", "table/table2")))
-    return tasks
-
-
+@study_table("calibration_summary", needs=after("calibration"))
 def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Sum up the bins of each arm's probabilities; `calibration_summary` says how."""
     bins = read_tsv(folder.table("calibration"))
     return calibration_summary(bins[bins["kind"] != "none"])
 
 
+def of_one_division(spec: Spec) -> Needs | None:
+    """Return what comparing arms trial by trial needs: a table of trials, and several arms of one division."""
+    several = any(len(arms) > 1 for arms in _of_one_division(spec).values())
+    return after("trials")(spec) if several else None
+
+
+@study_table("trials_paired", needs=of_one_division)
 def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Compare networks that were trained several times on one division, trial by trial; `paired_trials` says how.
 
@@ -49,6 +44,13 @@ def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return with_q(pairs[pairs["arm_one"].map(arms) == pairs["arm_two"].map(arms)])
 
 
+def of_families(spec: Spec) -> Needs | None:
+    """Return what learning curves need: scores, and arms that learn from different numbers of participants."""
+    several = any(len({arm.subjects for arm in arms.values()}) > 1 for arms in _families(spec))
+    return Needs(tasks=("splits", "table/table2")) if several else None
+
+
+@study_table("learning_summary", needs=of_families)
 def learning(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Return the AUC of arms that differ in `subjects` alone, and in trials; `learning_curves` says how."""
     splits = read_tsv(folder.splits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -18,37 +17,17 @@ from pellucid.analysis.permutation import permutation_p
 from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import interactions, subgroups
 from pellucid.cohort.store import open_store
-from pellucid.engine.tasks import Task
 from pellucid.ground.errors import InputError
-from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.scaling import SCALINGS
 from pellucid.rundir.folder import RunFolder
-from pellucid.rundir.tables import TABLES, as_declared
+from pellucid.rundir.tables import TABLES
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.baselines import fits, is_fitted
+from pellucid.study.steps.table_registry import Needs, study_table
 from pellucid.study.steps.trials import calibrated_probabilities, holdout_predictions, is_selected
-
-
-def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return one task a table, each with what it needs and no more.
-
-    What cannot be fitted does not cost the others their rows.
-    """
-    tasks = [table_task("table1", spec, folder, participants, needs=("splits",))]
-    arms = tuple(_fitted(name, spec) for name in judged_arms(spec))
-    if arms:
-        tasks += [
-            table_task("table2", spec, folder, performance, parts=arms),
-            table_task("trials", spec, folder, by_trial, parts=arms),
-            table_task("roc", spec, folder, curves, parts=arms),
-            table_task("brightness", spec, folder, brightness, needs=("splits",)),
-            table_task("comparisons", spec, folder, comparisons, parts=arms),
-            table_task("calibration", spec, folder, calibration, parts=arms),
-            table_task("subgroups", spec, folder, by_subgroup, parts=arms),
-        ]
-    return tasks
 
 
 def judged_arms(spec: Spec) -> list[str]:
@@ -70,27 +49,23 @@ def _fitted(name: str, spec: Spec) -> tuple[str, ...]:
     return (f"select/{name}",) if name in spec.training else fits(name, spec)
 
 
-Make = Callable[[Spec, RunFolder, Progress], pd.DataFrame]
-"""Makes a table of a run."""
+def of_participants(spec: Spec) -> Needs:
+    """Return what a table of the participants needs."""
+    return Needs(tasks=("splits",))
 
 
-def table_task(
-    name: str,
-    spec: Spec,
-    folder: RunFolder,
-    make: Make,
-    *,
-    needs: tuple[str, ...] = (),
-    parts: tuple[tuple[str, ...], ...] = (),
-) -> Task:
-    """Return the task that makes one table, with the columns that `rundir.tables` declares of it."""
-
-    def run(progress: Progress) -> None:
-        write_tsv(folder.table(name), as_declared(make(spec, folder, progress), name))
-
-    return Task(kind="table", about=name, outputs=(folder.table(name),), needs=needs, parts=parts, run=run)
+def of_judged(spec: Spec) -> Needs | None:
+    """Return what a table of scores needs: the arms and baselines that have a holdout, those that could be fitted."""
+    arms = tuple(_fitted(name, spec) for name in judged_arms(spec))
+    return Needs(parts=arms) if arms else None
 
 
+def of_judged_cohorts(spec: Spec) -> Needs | None:
+    """Return what a table of the scans of cohorts needs that have a holdout."""
+    return Needs(tasks=("splits",)) if judged_arms(spec) else None
+
+
+@study_table("table1", needs=of_participants)
 def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Describe who took part: one row a cohort, role and group, and one for each group over all roles.
 
@@ -130,6 +105,7 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
+@study_table("table2", needs=of_judged)
 def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Score every arm on its holdout: mean and SD over trials, and an interval of the mean over people.
 
@@ -157,6 +133,7 @@ def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     return with_q(pd.concat(tables, ignore_index=True), p="p_chance", q="q_chance")
 
 
+@study_table("trials", needs=of_judged)
 def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Score every trial of every arm on its holdout: arm, trial, and a column a metric.
 
@@ -171,6 +148,7 @@ def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+@study_table("roc", needs=of_judged)
 def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Return the ROC curve of every trial of every arm on its holdout: arm, trial, fpr, tpr."""
     tables = []
@@ -181,6 +159,7 @@ def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+@study_table("brightness", needs=of_judged_cohorts)
 def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Score mean brightness alone, under each scaling, on all scans of each cohort that has a holdout."""
     tables = []
@@ -194,6 +173,7 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
     return pd.concat(tables, ignore_index=True)
 
 
+@study_table("comparisons", needs=of_judged)
 def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Compare every two arms that are judged on one cohort, paired by participant.
 
@@ -223,6 +203,7 @@ def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     return with_q(table.reindex(columns=list(TABLES["comparisons"])))  # where no two could be compared too
 
 
+@study_table("calibration", needs=of_judged)
 def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Say how far probabilities can be taken at their word, as they are and calibrated: a row an arm, kind and bin.
 
@@ -253,6 +234,7 @@ def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
 _MARGIN = "a support vector machine's decision value is a margin, no log-odds: it gives no probabilities"
 
 
+@study_table("subgroups", needs=of_judged)
 def by_subgroup(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Score every arm on its holdout by sex, age, EDSS and lesion volume, intervals as in `performance`.
 
