@@ -11,7 +11,7 @@ import pytest
 from pellucid.analysis.families import with_q
 from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.report.html.blocks import Picture, Section, Table
-from pellucid.report.sections import results as module
+from pellucid.report.pictures.models import brightness_figure
 from pellucid.report.sections.results import brightness, main_arm, results, training
 from pellucid.rundir.run import Run, open_run
 
@@ -89,8 +89,8 @@ def test_the_scalings_of_a_cohorts_own_arms_are_marked(copy: Path, monkeypatch: 
         for path in (copy / "models" / arm).glob("*/model.json"):
             write_json(path, read_json(path) | {"scaling": scaling})
     marked: list[set[str]] = []
-    draw = module.brightness_figure
-    monkeypatch.setattr(results, "brightness_figure", lambda table, used: marked.append(used) or draw(table, used))
+    drawn = "pellucid.report.sections.results.brightness_figure"
+    monkeypatch.setattr(drawn, lambda table, used: marked.append(used) or brightness_figure(table, used))
     brightness(open_run(copy), copy / "figures")
     assert marked == [{"max", "robust"}]
 
