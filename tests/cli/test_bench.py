@@ -21,7 +21,7 @@ def test_bench_prints_a_table_and_writes_json(tmp_path: Path, pellucid) -> None:
     out = tmp_path / "new" / "bench.json"
     shown = pellucid("bench", "--work", "predict", "--repeats", 1, "--out", out)
     assert shown.code == 0
-    for words in ("GFLOP/s", "conv1: ", "prediction, batch 4", "plain-best", "of limit", "subjects/h", "n/a"):
+    for words in ("GFLOP/s", "conv1: ", "prediction, batch 4", "plain-best", "of limit", "scans/h", "n/a"):
         assert words in shown.out
     assert "training step" not in shown.out
     assert "benchmark: done in" in shown.err
@@ -34,7 +34,7 @@ def test_a_busy_machine_is_said(pellucid, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(run.os, "getloadavg", lambda: (3.0, 0.0, 0.0))
     shown = pellucid("bench", "--work", "predict", "--repeats", 1)
     assert shown.code == 0
-    assert "the machine was busy (load 3.0 before), run again when it is idle: predict ours 0." in shown.err
+    assert "the machine was busy (load 3.0 before), run it again when it is idle: predict ours 0." in shown.err
 
 
 def test_memory_may_be_kept(tmp_path: Path, pellucid, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_plain_lines_tell_what_happened(capsys: pytest.CaptureFixture[str], monk
         "[2/4] train/b: there already",
         "[3/4] train/c ...",
         "[3/4] train/c: failed: no",
-        "  left out: sub-01: is [broken]",
+        "  excluded: sub-01: is [broken]",
         "[4/4] train/d: blocked: needs train/c",
     ]
 
@@ -145,6 +145,6 @@ def test_remarks_are_not_people_left_out(capsys: pytest.CaptureFixture[str]) -> 
     with console.Bars() as bars:
         bars.end(Result(task=task("store"), state="done", fresh=True, problems=problems), 1, 1)
     assert capsys.readouterr().err.splitlines()[1:] == [
-        "  left out: sub-01: no group",
+        "  excluded: sub-01: no group",
         "  remark: sub-02: blanks were trimmed",
     ]

@@ -113,7 +113,7 @@ def test_an_empty_mask_writes_the_scan_as_it_is(inputs: tuple[Path, Path], tmp_p
     write_volume(tmp_path / "none.nii.gz", np.zeros(scan.grid.shape, dtype=bool), scan.grid, np.uint8)
     shown = pellucid("fill-lesions", inputs[0], tmp_path / "none.nii.gz", "--out", tmp_path / "filled.nii.gz")
     assert shown.code == 0
-    assert "is empty: the scan is written as it is" in shown.out
+    assert "is empty: the scan is written unchanged" in shown.out
     np.testing.assert_array_equal(read_volume(tmp_path / "filled.nii.gz").data, scan.data)
     sidecar = read_json(tmp_path / "filled.json")
     assert sidecar["ChangedVoxels"] == 0
@@ -143,7 +143,7 @@ def test_what_could_not_be_filled_is_said(inputs: tuple[Path, Path], white: Path
         "fill-lesions", inputs[0], tmp_path / "mask.nii.gz", "--out", tmp_path / "f.nii", "--white-matter", white
     )  # fmt: skip
     assert shown.code == 0
-    assert "5 voxels of lesions left as they were" in shown.out
+    assert "5 voxels of lesions not filled" in shown.out
     assert read_json(tmp_path / "f.json")["UnfilledVoxels"] == 5
 
 

@@ -51,7 +51,7 @@ def test_masks_are_picked_from_a_folder_that_holds_scans_too(tmp_path: Path) -> 
 def test_the_brain_is_no_lesion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     brain = "sub-01/anat/sub-01_space-MNI152NLin6Asym_desc-brain_mask.nii.gz"
     touch(tmp_path, brain)
-    with pytest.raises(InputError, match=r"the folder holds no lesion mask\. Leave --lesions out"):
+    with pytest.raises(InputError, match=r"the folder holds no lesion mask\. Do not give --lesions"):
         expand_masks([tmp_path])
     assert expand_masks([tmp_path / brain]) == [tmp_path / brain]  # who names a file means it
     for name in ("desc-brain_mask", "space-FLAIR_desc-brain_mask", "desc-preproc_FLAIR", "label-WM_probseg"):
@@ -104,7 +104,7 @@ def test_whoever_of_a_dataset_is_not_taken_is_named(tmp_path: Path, capsys: pyte
         "for example sub-HC5",
     ):
         assert words in said
-    assert said.count("left out: ") == 9
+    assert said.count("excluded: ") == 9
     touch(tmp_path / "loose", "a.nii.gz", "b.NII.GZ", "c.mgz", ".d.nii")
     assert expand([tmp_path / "loose"]) == [tmp_path / "loose" / "a.nii.gz"]
     assert "end in .nii or .nii.gz: b.NII.GZ, c.mgz\n" in capsys.readouterr().err

@@ -78,6 +78,6 @@ def test_people_are_shown_as_they_are_compared(capsys: pytest.CaptureFixture[str
         assert in_words(row) in line
         assert f"{row['wins']} of 9" in line
         assert row["best_null"] in line
-    assert "n/a and left out: 1 participant" in out
+    assert "n/a and excluded: 1 participant" in out
     assert "n/a: logistic: nobody fitted it" in out
     assert all(f"{name} " in out for name in (measure.title for measure in MEASURES.values()))

@@ -31,9 +31,9 @@ def test_everybody_is_named_in_the_terminal_and_in_the_table(raw: Path, tmp_path
         "HC-1": "is no BIDS participant",
         "sub-HC-1": "Rename the folder and the files in it, for example sub-HC1",
     }.items():
-        assert any(line.startswith(f"left out: {who}: ") and words in line for line in shown.err.splitlines()), who
+        assert any(line.startswith(f"excluded: {who}: ") and words in line for line in shown.err.splitlines()), who
     assert "Did you mean 'sub-002'?" in shown.err
-    assert "sub-002: participants.tsv says nothing of it that can be used" in shown.err
+    assert "sub-002: participants.tsv has no usable entry for it" in shown.err
     assert "sub-05: blanks around the participant's name 'sub-05 ' were trimmed" in shown.err
     for who in ("sub-01", "sub-002", "sub-05"):
         assert any(line.startswith("failed: ") and f"/{who}/" in line for line in shown.err.splitlines()), who
@@ -55,7 +55,7 @@ def test_everybody_is_named_in_the_terminal_and_in_the_table(raw: Path, tmp_path
     assert read_json(out / "quality.json")["state"]["Levels"].keys() >= set(table["state"])
 
     only = pellucid("preprocess", raw, out, "participant", "--participant-label", "01", "--n-procs", 1)
-    assert "left out" not in only.err  # who asks for one is told of that one
+    assert "excluded" not in only.err  # who asks for one is told of that one
     refused = pellucid("preprocess", raw, out, "participant", "--participant-label", "03")
     assert refused.code == 2
     assert ".bidsignore: leaves out sub-03" in refused.err

@@ -94,7 +94,7 @@ def test_a_run_that_is_told_to_end_puts_itself_in_order(
     finally:
         process.kill()
     assert process.returncode == 128 + number, err
-    assert err.rstrip().endswith("stopped; the same command goes on from here")
+    assert err.rstrip().endswith("stopped; the same command resumes the run")
     assert "Traceback" not in err
     assert "Error" not in err
     assert not psutil.wait_procs(workers, timeout=30)[1]

@@ -90,7 +90,7 @@ def test_a_check_says_what_it_imports_from_where_before_it_does(strange: Path, p
     text = SPEC.format(network="strangenets:Net", options="").replace("holdout = 4", "holdout = 40")
     (strange / "own.toml").write_text(text)  # refused after the networks were tried, and before anything is measured
     shown = pellucid("study", "check", "own.toml")
-    line = f"network strangenets:Net: class of {strange / 'strangenets.py'}, line 8; its module is imported"
+    line = f"network strangenets:Net: class of {strange / 'strangenets.py'}, line 8; it is imported"
     assert line in shown.out
     assert (strange / "ran").read_text() == "imported and made"
     (strange / "strangenets.py").write_text(f"open({str(strange / 'ran')!r}, 'w')\nNet = print\n")
@@ -119,7 +119,7 @@ def test_a_run_directory_has_nothing_imported_until_the_user_names_it(strange: P
         assert not (strange / "ran").exists(), words
         if words[:2] == ("study", "check"):
             assert shown.code == 0
-            assert "not imported, for only a run directory names it: add --network strangenets:Net" in shown.out
+            assert "not imported, because only a run directory names it: add --network strangenets:Net" in shown.out
             assert "not estimated" in shown.out
         if words[:2] == ("study", "run"):
             assert shown.code == 2

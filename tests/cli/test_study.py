@@ -67,7 +67,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     shown = pellucid("study", "run", spec, "--out", out, "--workers", 1)
     assert shown.code == 1
     who = victim.name.partition("_")[0]
-    assert any(line.startswith(f"left out: {who}: ") and "truncated" in line for line in shown.err.splitlines())
+    assert any(line.startswith(f"excluded: {who}: ") and "truncated" in line for line in shown.err.splitlines())
     problems = read_json(out / "record.json")["tasks"]["store/ms"]["problems"]
     assert [problem["subject"] for problem in problems] == [who]
     assert len(read_tsv(out / "splits.tsv")) == 9
@@ -79,7 +79,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     assert status.code == 0
     assert status.out == pellucid("study", "status", spec, "--out", out).out
     assert "24 of 24 tasks are complete" in status.out
-    assert f"left out: {who}" in status.out
+    assert f"excluded: {who}" in status.out
 
     judged = pellucid(
         "judge", out / "maps" / "scratch" / "lrp-epsilon", "--lesions", bids / "derivatives" / "lesions",
@@ -138,7 +138,7 @@ def test_a_check_names_everybody_who_is_left_out_and_what_was_mended(spec: Path,
         ("sub-99", "lists sub-99, and there is no folder"),
         ("sub-HC-1", "Labels in BIDS are letters and digits. Rename the folder"),
     ):
-        assert any(line.startswith(f"  left out: {who}: ") and words in line for line in lines), who
+        assert any(line.startswith(f"  excluded: {who}: ") and words in line for line in lines), who
     for who, words in (
         (second, "were trimmed"),
         ("group 'CIS'", f"takes no part: group 'CIS' is neither 'MS' nor 'HC' (1 person). They are {third}"),
@@ -146,7 +146,7 @@ def test_a_check_names_everybody_who_is_left_out_and_what_was_mended(spec: Path,
     ):
         assert any(line.startswith(f"  remark: {who}: ") and words in line for line in lines), who
     assert "cohort ms: FLAIR, MS against HC, 8 scans" in shown.out
-    assert shown.out.endswith("3 scans or people left out (named above)\n")
+    assert shown.out.endswith("3 scans or participants are excluded (named above)\n")
 
 
 def test_a_check_says_in_how_many_folds_and_what_is_not_trained(spec: Path, pellucid) -> None:
@@ -161,7 +161,7 @@ def test_a_check_says_in_how_many_folds_and_what_is_not_trained(spec: Path, pell
 def test_a_status_of_nothing_is_2(spec: Path, tmp_path: Path, pellucid) -> None:
     shown = pellucid("study", "status", spec, "--out", tmp_path / "none")
     assert shown.code == 2
-    assert "there is no run of this study" in shown.err
+    assert "no run of this study exists" in shown.err
 
 
 def _one_class(bids: Path) -> str:
@@ -213,7 +213,7 @@ def test_a_wrong_specification_is_2(old: str, new: str, words: str, spec: Path, 
     ("options", "words"),
     [
         (("--cluster", "slum"), "Give local, slurm or a scheduler's address"),
-        (("--cluster", "tcp://127.0.0.1:9", "--workers", 2), "--workers: has no meaning with --cluster tcp"),
+        (("--cluster", "tcp://127.0.0.1:9", "--workers", 2), "--workers: cannot be used with --cluster tcp"),
         (("--cluster", "slurm"), "pip install 'pellucid[slurm]'"),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_whole_run_is_0(run: Path, pellucid) -> None:
     shown = pellucid("study", "verify", run)
     assert shown.code == 0
     files = sum(len(task["outputs"]) for task in read_json(run / "record.json")["tasks"].values())
-    assert shown.out == f"{run}: {files} files as the run left them\n"
+    assert shown.out == f"{run}: {files} files unchanged\n"
 
 
 def test_what_is_damaged_missing_strange_or_unknown_is_1(run: Path, pellucid) -> None:
@@ -81,11 +81,11 @@ def test_what_is_damaged_missing_strange_or_unknown_is_1(run: Path, pellucid) ->
         "damaged: study.toml has another content than the run wrote",
         "damaged: stores/ms/images.npy has another content than the run wrote",
         "missing: tables/roc.tsv is missing",
-        "stranger: maps/odd.nii was left by no task of this run",
-        "unknown: the record does not say what splits left",
+        "stranger: maps/odd.nii was not written by a task of this run",
+        "unknown: the record does not say what splits wrote",
     ]
-    assert "files 3 damaged or missing; 1 of strangers; 1 task without a word" in shown.err
-    assert "makes what is damaged again, and what was made from it: store/ms, table/roc" in shown.err
+    assert "files 3 damaged or missing; 1 not written by a task; 1 task without recorded outputs" in shown.err
+    assert "makes the damaged files, and those made from them, again: store/ms, table/roc" in shown.err
 
 
 def test_status_and_check_say_what_is_damaged(run: Path, pellucid) -> None:
@@ -103,7 +103,7 @@ def test_status_and_check_say_what_is_damaged(run: Path, pellucid) -> None:
 
 
 def test_what_is_no_run_or_no_record_is_2(run: Path, tmp_path: Path, pellucid) -> None:
-    assert "holds no record.json" in pellucid("study", "verify", tmp_path).err
+    assert "has no record.json" in pellucid("study", "verify", tmp_path).err
     path = run / "record.json"
     for content in ("", "[]", '{"tasks": []}', '{"tasks": {"a": 3}}', path.read_text().replace("done", "dome")):
         path.write_text(content)

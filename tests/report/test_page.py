@@ -129,7 +129,7 @@ def test_what_is_not_as_the_run_left_it_is_named_and_not_shown(copy: Path) -> No
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]))
     text = write_report(copy, note=said.append).read_text(encoding="utf-8")
-    assert said[0].startswith("not as the run left it: tables/calibration.tsv has ")
+    assert said[0].startswith("changed since the run wrote it: tables/calibration.tsv has ")
     assert any("“Calibration” could not be drawn" in words for words in said)
     assert "It is shown nowhere on this page; `pellucid study run` makes it again." in text
 

@@ -29,7 +29,7 @@ def enter(name: str, network: PaperNetwork, images: torch.Tensor) -> Entrant:
     Parameters
     ----------
     name
-        `ours`: the network itself. `plain`: PyTorch as anyone would write it, on the whole images. `plain-best`: the
+        `ours`: the network itself. `plain`: PyTorch in its simplest form, on the whole images. `plain-best`: the
         same layers, channels last, on the voxels that the network sees, cut out beforehand. `dense`: `plain`,
         explained by this package layer by layer.
     network

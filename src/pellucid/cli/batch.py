@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def name(ended: Ended, total: int, *, label: str) -> None:
     """Say that work was interrupted, if it was, and name what failed of how many; `label` is what was being done."""
     if ended.stopped is not None:
-        console.warn(f"stopped while {label}; what is done is written down")
+        console.warn(f"stopped while {label}; finished results are written")
     name_failed(ended.failed, total)
 
 
@@ -29,7 +29,7 @@ def name_failed(failed: Mapping[Path, str], total: int) -> None:
         where = printable(str(path))
         console.warn(f"failed: {error}" if where in error else f"failed: {where}: {error}")
     if failed and total > 1:
-        rest = "nothing is done" if len(failed) == total else "the others are done"
+        rest = "nothing was done" if len(failed) == total else "the others are done"
         console.warn(f"{len(failed)} of {total} failed; {rest}")
 
 

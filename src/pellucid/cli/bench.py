@@ -27,16 +27,18 @@ class Work(StrEnum):
 
 def bench(
     *,
-    out: Annotated[Path | None, typer.Option(help="A JSON file for every time and what it was measured on.")] = None,
-    work: Annotated[list[Work] | None, typer.Option(help="What to measure, all if not given; may be repeated.")] = None,
-    repeats: Annotated[int, typer.Option(help="Timed calls of each; the median counts.")] = 5,
-    threads: Annotated[int | None, typer.Option(help="Threads; PyTorch's own number if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A JSON file with all times and the machine.")] = None,
+    work: Annotated[
+        list[Work] | None, typer.Option(help="What to measure; can be repeated. Default: everything.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Number of timed calls of each; the median is reported.")] = 5,
+    threads: Annotated[int | None, typer.Option(help="Number of threads. Default: PyTorch's own.")] = None,
     keep_memory: Annotated[
         bool,
-        typer.Option("--keep-memory", help="Give no freed memory back to the system meanwhile, as in training here."),
+        typer.Option("--keep-memory", help="Do not return freed memory to the system, as in Pellucid's training."),
     ] = False,
 ) -> None:
-    """Measure a training step, a prediction and a relevance map beside plain PyTorch and another LRP.
+    """Measure a training step, a prediction and a relevance map, compared with plain PyTorch and another LRP.
 
     All compute the same with the same weights, which is checked first, and take turns. Exits 1 if a rival's result is
     not ours.
@@ -68,7 +70,7 @@ def bench(
     for duel in wrong:
         console.warn(
             f"{duel.ours.setup.work}: the result of {duel.rival.setup.entrant} differs from ours by "
-            f"{duel.difference:.1e} of the greatest value, so their times are not comparable"
+            f"{duel.difference:.1e} of the largest value, so their times cannot be compared"
         )
     if wrong:
         raise typer.Exit(1)

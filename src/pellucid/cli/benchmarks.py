@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pellucid.benchmark.run import Benchmark, Duel
 
 RIVALS = {
-    "plain": "PyTorch as anyone would write it, on the whole images",
-    "plain-best": "the same layers, channels last, on the voxels that the network sees, cut out beforehand",
+    "plain": "PyTorch in its simplest form, on the whole images",
+    "plain-best": "the same layers, channels last, on images cropped to the voxels that the network sees",
     "dense": "LRP layer by layer on the plain network",
 }
 
@@ -28,24 +28,24 @@ def show_benchmark(found: Benchmark) -> None:
     console.say(f"{machine['processor']}, {count(found.settings.threads, 'thread')}, {found.date}")
     console.say(", ".join(f"{name} {version}" for name, version in versions.items()))
     rates = ", ".join(f"{found.gemm_rate(work):.0f} beside {WORKS[work]}" for work in found.gemm_seconds)
-    console.say(f"product of matrices, fp32, GFLOP/s: {rates}")
-    console.say(f"forward pass on what the network sees: {found.gflop:.2f} GFLOP a volume")
+    console.say(f"matrix product, fp32, GFLOP/s: {rates}")
+    console.say(f"forward pass on the seen voxels: {found.gflop:.2f} GFLOP per volume")
     for name, path in found.paths.items():
         console.say(f"{name}: {path}")
     console.say("")
     console.show_table(
         (
             *("work", "ours s", "rival", "rival s", "ratio", "differ by", "GFLOP/s", "of limit", "voxels/s"),
-            *("subjects/h", "ours MB", "rival MB", "MB ratio"),
+            *("scans/h", "ours MB", "rival MB", "MB ratio"),
         ),
         [(f"{WORKS[duel.ours.setup.work]}, batch {duel.ours.setup.batch}", *_row(found, duel)) for duel in found.duels],
     )
     console.say("")
     for name in dict.fromkeys(duel.rival.setup.entrant for duel in found.duels):
         console.say(f"{name}: {RIVALS[name]}")
-    console.say("of limit: the forward pass at the rate of the product of matrices, as a share of our time")
+    console.say("of limit: the time of the forward pass at the rate of a matrix product, as a share of our time")
     if found.settings.keep_memory:
-        console.say("freed memory was kept in the process, for all alike")
+        console.say("freed memory was kept in the process, for all implementations")
     console.say("MB: peak above model and images, 10^6 bytes")
     _show_unrest(found)
 
@@ -60,7 +60,7 @@ def _show_unrest(found: Benchmark) -> None:
     ]
     if unsteady:
         load = "unknown" if found.load is None else f"{found.load:.1f}"
-        console.warn(f"the machine was busy (load {load} before), run again when it is idle: {', '.join(unsteady)}")
+        console.warn(f"the machine was busy (load {load} before), run it again when it is idle: {', '.join(unsteady)}")
 
 
 def _row(found: Benchmark, duel: Duel) -> tuple[str, ...]:

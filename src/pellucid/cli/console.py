@@ -152,7 +152,7 @@ class Bars:
         else:
             self._close(label, f"done in {duration(result.seconds)}" if result.fresh else "there already")
         for problem in result.problems:
-            kind, style = ("left out", "red") if problem.left_out else ("remark", "yellow")
+            kind, style = ("excluded", "red") if problem.left_out else ("remark", "yellow")
             self._print(f"  {kind}: {problem.subject}: {problem.message}", style=style)
 
     def _open(self, label: str) -> Progress:

@@ -15,8 +15,8 @@ EXAMPLE = "Example: pellucid demo --out demo"
 
 def demo(
     *,
-    out: Annotated[Path, typer.Option(help="The run directory; a stopped demo there goes on.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="The run directory. A stopped demo in it is resumed.")] = Path("demo"),
     workers: Workers = None,
 ) -> None:
-    """Run the shipped demo study: simulate two cohorts, train, explain, judge and report, with no data of your own."""
+    """Run the demo study: simulate two cohorts, train, explain, judge and report. No data are needed."""
     run_study("demo", out=out, workers=workers)

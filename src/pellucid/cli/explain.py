@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: pellucid explain demo/models/finetuned sub-01_FLAIR.nii.gz --lesions sub-01_lesions.nii.gz"
 
-HELP = {"method": "How to explain; `pellucid explain --help` lists the methods."}
+HELP = {"method": "Attribution method; `pellucid explain --help` lists them."}
 """Help that takes PyTorch to write: `list_methods` does, for who asks."""
 
 
@@ -30,16 +30,16 @@ def explain(
     images: Images,
     *,
     method: Annotated[list[str] | None, typer.Option(metavar="NAME[:KEY=VALUE,...]", help=HELP["method"])] = None,
-    out: Annotated[Path, typer.Option(help="Where everything goes; maps and rows of other scans stay there.")] = Path(
+    out: Annotated[Path, typer.Option(help="The output folder. Maps and rows of other scans in it are kept.")] = Path(
         "explanations"
     ),
     native: Annotated[bool, typer.Option("--native", help="Also write each map on its scan's own grid.")] = False,
     lesions: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Lesion masks, or folders of them, named as their scans are, run and session included; may be "
+            help="Lesion masks, or folders of them, with the names of their scans, including run and session; can be "
             "given several times. "
-            "Gives the lesion table, beside null maps."
+            "With them, the lesion table is made, compared with null maps."
         ),
     ] = None,
     atlas: Annotated[str, typer.Option(help="Atlas of the regions.")] = "neuromorphometrics",
@@ -88,7 +88,7 @@ def explain(
     show_maps(lines, done.tables)
     if done.rowless:
         rest = some(map(str, done.rowless))
-        console.note(f"{out} holds maps without rows, of a call that was killed; explain again: {rest}")
+        console.note(f"{out} contains maps without rows, from a call that was killed. Explain these again: {rest}")
     console.written(done.files)
     batch.finish(done.predictions.ended, len(paths))
 
@@ -98,7 +98,7 @@ def list_methods() -> None:
     from pellucid.attribution.explain import methods
 
     known = " ".join(map(_described, methods()))
-    HELP["method"] = f"How to explain, lrp-epsilon if not given; may be given several times. {known}"
+    HELP["method"] = f"Attribution method; can be repeated. Default: lrp-epsilon. {known}"
 
 
 def _described(method: Method) -> str:

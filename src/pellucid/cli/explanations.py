@@ -40,7 +40,7 @@ def _show_sums(sums: MapSums) -> None:
     """Say what a map sums to beside its logit, and in red whatever is wrong with that."""
     from pellucid.trust.alarms import gross_words
 
-    checked = "" if sums.alarms is not None else "; not checked, for the method keeps no ledger"
+    checked = "" if sums.alarms is not None else "; not checked, because the method has no ledger"
     console.say(
         f"  logit {sums.logit:+.3g}, the map sums to {sums.total:+.3g}, {gross_words(sums.gross_per_logit)}{checked}"
     )

@@ -28,7 +28,7 @@ def expand(paths: Sequence[Path], *, deep: bool = False, modality: str | None = 
     """Return the NIfTI files that the paths name, a folder standing for every *.nii and *.nii.gz directly in it.
 
     With `modality`, a BIDS dataset stands for its scans of that modality; one that `pellucid preprocess` wrote, for
-    those in MNI space. Visits that failed its quality control are left out, which is said. Of a folder with prepared
+    those in MNI space. Visits that failed its quality control are excluded, with a message. Of a folder with prepared
     scans (`space-MNI152NLin6Asym`, `desc-brain`) those of the modality count alone, and the others are named.
 
     With `deep`, a folder without any stands for those in its sub-folders, as in a BIDS dataset. In a folder, averages
@@ -90,17 +90,19 @@ def expand_masks(paths: Sequence[Path]) -> list[Path]:
                 raise InputError(
                     path,
                     "the folder holds no lesion mask",
-                    "Leave --lesions out, or name masks such as sub-01_label-lesion_mask.nii.gz",
+                    "Do not give --lesions, or give masks names such as sub-01_label-lesion_mask.nii.gz",
                 )
             if drawn and (other := [mask.name for mask in named if mask not in drawn]):
-                console.note(f"not taken, for other masks in {path} are named as of lesions: {some(other)}")
+                console.note(
+                    f"not used, because the names of other masks in {path} say that they are of lesions: {some(other)}"
+                )
             inside = drawn or named or inside
         found += inside
     return list(dict.fromkeys(found))
 
 
 def _dataset(root: Path, modality: str) -> list[Path]:
-    """Return the scans of a BIDS dataset; whoever is left out, by quality control or for a name, is named."""
+    """Return the scans of a BIDS dataset; print each exclusion, by quality control or for a name."""
     wanted: dict[str, object] = {"suffix": modality}
     if naming.is_derivative(root):
         wanted |= PREPARED
@@ -108,12 +110,12 @@ def _dataset(root: Path, modality: str) -> list[Path]:
     found: list[Path] = []
     left_out = not_reached(root) | odd_folders(root) | ignored(root)
     for why in left_out.values():
-        console.warn(f"left out: {why}")
+        console.warn(f"excluded: {why}")
     for name in naming.participants(root):
         if name in left_out:
             continue
         for path, why in naming.untaken(root, name, (modality,)):
-            console.warn(f"left out: {path}: {why}")
+            console.warn(f"excluded: {path}: {why}")
         for session, folder in naming.visits(root, name):
             scans, words = naming.without_ignored(root, naming.images(folder, wanted), patterns)
             problems = naming.strangers(folder, name, session, (modality,))
@@ -122,7 +124,7 @@ def _dataset(root: Path, modality: str) -> list[Path]:
             elif not scans:
                 problems = [f"{folder}: holds no {modality} that can be used ({'; '.join(words) or 'of that name'})"]
             for problem in problems:
-                console.warn(f"left out: {problem}")
+                console.warn(f"excluded: {problem}")
             found += [] if problems else scans
     return found
 
@@ -148,7 +150,9 @@ def _prepared(folder: Path, found: list[Path], modality: str) -> list[Path]:
         return found
     others = [path.name for path in found if path not in taken]
     if others:
-        console.warn(f"not taken, for they are no prepared {modality} (desc-brain in MNI space): {', '.join(others)}")
+        console.warn(
+            f"not used, because they are not a prepared {modality} (desc-brain in MNI space): {', '.join(others)}"
+        )
     return taken
 
 
@@ -172,4 +176,4 @@ def _say_unread(folder: Path) -> None:
         and not path.name.startswith(".")
     ]
     if odd:
-        console.warn(f"not taken of {folder}, for names of scans end in .nii or .nii.gz: {some(odd)}")
+        console.warn(f"not used in {folder}, because names of scans end in .nii or .nii.gz: {some(odd)}")

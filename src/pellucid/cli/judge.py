@@ -21,19 +21,22 @@ FEW = 3  # with more maps than this, medians are printed; the tables have all
 
 
 def judge(
-    maps: Annotated[list[Path], typer.Argument(help="Relevance maps in MNI space, or folders of them, of any tool.")],
+    maps: Annotated[list[Path], typer.Argument(help="Relevance maps in MNI space, or folders of them, from any tool.")],
     *,
     lesions: Annotated[
-        list[Path], typer.Option(help="Lesion masks or folders of them, named as the maps' scans are; may be repeated.")
+        list[Path],
+        typer.Option(help="Lesion masks, or folders of them, with the names of the maps' scans; can be repeated."),
     ],
     images: Annotated[
         list[Path] | None,
-        typer.Option(help="The scans, for nulls and brain; those that the maps' sidecars name if not given."),
+        typer.Option(help="The scans, for null maps and brain masks. Default: those that the maps' sidecars name."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where the tables go; rows of other maps stay there.")] = Path("judgement"),
+    out: Annotated[Path, typer.Option(help="The output folder. Rows of other maps in it are kept.")] = Path(
+        "judgement"
+    ),
     force: Force = False,
 ) -> None:
-    """Measure how maps find lesions, by ranks and by relevance, each beside the best of its null maps."""
+    """Measure how well maps find lesions, by ranks and by relevance, compared with the best null map."""
     from pellucid.cli.inputs import check_there, expand, expand_masks
 
     check_there(maps)

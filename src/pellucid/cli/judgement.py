@@ -67,13 +67,13 @@ def show_people(table: pd.DataFrame) -> None:
         ],
     )
     console.say(
-        "paired: median over people of the map less the null (strongest voxel: mean), with its 95 % interval. "
-        "The best null is chosen among these people, which favours it. "
-        "People are all who were judged and have a lesion, of whatever group"
+        "paired: median over participants of the map minus the null (strongest voxel: mean), with its 95 % interval. "
+        "The best null is selected on the same participants, which favours it. "
+        "Participants: all with a lesion, of any group"
     )
     left_out = max((row["na"] for row in compared), default=0)
     if left_out:
-        console.say(f"n/a and left out: {count(left_out, 'participant')}; lesions.tsv has the reasons")
+        console.say(f"n/a and excluded: {count(left_out, 'participant')}; lesions.tsv has the reasons")
     show_missing(table)
 
 

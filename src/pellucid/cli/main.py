@@ -34,7 +34,7 @@ from pellucid.ground.processes import keep_folder_out, stop_on_signals
 
 
 class Verbs(TyperGroup):
-    """All verbs: what stops one, Ctrl-C or the system's word to end, is said in a line, with the exit code for it."""
+    """All verbs: Ctrl-C or a signal stops one, with one line and the right exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb that was typed."""
@@ -48,15 +48,17 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     cls=Verbs,
     name="pellucid",
-    help="Transparent deep learning for brain MRI: diagnose, show why, and test whether the why can be believed.",
-    epilog="Exit codes: 0 success; 1 some subjects or tasks failed (named; the rest is done); 2 bad usage or input; "
-    "130 stopped by Ctrl-C, 143 by the system. "
+    help="Transparent deep learning for brain MRI: classify scans, explain each answer, and test "
+    "whether the explanation can be trusted.",
+    epilog="Exit codes: 0 success; 1 some scans or tasks failed (they are named; the others are "
+    "done); 2 wrong usage or input; "
+    "130 stopped by Ctrl-C; 143 stopped by the system. "
     "Research software: not for clinical use.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-studies = typer.Typer(help="Run, check or look at a whole experiment.", no_args_is_help=True)
+studies = typer.Typer(help="Run or check a whole experiment, or show its state.", no_args_is_help=True)
 VERBS: tuple[tuple[typer.Typer, Callable[..., None], ModuleType], ...] = (
     (app, demo.demo, demo),
     (app, simulate.simulate, simulate),

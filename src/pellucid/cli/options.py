@@ -13,16 +13,17 @@ from pellucid.ground.machine import cores
 T = TypeVar("T")
 
 Workers = Annotated[
-    int | None, typer.Option(help="Processes that simulate and prepare scans; one a core if not given.")
+    int | None, typer.Option(help="Number of processes that simulate and prepare scans. Default: one per core.")
 ]
 
 Model = Annotated[
-    Path, typer.Argument(help="A model's folder, or an arm's of a run, which stands for its selected trial.")
+    Path, typer.Argument(help="The folder of a model, or of an arm of a run (its selected trial is used).")
 ]
 Images = Annotated[
     list[Path],
     typer.Argument(
-        help="Brain-extracted scans in MNI space, .nii or .nii.gz; a folder stands for all in it, a BIDS dataset for "
+        help="Brain-extracted scans in MNI space, .nii or .nii.gz. A folder means all scans "
+        "in it; a BIDS dataset means "
         "its scans of the model's modality."
     ),
 ]
@@ -32,7 +33,7 @@ OwnNetwork = Annotated[
     str | None,
     typer.Option(
         metavar="MODULE:NAME",
-        help="For a model of a network of your own: where its class is. A model file alone never runs code.",
+        help="For a model of your own network: where its class is. A model file alone never runs code.",
     ),
 ]
 
@@ -41,14 +42,14 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Take scans that the checks refuse (skull on, upside down, cut off, no MNI space, ...); every result of "
-        "them is marked.",
+        help="Use scans that the checks refuse (skull on, upside down, cut off, not in MNI space, ...). All their "
+        "results are marked.",
     ),
 ]
 
 
 def settings_of(kind: type[T], **given: Any) -> T:
-    """Make settings of options; what is wrong with one is said at its name, such as `--voxel-size`."""
+    """Make settings from options; an error names its option, such as `--voxel-size`."""
     try:
         return kind(**given)
     except InputError as error:

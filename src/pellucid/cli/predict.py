@@ -20,7 +20,7 @@ def predict(
     images: Images,
     *,
     out: Annotated[
-        Path, typer.Option(help="Where predictions.tsv and .json go; rows of other scans stay there.")
+        Path, typer.Option(help="The folder of predictions.tsv and .json. Rows of other scans in it are kept.")
     ] = Path("predictions"),
     network: OwnNetwork = None,
     force: Force = False,

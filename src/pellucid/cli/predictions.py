@@ -34,4 +34,4 @@ def show_predictions(done: Predictions) -> None:
     )
     forced = [entry for entry in good if str(entry["problems"]).startswith(FORCED)]
     console.mark({Path(entry["image"]): entry["problems"] for entry in forced})
-    console.say("For research only, not for diagnosis. A probability is 1 / (1 + exp(-logit)) and was not calibrated.")
+    console.say("For research only, not for diagnosis. The probability is 1 / (1 + exp(-logit)) and is not calibrated.")

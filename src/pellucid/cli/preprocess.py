@@ -28,9 +28,9 @@ _How = "How"
 
 def preprocess(
     bids_dir: Annotated[Path, typer.Argument(help="A BIDS dataset of T1w and FLAIR scans, skull on or off.")],
-    out: Annotated[Path, typer.Argument(help="The derivative dataset to write; unfinished work there is finished.")],
+    out: Annotated[Path, typer.Argument(help="The derivative dataset to write. Unfinished work in it is completed.")],
     level: Annotated[
-        str, typer.Argument(help="'participant': process visits. 'group': make the tables and pages anew.")
+        str, typer.Argument(help="'participant': process visits. 'group': only make the tables and pages again.")
     ],
     *,
     participant_label: Annotated[
@@ -38,25 +38,25 @@ def preprocess(
         typer.Option(
             "--participant-label",
             "--participant_label",
-            help="Only these, with or without 'sub-'.",
+            help="Process only these participants, with or without 'sub-'.",
             rich_help_panel=_Choose,
         ),
     ] = None,
     session_label: Annotated[
         list[str] | None,
-        typer.Option(help="Only these, with or without 'ses-'.", rich_help_panel=_Choose),
+        typer.Option(help="Process only these sessions, with or without 'ses-'.", rich_help_panel=_Choose),
     ] = None,
     bids_filter_file: Annotated[
         Path | None,
         typer.Option(
-            help='JSON that chooses among several scans: {"flair": {"acquisition": "3d"}, "t1w": {"run": 1}}.',
+            help='JSON file that selects one of several scans: {"flair": {"acquisition": "3d"}, "t1w": {"run": 1}}.',
             rich_help_panel=_Choose,
         ),
     ] = None,
     lesions: Annotated[
         Path | None,
         typer.Option(
-            help="BIDS derivatives with lesion masks; BIDS_DIR/derivatives/lesions if not given.",
+            help="BIDS derivatives with lesion masks. Default: BIDS_DIR/derivatives/lesions.",
             rich_help_panel=_Choose,
         ),
     ] = None,
@@ -65,41 +65,49 @@ def preprocess(
         typer.Option(
             "--derivatives",
             "-d",
-            help="Derivatives whose brain masks, transforms and tissue maps take the steps' places.",
+            help="Derivatives with brain masks, transforms or tissue maps that replace the steps that make them.",
             rich_help_panel=_Choose,
         ),
     ] = None,
     skull_strip: Annotated[
         str,
-        typer.Option(help="'auto' sees whether a scan has its skull, 'force', or 'skip'.", rich_help_panel=_How),
+        typer.Option(help="'auto' detects whether a scan has a skull; or 'force', or 'skip'.", rich_help_panel=_How),
     ] = "auto",
     skip: Annotated[
         list[str] | None,
         typer.Option(
-            help="Steps to leave out: bias, crop, registration (scans lie in MNI space), tissue, filling, network.",
+            help="Steps to skip: bias, crop, registration (if scans are in MNI space), tissue, filling, network.",
             rich_help_panel=_How,
         ),
     ] = None,
     filling: Annotated[
-        str, typer.Option(help="'local', or 'slice' as the paper's code did.", rich_help_panel=_How)
+        str, typer.Option(help="Lesion filling: 'local', or 'slice' as in the paper's code.", rich_help_panel=_How)
     ] = "local",
     scaling: Annotated[
-        str, typer.Option(help="Of the network's input: robust, percentile, minmax or max.", rich_help_panel=_How)
+        str,
+        typer.Option(
+            help="Intensity scaling of the network's input: robust, percentile, minmax or max.", rich_help_panel=_How
+        ),
     ] = "robust",
     resampling: Annotated[
         str,
-        typer.Option(help="Of the network's input: 'antialias', or 'cubic' as the paper's code.", rich_help_panel=_How),
+        typer.Option(
+            help="Resampling of the network's input: 'antialias', or 'cubic' as in the paper's code.",
+            rich_help_panel=_How,
+        ),
     ] = "antialias",
-    seed: Annotated[int, typer.Option(help="Of the lesion filling.", rich_help_panel=_How)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the lesion filling.", rich_help_panel=_How)] = 0,
     n_procs: Annotated[
         int | None,
-        typer.Option(help="Visits at a time, 1.5 GB each; one a core if not given.", rich_help_panel=_How),
+        typer.Option(
+            help="Number of visits at the same time, 1.5 GB each. Default: one per core.", rich_help_panel=_How
+        ),
     ] = None,
 ) -> None:
     """Bring raw T1w and FLAIR scans, and their lesion masks, to MNI space. For research only.
 
-    Corrects bias fields, extracts brains, registers, maps tissue, fills lesions, makes the network's input, and writes
-    a page of quality control for each visit and one for all. What is done is not done again.
+    Correct bias fields, extract brains, register, segment tissue, fill lesions, make the network's input, and write
+    a page of quality control for each visit and one for all visits. Finished visits are not processed again.
     """
     from pellucid.bids.participants import odd_folders
     from pellucid.preprocess.inputs import find_visits, read_filters
@@ -132,7 +140,7 @@ def preprocess(
         if every
         else []
     )
-    label = f"preprocessing {count(len(visits), 'visit')}" if every else "tables and page of all visits"
+    label = f"preprocessing {count(len(visits), 'visit')}" if every else "tables and pages of all visits"
     with console.Bars() as bars, bars.step(label) as progress:
         done = preprocess_dataset(
             bids_dir,
@@ -149,8 +157,8 @@ def preprocess(
             console.note(f"{visit.name}: {remark}")
     for row in done.table.to_dict("records"):
         if row["verdict"] == "fail":
-            console.warn(f"{row['participant_id']}: failed quality control, and is not used: {row['findings']}")
-    console.say(f"written: {out}, a BIDS derivative dataset; look at {done.page}. For research only.")
+            console.warn(f"{row['participant_id']}: failed quality control and is not used: {row['findings']}")
+    console.say(f"written: {out}, a BIDS derivative dataset; open {done.page}. For research only.")
     batch.name_failed(done.failed, len(visits))
     # A folder with scans that no visit is made of is a failure; a row without a folder, or .bidsignore, is none.
     odd = odd_folders(bids_dir) if every and not participant_label else {}
@@ -164,10 +172,10 @@ def _show_people(people: RawPeople, *, chosen: list[str]) -> None:
     wanted = set(without_prefix(chosen, "sub-"))
     for name, why in people.left_out.items():
         if not wanted or name in wanted:
-            console.warn(f"left out: {name or 'a row'}: {why}")
+            console.warn(f"excluded: {name or 'a row'}: {why}")
     for name, why in people.unknown.items():
         if not wanted or name in wanted:
-            console.note(f"{name}: participants.tsv says nothing of it that can be used: {why}")
+            console.note(f"{name}: participants.tsv has no usable entry for it: {why}")
     for name, remark in people.remarks:
         console.note(f"{name}: {remark}")
 

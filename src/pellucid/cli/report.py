@@ -13,10 +13,10 @@ from pellucid.cli.runs import write_report
 EXAMPLE = "Example: pellucid report demo"
 
 
-def report(run: Annotated[Path, typer.Argument(help="A run directory, as `pellucid study run` leaves it.")]) -> None:
-    """Write report.html: one self-contained page with what was run, results, maps, regions, lesions and limits.
+def report(run: Annotated[Path, typer.Argument(help="A run directory, as `pellucid study run` writes it.")]) -> None:
+    """Write report.html: one self-contained page with methods, results, maps, regions, lesions and limits.
 
-    Exits with 1 if a file is not as the run left it, or a section could not be drawn; the page has the others.
+    Exit with 1 if a file of the run was changed, or a section could not be made; the page has the other sections.
     """
     page, whole = write_report(run)
     console.say(f"report: {page}")

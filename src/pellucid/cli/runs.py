@@ -23,13 +23,13 @@ def run_study(
     extend: bool = False,
     networks: Sequence[str] = (),
 ) -> None:
-    """Run a study and its report; exit 1 if a task failed or a subject was left out."""
+    """Run a study and its report; exit with 1 if a task failed or a participant was excluded."""
     from pellucid.ground.errors import InputError
     from pellucid.study.networks import own_networks
     from pellucid.study.run import run_study as run
 
     if workers is not None and cluster not in (None, "local"):
-        raise InputError("--workers", f"has no meaning with --cluster {cluster}", "Leave it out")
+        raise InputError("--workers", f"cannot be used with --cluster {cluster}", "Leave it out")
     path, spec, folder = read(study, trials, out)
     may_import = trusted(spec, path, networks)
     if unknown := [name for name in own_networks(spec) if name not in may_import]:
@@ -54,12 +54,12 @@ def run_study(
                 extend=extend,
             )
     except KeyboardInterrupt as stop:
-        console.warn("stopped; the same command goes on from here")
+        console.warn("stopped; the same command resumes the run")
         raise typer.Exit(console.code_of(stop)) from None
     open_tasks = [result for result in results if result.state != "done"]
     left_out = [problem for result in results for problem in result.problems if problem.left_out]
     for problem in left_out:
-        console.warn(f"left out: {problem.subject}: {problem.message}")
+        console.warn(f"excluded: {problem.subject}: {problem.message}")
     for result in open_tasks:
         if result.state == "failed":
             console.warn(f"failed: {result.task.name}: {result.trouble}")
@@ -67,11 +67,11 @@ def run_study(
     console.say(f"run directory: {folder}")
     console.say(f"report: {page}")
     if open_tasks:
-        console.warn(f"{len(open_tasks)} of {len(results)} tasks are not done; the same command goes on with them")
+        console.warn(f"{len(open_tasks)} of {len(results)} tasks are not done; the same command continues with them")
     elif spec.explain:
         own = spec.training[spec.explain.arms[0]].own_network
         words = f"{folder / 'models' / spec.explain.arms[0]} IMAGE{f' --network {own}' if own else ''}"
-        console.say(f"explain a scan of your own: pellucid explain {words}")
+        console.say(f"explain your own scan: pellucid explain {words}")
     if open_tasks or left_out or not whole:
         raise typer.Exit(1)
 

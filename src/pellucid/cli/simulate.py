@@ -15,19 +15,21 @@ from pellucid.ground.errors import InputError
 EXAMPLE = "Example: pellucid simulate cohort --patients 20 --controls 20 --lesions 0.5"
 
 _PANEL = "Strength of each effect"
-_Strength = typer.Option(help="0 removes the effect, 1 is usual, up to 5.", rich_help_panel=_PANEL)
-_Artefact = typer.Option(help="A faulty coil, patients only: 0 (none) if not given, up to 5.", rich_help_panel=_PANEL)
+_Strength = typer.Option(help="0 removes the effect, 1 is the default strength, 5 the maximum.", rich_help_panel=_PANEL)
+_Artefact = typer.Option(help="A faulty coil, in patients only. Default: 0 (none); maximum: 5.", rich_help_panel=_PANEL)
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(help="The folder to write; an unfinished cohort there is finished.")],
+    out: Annotated[Path, typer.Argument(help="The output folder. An unfinished cohort in it is completed.")],
     *,
     kind: Annotated[str, typer.Option(help="'ms' (FLAIR and T1w) or 'pretraining' (T1w, several visits).")] = "ms",
-    patients: Annotated[int | None, typer.Option(help="How many; 76 if not given, 223 for pretraining.")] = None,
-    controls: Annotated[int | None, typer.Option(help="How many; 71 if not given, 166 for pretraining.")] = None,
-    visits: Annotated[int | None, typer.Option(help="Most visits a subject; pretraining only, 3 if not given.")] = None,
+    patients: Annotated[int | None, typer.Option(help="Number of patients. Default: 76; for pretraining 223.")] = None,
+    controls: Annotated[int | None, typer.Option(help="Number of controls. Default: 71; for pretraining 166.")] = None,
+    visits: Annotated[
+        int | None, typer.Option(help="Maximum visits per participant; pretraining only. Default: 3.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same cohort.")] = 0,
-    voxel_size: Annotated[float | None, typer.Option(help="Spacing of the images in mm; 1 if not given.")] = None,
+    voxel_size: Annotated[float | None, typer.Option(help="Voxel size of the images in mm. Default: 1.")] = None,
     lesions: Annotated[float | None, _Strength] = None,
     callosum: Annotated[float | None, _Strength] = None,
     thalamus: Annotated[float | None, _Strength] = None,
@@ -41,7 +43,7 @@ def simulate(
     aging: Annotated[float | None, _Strength] = None,
     workers: Workers = None,
 ) -> None:
-    """Simulate a cohort of patients and controls as a BIDS dataset, the truth written beside it."""
+    """Simulate a cohort of patients and controls as a BIDS dataset, together with its truth."""
     from pellucid.simulate.cohort import simulate_cohort
     from pellucid.simulate.settings import SETTINGS
 

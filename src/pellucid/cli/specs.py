@@ -14,38 +14,42 @@ if TYPE_CHECKING:
 SpecArgument = Annotated[
     str,
     typer.Argument(
-        metavar="STUDY.toml", help="A specification, the name of a shipped one, or a run directory, which has its own."
+        metavar="STUDY.toml", help="A specification, the name of an included one, or a run directory (its own is used)."
     ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option(help="The run directory. If not given: the one that STUDY.toml names, or runs/NAME.")
+    Path | None, typer.Option(help="The run directory. Default: the one given as STUDY.toml, or runs/NAME.")
 ]
 TrialsOption = Annotated[
     int | None,
-    typer.Option(min=1, help="At most this many trials of each arm and baseline: a part of the study, and said so."),
+    typer.Option(
+        min=1,
+        help="Run at most this many trials of each arm and baseline. The report says that it is a part of the study.",
+    ),
 ]
 ClusterOption = Annotated[
     str | None,
     typer.Option(
         metavar="WHERE",
-        help="Run tasks at once on Dask: `local` (--workers processes share the cores), `slurm`, or a scheduler's "
-        "address, tcp://host:port. In this process if not given.",
+        help="Run tasks in parallel on Dask: `local` (--workers processes share the cores), "
+        "`slurm`, or the address of a "
+        "scheduler, tcp://host:port. Default: in this process.",
     ),
 ]
 ExtendOption = Annotated[
     bool,
     typer.Option(
         "--extend",
-        help="Add to the run in --out: more trials, arms or baselines than it was begun with, or other explanations "
-        "and analyses. What was fitted stays; maps and tables are made again.",
+        help="Extend the run in --out: with more trials, arms or baselines, or with other explanations and analyses. "
+        "Fitted models are kept; maps and tables are made again.",
     ),
 ]
 NetworkOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="MODULE:NAME",
-        help="A network of your own that may be imported, though STUDY.toml is a run directory's: that is code, so "
-        "nothing is imported on the word of a directory. For each one option.",
+        help="Your own network that may be imported although STUDY.toml is a run directory. A network is code, so "
+        "nothing is imported because a directory says so. Can be repeated.",
     ),
 ]
 

@@ -28,9 +28,9 @@ def check(
     extend: ExtendOption = False,
     network: NetworkOption = None,
 ) -> None:
-    """Check a specification and its data before anything runs; say what would run, how long, and what it needs.
+    """Check a specification and its data before anything runs; report what would run, how long, and what it needs.
 
-    Exits with 1 if somebody is left out, or files of the run are not as it left them.
+    Exit with 1 if a scan or participant is excluded, or files of the run were changed.
     """
     from pellucid.rundir.folder import RunFolder
     from pellucid.spec.rivals import without_bright_voxels
@@ -73,42 +73,44 @@ def check(
         expected = estimate(spec, scans, complete=done.__contains__, folder=run_folder, workers=worker_count(None))
         console.say(expected.words(folder))
     if left_out:
-        console.say(f"{path}: {count(left_out, 'scan or person', 'scans or people')} left out (named above)")
+        console.say(
+            f"{path}: {count(left_out, 'scan or participant is', 'scans or participants are')} excluded (named above)"
+        )
     if damaged:
         console.warn(f"{count(damaged, 'file')} of {folder} damaged; `pellucid study run` makes them again")
     if left_out or damaged:
         raise typer.Exit(1)
-    console.say(f"{path}: nothing wrong was found")
+    console.say(f"{path}: no error was found")
 
 
 def _show_people(members: Members) -> int:
-    """Print who is left out of a cohort and what was mended; return how many are left out."""
+    """Print the exclusions and corrections of a cohort; return the number of exclusions."""
     for subject, message in members.left_out:
-        console.say(f"  left out: {subject}: {message}")
+        console.say(f"  excluded: {subject}: {message}")
     for subject, message in members.remarks:
         console.say(f"  remark: {subject}: {message}")
     return len(members.left_out)
 
 
 def _say_damage(folder: RunFolder) -> int:
-    """Say what of a run is not as its tasks left it; return how many files."""
+    """Print the files of a run that were changed; return their number."""
     from pellucid.rundir.outputs import damaged_tasks, read_record
 
     record = read_record(folder.record) if folder.record.is_file() else {}
     bad = [one for some in damaged_tasks(record, folder.root).values() for one in some]
     for one in bad:
-        console.warn(f"not as the run left it: {one.words(folder.root)}")
+        console.warn(f"changed since the run wrote it: {one.words(folder.root)}")
     return len(bad)
 
 
 def _say_networks(spec: Spec, trusted: Collection[str]) -> list[str]:
-    """Say which classes a check imports, and from where, before it does; return those that it does not."""
+    """Print which classes a check imports, and from where, before it does; return those that it does not import."""
     from pellucid.study.networks import own_networks
 
     for name, source in own_networks(spec).items():
         where = f"network {name}: class of {source.file}, line {source.line}"
         if name in trusted:
-            console.say(f"{where}; its module is imported and the class made")
+            console.say(f"{where}; it is imported, and a network is made")
         else:
-            console.say(f"{where}; not imported, for only a run directory names it: add --network {name} to try it")
+            console.say(f"{where}; not imported, because only a run directory names it: add --network {name} to try it")
     return [name for name in own_networks(spec) if name not in trusted]

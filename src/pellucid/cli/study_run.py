@@ -19,5 +19,5 @@ def run(
     extend: ExtendOption = False,
     network: NetworkOption = None,
 ) -> None:
-    """Run a study; what is complete already is not run again, and a stopped run goes on."""
+    """Run a study. Complete tasks are not run again; a stopped run is resumed."""
     run_study(study, out=out, trials=trials, workers=workers, cluster=cluster, extend=extend, networks=network or [])

@@ -8,10 +8,10 @@ EXAMPLE = "Example: pellucid study schema > study.schema.json"
 
 
 def schema() -> None:
-    """Print the JSON Schema of a specification, by which editors complete keys and mark what is wrong.
+    """Print the JSON Schema of a specification. With it, editors complete keys and mark errors.
 
     Even Better TOML (VS Code) and other editors with Taplo use it for a file whose first line is
-    `#:schema ./study.schema.json`, where that file is beside it.
+    `#:schema ./study.schema.json`, if that file is in the same folder.
     """
     from pellucid.spec.schema import to_json
 

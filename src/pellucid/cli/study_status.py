@@ -21,7 +21,7 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
     if not claimed(spec, folder):
         raise InputError(
             folder.root,
-            "there is no run of this study",
+            "no run of this study exists",
             "Start it with `pellucid study run`, or give the run directory, such as ./demo",
         )
     record = read_record(folder.record) if folder.record.is_file() else {}
@@ -37,7 +37,7 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
         tried = f"(tried {entry['attempts']} times)" if "attempts" in entry else ""
         seconds = duration(entry["seconds"]) if state == "complete" and "seconds" in entry else ""
         console.say(" ".join(part for part in (f"{state:9}", task.name, note or seconds, tried) if part))
-        for kind, said in (("problems", "left out"), ("remarks", "remark")):
+        for kind, said in (("problems", "excluded"), ("remarks", "remark")):
             for problem in entry.get(kind, []):
                 console.say(f"          {said}: {problem['subject']}: {problem['message']}")
         for bad in damaged.get(task.name, []):

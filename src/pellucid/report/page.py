@@ -47,7 +47,7 @@ def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> 
     opened = open_run(run)
     page, figures = opened.folder / REPORT, opened.folder / FIGURES
     for path, what in opened.damaged.items():
-        note(f"not as the run left it: {path.relative_to(opened.folder).as_posix()} {what}")
+        note(f"changed since the run wrote it: {path.relative_to(opened.folder).as_posix()} {what}")
     drawn = [_drawn(anchor, one.title, partial(one.draw, opened, figures), note) for anchor, one in in_order()]
     _drawn("citation", CITATION, lambda: write_text(opened.folder / CITATION, citation(opened)), note)
     study = opened.spec.get("study", {})
