@@ -106,3 +106,13 @@ def some(names: Iterable[str], most: int = 10) -> str:
     """List names, the first of many: `a, b and 3 more`."""
     listed = list(names)
     return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+
+
+def listed(names: Iterable[str]) -> str:
+    """List names as a sentence does.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last

@@ -19,7 +19,7 @@ from pellucid.spec.arms import MOST_MODELS
 from pellucid.spec.problems import with_lines
 from pellucid.spec.rivals import with_bright_voxels
 from pellucid.spec.spec import Spec
-from pellucid.training.baselines import bright
+from pellucid.training.baselines.kinds import kind_of
 
 _MOST_BYTES = 1 << 20  # of a specification
 
@@ -146,11 +146,12 @@ def _wrong_names(spec: Spec) -> Iterator[tuple[str, str]]:
         if name in spec.training:
             yield f"`baselines.{name}` and `training.{name}` share a name", "Rename one"
         scaling = baseline.scaling or spec.preparation.scaling
-        if baseline.kind == "bright-voxels" and scaling not in bright.SCALINGS:
+        kind = kind_of(baseline)
+        if kind.scalings is not None and scaling not in kind.scalings:
             what = f"`baselines.{name}` counts bright voxels, and the scaling {scaling!r} cuts off the brightest"
-            yield what, f"Give the baseline a `scaling` of its own: {', '.join(bright.SCALINGS)}"
+            yield what, f"Give the baseline a `scaling` of its own: {', '.join(kind.scalings)}"
         target = spec.cohorts[baseline.cohort].column if baseline.cohort in spec.cohorts else None
-        if baseline.kind == "logistic-confounds" and target in baseline.confounds:
+        if target in kind.needs(baseline):
             yield (
                 f"`baselines.{name}.confounds` has {target!r}, which is what is to be told",
                 "List the other confounds",

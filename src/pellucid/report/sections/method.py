@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pellucid.ground.files import read_json
+from pellucid.ground.words import listed
 from pellucid.report.html.blocks import Section, Text
 from pellucid.report.references import atlases, references
 from pellucid.report.section_registry import text_section
 from pellucid.rundir.run import Run, Trial
+from pellucid.training.baselines.kinds import KINDS
 
 
 @text_section("method", title="Method, from what ran", order=200)
@@ -127,9 +129,6 @@ def _arm_sentence(
     return f"{subject} started from {origin} and was trained {times}{said}."
 
 
-_CONFOUNDS = {"brain_volume_ml": "brain volume", "brightness": "mean brightness"}
-
-
 def _baseline_sentences(run: Run) -> list[str]:
     """Say what each baseline is that was fitted, from what its model's description says."""
     said = []
@@ -141,37 +140,8 @@ def _baseline_sentences(run: Run) -> list[str]:
 
 
 def _baseline_sentence(name: str, settings: Mapping[str, Any], images: str | None) -> str:
-    kind = settings["kind"]
-    if kind == "logistic-confounds":
-        used = _listed([_CONFOUNDS.get(part, part) for part in settings["confounds"]])
-        what = f"a logistic regression on {used} alone"
-        rest = (
-            "scans that lack one left out" if settings["missing"] == "exclude" else "the mean put where one is missing"
-        )
-        how = f"{rest}, its penalty chosen by {settings['folds']}-fold cross-validation"
-        return f"Baseline {name} is {what}, on which no diagnosis should rest, {how}."
     scans = "lesion-filled" if images == "lesion-filled" else "prepared"
-    if kind == "bright-voxels":
-        return (
-            f"Baseline {name} is a logistic regression on one number, the share of the brain of the {scans} scans that "
-            "is brighter than a threshold in robust spreads above the brain's median; threshold and direction were "
-            "chosen on the training participants."
-        )
-    counts = [int(count) for count in settings.get("components", [0])]
-    on = "the lesion volume" if kind == "svm-lesion-load" else f"all voxels of the {scans} scans"
-    if any(counts):
-        listed = " or ".join("all voxels" if count == 0 else str(count) for count in counts)
-        on = f"the principal components of the {scans} scans ({listed})"
-    if settings["protocol"] == "paper":
-        how = "fitted as the paper's code did it, faults included"
-        if kind == "svm-lesion-load":
-            how += " (a missing mask counts as random numbers)"
-    else:
-        how = (
-            "kernel and penalty chosen by balanced accuracy in a "
-            f"{settings['folds']}-fold cross-validation around every step"
-        )
-    return f"Baseline {name} is a support vector machine on {on}, {how}."
+    return f"Baseline {name} is {KINDS[settings['kind'], settings['protocol']].words(settings, scans)}."
 
 
 def _settings(settings: dict[str, Any]) -> str:
@@ -207,17 +177,11 @@ def _explain_sentences(run: Run) -> list[str]:
     if asked.get("trials") != "all" and run.is_cross_validated(run.maps.arm):
         whose = f"a model of the fold that they were held out in: {whose}"
     others = [str(arm) for arm in asked.get("arms", []) if arm != run.maps.arm]
-    likewise = f" The scans were explained likewise by {_listed(others)}." if others else ""
+    likewise = f" The scans were explained likewise by {listed(others)}." if others else ""
     return [
         f"{number_of} held-out scans were explained by {run.maps.method}{settings}, starting at the {seed} of "
         f"{whose}.{likewise}"
     ]
-
-
-def _listed(names: list[str]) -> str:
-    """Write names as a sentence has them: `a, b and c`."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _analysis_sentences(run: Run) -> list[str]:

@@ -27,6 +27,7 @@ from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.sections import Split
 from pellucid.spec.spec import Spec
 from pellucid.study.members import Members, members
+from pellucid.training.baselines.kinds import kind_of
 
 
 def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
@@ -222,13 +223,11 @@ def _read_by(user: Arm | Baseline, rows: pd.DataFrame) -> dict[str, pd.Series]:
     if user.images in ("lesion-filled", "lesion-mask"):
         found[_MASK] = masks
     if isinstance(user, Baseline):
-        settings = user.settings
-        # The paper's protocol counts noise where a mask is missing.
-        if settings.kind == "svm-lesion-load" and settings.protocol != "paper":
-            found[_LOAD] = masks | rows["lesion_volume_ml"].notna()
-        if settings.kind == "logistic-confounds":
-            known = {"age": _AGE, "sex": _SEX}
-            found |= {known[name]: rows[name].notna() for name in settings.confounds if name in known}
+        words = {"age": _AGE, "sex": _SEX, "lesion_volume_ml": _LOAD}  # all else is measured in every scan
+        for column in kind_of(user).needs(user):
+            if column in words:
+                measured = masks if column == "lesion_volume_ml" else False
+                found[words[column]] = rows[column].notna() | measured
     return found
 
 

@@ -28,6 +28,7 @@ from pellucid.spec.spec import Spec
 from pellucid.study.steps.baselines import fits, is_fitted
 from pellucid.study.steps.table_registry import Needs, study_table
 from pellucid.study.steps.trials import calibrated_probabilities, holdout_predictions, is_selected
+from pellucid.training.baselines.kinds import kind_of
 
 
 def judged_arms(spec: Spec) -> list[str]:
@@ -214,7 +215,7 @@ def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     """
     tables = []
     for name in _ready(spec, folder):
-        if name in spec.baselines and not spec.baselines[name].settings.has_probabilities:
+        if name in spec.baselines and not kind_of(spec.baselines[name]).log_odds:
             tables.append(pd.DataFrame([{"arm": name, "kind": "none", "reason": _MARGIN}]))
             continue
         raw = one_a_person(holdout_predictions(name, spec, folder))

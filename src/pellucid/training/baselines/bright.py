@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
@@ -9,10 +12,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pellucid.ground.arrays import Float64Array
+from pellucid.cohort.store import Store
+from pellucid.ground.arrays import Float64Array, IndexArray
 from pellucid.ground.errors import InputError
 from pellucid.image.scaling import MAD_TO_SD, Scaling
-from pellucid.training.baselines.search import Data, Fit, history_of
+from pellucid.training.baselines.features import Features, no_reasons
+from pellucid.training.baselines.kind import BaselineKind
+from pellucid.training.baselines.search import Data, Fit, Tick, history_of
+from pellucid.training.baselines.settings import BaselineSettings
 
 THRESHOLDS = tuple(float(t) for t in np.arange(1.0, 5.0, 0.25))
 """Robust spreads above the brain's median; the scaling `robust` cuts off at 5."""
@@ -108,3 +115,29 @@ def _line(model: Pipeline) -> tuple[float, float]:
 def _side(weight: float) -> str:
     """Say in words which side the patients are on."""
     return "more" if weight > 0 else "fewer"
+
+
+def _features(store: Store, settings: BaselineSettings, rows: IndexArray) -> Features:
+    """Return the log share of voxels above each threshold: (N, thresholds)."""
+    if store.scaling not in SCALINGS:
+        what = f"the scaling {store.scaling!r} cuts off the brightest voxels"
+        raise InputError(store.folder, what, f"Give the baseline one of the scalings {', '.join(SCALINGS)}")
+    shares = np.full((len(store), len(THRESHOLDS)), np.nan)
+    for n in rows:
+        shares[n] = bright_voxels(store.images[n], store.brain[n])
+    return Features(shares, names(), no_reasons(store))
+
+
+def _fit(data: Data, features: Features, settings: BaselineSettings, tick: Tick) -> Fit:
+    return fit_bright(data)
+
+
+def _words(settings: Mapping[str, Any], scans: str) -> str:
+    return (
+        f"a logistic regression on one number, the share of the brain of the {scans} scans that is brighter than a "
+        "threshold in robust spreads above the brain's median; threshold and direction were chosen on the training "
+        "participants"
+    )
+
+
+BRIGHT_VOXELS = BaselineKind(features=_features, fit=_fit, words=_words, log_odds=True, scalings=SCALINGS)

@@ -15,15 +15,12 @@ from pellucid.cohort.store import Store
 from pellucid.ground.arrays import IndexArray
 from pellucid.ground.errors import InputError
 from pellucid.ground.progress import Progress
-from pellucid.training.baselines.bright import fit_bright
-from pellucid.training.baselines.features import VOXELS, Features, features_of
+from pellucid.training.baselines.features import VOXELS, Features
 from pellucid.training.baselines.files import BaselineResult, finished_baseline, read_baseline, write_baseline
 from pellucid.training.baselines.gram import chunks
-from pellucid.training.baselines.logistic import fit_logistic
-from pellucid.training.baselines.paper_svm import fit_paper_image, fit_paper_lesion_load
-from pellucid.training.baselines.search import Data, Fit, Tick, participant_folds
+from pellucid.training.baselines.kinds import kind_of
+from pellucid.training.baselines.search import Data, Fit, Tick
 from pellucid.training.baselines.settings import BaselineSettings
-from pellucid.training.baselines.svm import fit_svm
 from pellucid.training.roles import check_roles, digest_scans, predictions
 
 
@@ -66,7 +63,7 @@ def run_baseline(
         raise InputError("rows", "the role train is missing", "Give scans of both groups for this role")
     check_roles(store, rows)
     given = np.concatenate([rows[role] for role in ROLES if role in rows])
-    features = features_of(store, settings, given)
+    features = kind_of(settings).features(store, settings, given)
     asked = {
         "settings": settings.to_json(),
         "store": {"modality": store.modality, "scaling": store.scaling, "grid": store.grid.to_json()},
@@ -91,7 +88,7 @@ def run_baseline(
     logit = np.full(len(store), np.nan)
     logit[data.rows] = fit.decision
     found = {role: logit[index] for role, index in roles.items()}
-    predicted = predictions(store, roles, found, probable=settings.has_probabilities)
+    predicted = predictions(store, roles, found, probable=kind_of(settings).log_odds)
     write_baseline(folder, store, features, fit, predicted, described)
     return read_baseline(folder)
 
@@ -133,18 +130,7 @@ def _fit(data: Data, features: Features, settings: BaselineSettings, progress: P
     """Fit the baseline that the settings name."""
     total = 2 * chunks(data.x, data.fit) + chunks(data.x, data.rows)
     tick = _ticker(total, settings.kind, progress)
-    if settings.kind == "bright-voxels":
-        fit = fit_bright(data)
-    elif settings.protocol == "paper" and settings.kind == "svm-image":
-        fit = fit_paper_image(data, settings.seed, tick)
-    elif settings.protocol == "paper":
-        fit = fit_paper_lesion_load(data, settings.seed)
-    else:
-        folds = participant_folds(data, settings.folds, settings.seed)
-        if settings.kind == "logistic-confounds":
-            fit = fit_logistic(data, features.names, folds)
-        else:
-            fit = fit_svm(data, folds, settings.components, tick)
+    fit = kind_of(settings).fit(data, features, settings, tick)
     if progress is not None:
         progress(total, total, f"fitted {settings.kind}")
     return fit

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pellucid.cohort.store import Store
+from pellucid.ground.arrays import Float64Array, IndexArray
 from pellucid.ground.errors import InputError
-from pellucid.training.baselines.search import Data, Fit, Fold, balanced_accuracy, history_of
-from pellucid.training.baselines.settings import DECADES
+from pellucid.ground.words import listed
+from pellucid.training.baselines.features import Features, column, no_reasons, numbers
+from pellucid.training.baselines.kind import BaselineKind
+from pellucid.training.baselines.search import Data, Fit, Fold, Tick, balanced_accuracy, history_of, participant_folds
+from pellucid.training.baselines.settings import DECADES, BaselineSettings, Confound
+
+_SEX = {"F": 0.0, "M": 1.0}
+_NAMES = {"brain_volume_ml": "brain volume", "brightness": "mean brightness"}
 
 
 def fit_logistic(data: Data, names: list[str], folds: list[Fold]) -> Fit:
@@ -34,8 +45,8 @@ def fit_logistic(data: Data, names: list[str], folds: list[Fold]) -> Fit:
         A feature is missing in all scans of the fit.
     """
     x, label = data.x[data.fit], data.labels[data.fit]
-    for name, column in zip(names, x.T, strict=True):
-        if np.isnan(column).all():
+    for name, values in zip(names, x.T, strict=True):
+        if np.isnan(values).all():
             raise InputError(name, "is missing for all scans of the fit", "State it or leave this confound out")
     scores = np.empty((len(DECADES), len(folds)))
     for k, (training, test) in enumerate(folds):
@@ -68,3 +79,53 @@ def _pipeline(c: float) -> Pipeline:
     # A fold whose training part lacks a feature wholly learns nothing of it: zeros, all alike.
     imputer = SimpleImputer(keep_empty_features=True)
     return make_pipeline(imputer, StandardScaler(), LogisticRegression(C=c, max_iter=1000))
+
+
+def _features(store: Store, settings: BaselineSettings, rows: IndexArray) -> Features:
+    """Return the confounds that are asked for; scans that lack one are left out if that is asked for."""
+    values = np.column_stack([_confound(store, name, rows) for name in settings.confounds])
+    reasons = no_reasons(store)
+    if settings.missing == "exclude":
+        for n in np.flatnonzero(np.isnan(values).any(axis=1)):
+            absent = [name for name, value in zip(settings.confounds, values[n], strict=True) if np.isnan(value)]
+            reasons[n] = f"{', '.join(absent)} missing"
+    return Features(values, list(settings.confounds), reasons)
+
+
+def _confound(store: Store, name: Confound, rows: IndexArray) -> Float64Array:
+    """Return one confound: (N,)."""
+    if name == "brightness":
+        return numbers(store, f"brightness_{store.scaling}")
+    if name == "brain_volume_ml":
+        volume = np.full(len(store), np.nan)
+        for n in rows:
+            volume[n] = np.count_nonzero(store.brain[n]) * store.grid.voxel_volume_ml
+        return volume
+    if name == "age":
+        return numbers(store, "age")
+    sex = column(store, "sex")
+    unknown = sorted(set(sex.dropna().astype(str)) - set(_SEX))
+    if unknown:
+        raise InputError(store.folder, f"the sex {unknown[0]!r} is unknown", "Write F, M or n/a")
+    coded: Float64Array = sex.map(_SEX).to_numpy(dtype=np.float64, na_value=np.nan)
+    return coded
+
+
+def _fit(data: Data, features: Features, settings: BaselineSettings, tick: Tick) -> Fit:
+    return fit_logistic(data, features.names, participant_folds(data, settings.folds, settings.seed))
+
+
+def _needs(settings: BaselineSettings) -> tuple[str, ...]:
+    return settings.confounds
+
+
+def _words(settings: Mapping[str, Any], scans: str) -> str:
+    used = listed(_NAMES.get(part, part) for part in settings["confounds"])
+    rest = "scans that lack one left out" if settings["missing"] == "exclude" else "the mean put where one is missing"
+    return (
+        f"a logistic regression on {used} alone, on which no diagnosis should rest, {rest}, its penalty chosen by "
+        f"{settings['folds']}-fold cross-validation"
+    )
+
+
+CONFOUNDS_ALONE = BaselineKind(features=_features, fit=_fit, words=_words, log_odds=True, needs=_needs)

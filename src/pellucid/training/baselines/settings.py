@@ -75,11 +75,6 @@ class BaselineSettings:
             if getattr(self, name) != used:
                 raise InputError(name, f"the paper's code used {used}", 'Leave it out, or give the protocol "revised"')
 
-    @property
-    def has_probabilities(self) -> bool:
-        """Whether the sigmoid of its decision value is a probability: not of a support vector machine's margin."""
-        return not self.kind.startswith("svm")
-
     def to_json(self) -> dict[str, Any]:
         """Describe the settings as JSON types."""
         content = asdict(self)

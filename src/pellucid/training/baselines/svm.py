@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.svm import SVC
 
+from pellucid.cohort.store import Store
 from pellucid.ground.arrays import Float64Array, IndexArray, Int64Array
 from pellucid.ground.errors import InputError
+from pellucid.training.baselines.features import VOXELS, Features, no_reasons, numbers
 from pellucid.training.baselines.gram import grams, rbf_kernel, unit_kernel, weights
-from pellucid.training.baselines.search import Data, Fit, Fold, Tick, balanced_accuracy, history_of
-from pellucid.training.baselines.settings import DECADES
+from pellucid.training.baselines.kind import BaselineKind
+from pellucid.training.baselines.search import Data, Fit, Fold, Tick, balanced_accuracy, history_of, participant_folds
+from pellucid.training.baselines.settings import DECADES, BaselineSettings
 
 _TOLERANCE = 1e-6  # scikit-learn's 1e-3 leaves decision values that depend on the order of the rows
 
@@ -90,3 +94,49 @@ def dual_of(model: SVC, n: int) -> tuple[Float64Array, float]:
     support: IndexArray = model.support_
     dual[support] = model.dual_coef_[0]
     return dual, float(model.intercept_[0])
+
+
+def voxels(store: Store, settings: BaselineSettings, rows: IndexArray) -> Features:
+    """Return the images as features."""
+    return Features(store.images.reshape(len(store), -1), VOXELS, no_reasons(store))
+
+
+def _lesion_load(store: Store, settings: BaselineSettings, rows: IndexArray) -> Features:
+    """Return the lesion volumes; scans of which none is known are left out."""
+    load = numbers(store, "lesion_volume_ml")
+    reasons = no_reasons(store)
+    # deviates: the paper's code took a mask of random numbers for one that was missing.
+    reasons[np.isnan(load)] = "no lesion mask, and no lesion volume stated"
+    return Features(load[:, None], ["lesion_volume_ml"], reasons)
+
+
+def _fit(data: Data, features: Features, settings: BaselineSettings, tick: Tick) -> Fit:
+    return fit_svm(data, participant_folds(data, settings.folds, settings.seed), settings.components, tick)
+
+
+def _load_needed(settings: BaselineSettings) -> tuple[str, ...]:
+    return ("lesion_volume_ml",)
+
+
+def _load_words(settings: Mapping[str, Any], scans: str) -> str:
+    return f"a support vector machine on the lesion volume, {_search(settings)}"
+
+
+def _image_words(settings: Mapping[str, Any], scans: str) -> str:
+    counts = [int(count) for count in settings["components"]]
+    on = f"all voxels of the {scans} scans"
+    if any(counts):
+        tried = " or ".join("all voxels" if count == 0 else str(count) for count in counts)
+        on = f"the principal components of the {scans} scans ({tried})"
+    return f"a support vector machine on {on}, {_search(settings)}"
+
+
+def _search(settings: Mapping[str, Any]) -> str:
+    return (
+        f"kernel and penalty chosen by balanced accuracy in a {settings['folds']}-fold cross-validation around every "
+        "step"
+    )
+
+
+LESION_LOAD = BaselineKind(features=_lesion_load, fit=_fit, words=_load_words, log_odds=False, needs=_load_needed)
+IMAGE = BaselineKind(features=voxels, fit=_fit, words=_image_words, log_odds=False)
