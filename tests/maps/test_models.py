@@ -9,9 +9,13 @@ import torch
 
 from pellucid.ground.errors import PellucidError
 from pellucid.ground.files import sha256
+from pellucid.image.grid import PAPER_GRID, resized
 from pellucid.maps.models import open_model
-from pellucid.network.files import load_model
+from pellucid.network.files import load_model, save_model
+from pellucid.network.foreign import ForeignNetwork
+from pellucid.network.info import ModelInfo
 from pellucid.network.paper import PaperNetwork
+from pellucid.network.whole_brain import WholeBrainNetwork
 
 
 def test_a_loaded_model_is_known_to_be_that_of_its_folder(arm: Path) -> None:
@@ -19,6 +23,16 @@ def test_a_loaded_model_is_known_to_be_that_of_its_folder(arm: Path) -> None:
     by_arm, by_model = open_model(arm), open_model(load_model(folder))
     assert by_arm.folder == by_model.folder == folder
     assert by_arm.digest == by_model.digest == sha256(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_other_networks_are_known_again_too(own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "own"))
+    name = "smallnets:SmallNet" if own else None
+    grid = resized(PAPER_GRID, (54, 54, 54))
+    network = ForeignNetwork(name, options={"width": 3}, seed=0) if name else WholeBrainNetwork(1, grid, seed=1)
+    save_model(tmp_path, network, ModelInfo(modality="FLAIR", scaling="robust"))
+    assert open_model(load_model(tmp_path, network=name)).folder == tmp_path
 
 
 def test_a_model_that_was_changed_lies_nowhere(arm: Path) -> None:
