@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +21,9 @@ settings.register_profile(
     "pellucid", max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 settings.load_profile("pellucid")
+
+OWN = Path(__file__).parent / "own"
+"""Networks, methods and rules of a user's own, which no test finds unless it is told where."""
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -55,6 +60,15 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
         return Path(shutil.copytree(original, tmp_path_factory.mktemp(name) / name))
 
     return copy_of
+
+
+@pytest.fixture(scope="module")
+def own_methods() -> Iterator[ModuleType]:
+    """A user's own methods and rules, where Python finds them, this process's and others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(OWN))
+        patch.setenv("PYTHONPATH", str(OWN), prepend=os.pathsep)
+        yield importlib.import_module("ownmethods")
 
 
 @pytest.fixture(scope="session")

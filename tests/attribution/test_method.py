@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.attribution.outside import Power
 from torch import nn
 
 import pellucid
@@ -17,7 +16,10 @@ from pellucid.attribution.methods import METHODS, find_method, method_from_text
 from pellucid.attribution.methods.lrp_epsilon import LrpEpsilon
 from pellucid.ground.errors import InputError
 
-OUTSIDE = "tests.attribution.outside:Power"
+OUTSIDE = "ownmethods:Power"
+
+
+pytestmark = pytest.mark.usefixtures("own_methods")
 
 
 @pytest.fixture
@@ -32,26 +34,25 @@ def x() -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("text", "parameters", "again", "label"),
+    ("text", "parameters", "again"),
     [
-        ("lrp-epsilon", {"epsilon": 0.001}, "lrp-epsilon", "lrp-epsilon"),
-        ("lrp-epsilon:epsilon=0.001", {"epsilon": 0.001}, "lrp-epsilon", "lrp-epsilon"),
-        ("lrp-epsilon: epsilon = 1e-2", {"epsilon": 0.01}, "lrp-epsilon:epsilon=0.01", "lrp-epsilon-epsilon-0p01"),
-        ("lrp-epsilon:epsilon=1e-20", {"epsilon": 1e-20}, "lrp-epsilon:epsilon=1e-20", "lrp-epsilon-epsilon-1em20"),
-        ("gradient", {}, "gradient", "gradient"),
+        ("lrp-epsilon", {"epsilon": 0.001}, "lrp-epsilon"),
+        ("lrp-epsilon:epsilon=0.001", {"epsilon": 0.001}, "lrp-epsilon"),
+        ("lrp-epsilon: epsilon = 1e-2", {"epsilon": 0.01}, "lrp-epsilon:epsilon=0.01"),
+        ("lrp-epsilon:epsilon=1e-20", {"epsilon": 1e-20}, "lrp-epsilon:epsilon=1e-20"),
+        ("gradient", {}, "gradient"),
         (
             f"{OUTSIDE}:p=2,digits=5,signed=false,of=positive",
             {"p": 2.0, "digits": 5, "signed": False, "of": "positive"},
-            "power:p=2.0,digits=5,signed=false,of=positive",
-            "power-p-2p0-digits-5-signed-false-of-positive",
+            f"{OUTSIDE}:p=2.0,digits=5,signed=false,of=positive",
         ),
     ],
 )
-def test_a_method_is_named_in_a_text(text: str, parameters: dict[str, Any], again: str, label: str) -> None:
+def test_a_method_is_named_in_a_text(text: str, parameters: dict[str, Any], again: str) -> None:
     found = method_from_text(text)
     assert found.parameters == parameters
     assert [type(value) for value in found.parameters.values()] == [type(value) for value in parameters.values()]
-    assert (found.text, found.label) == (again, label)
+    assert found.text == again
 
 
 def test_the_text_of_every_method_is_read_back_equal() -> None:
@@ -75,8 +76,8 @@ def test_the_text_of_every_method_is_read_back_equal() -> None:
         ("gradient:more", "method", "'more' is no parameter"),
         ("", "method", "'' is not known"),
         ("no.such.module:Class", "method", "there is no module no"),
-        ("tests.attribution.outside:NoMethod", "method", "is no subclass of pellucid.attribution.method.Method"),
-        ("tests.attribution.outside:dataclass", "method", "dataclass"),
+        ("ownmethods:NoMethod", "method", "is no subclass of pellucid.attribution.method.Method"),
+        ("ownmethods:dataclass", "method", "dataclass"),
         (f"{OUTSIDE}:digits=1.5", "digits", "'1.5' is not a whole number"),
         (f"{OUTSIDE}:digits=0", "digits", "0 is not at least 1"),
         (f"{OUTSIDE}:p=5", "p", "5.0 is not at least 0 and at most 4"),
@@ -90,8 +91,11 @@ def test_what_a_text_cannot_mean_is_refused_by_name(text: str, where: str, words
     assert caught.value.where == where
 
 
-@pytest.mark.parametrize("given", [OUTSIDE, Power, Power()])
-def test_a_method_of_a_users_own_is_explained_with(given: Any, model: nn.Module, x: torch.Tensor) -> None:
+@pytest.mark.parametrize("kind", ["where", "class", "method"])
+def test_a_method_of_a_users_own_is_explained_with(
+    kind: str, model: nn.Module, x: torch.Tensor, own_methods: Any
+) -> None:
+    given = {"where": OUTSIDE, "class": own_methods.Power, "method": own_methods.Power()}[kind]
     weight = model[1].weight.detach().reshape(1, 1, 8)
     found = pellucid.explain(model, x, method=given, p=2, digits=6)
     torch.testing.assert_close(found.relevance, x**2 * weight, rtol=0, atol=1e-6)
@@ -100,17 +104,20 @@ def test_a_method_of_a_users_own_is_explained_with(given: Any, model: nn.Module,
 
 
 def test_a_registered_method_is_known_by_its_name(
-    monkeypatch: pytest.MonkeyPatch, model: nn.Module, x: torch.Tensor
+    monkeypatch: pytest.MonkeyPatch, model: nn.Module, x: torch.Tensor, own_methods: Any
 ) -> None:
+    Power = own_methods.Power
     monkeypatch.setattr(METHODS, "_entries", dict(METHODS))
     METHODS.register(Power.name, Power)
+    assert method_from_text("power:p=2").text == "power:p=2.0"
     assert "power" in [method.name for method in pellucid.methods()]
     assert torch.equal(explain(model, x, method="power").relevance, explain(model, x, method=OUTSIDE).relevance)
     with pytest.raises(InputError, match="'power' is registered already"):
         METHODS.register("power", Power)
 
 
-def test_a_method_says_what_it_is() -> None:
+def test_a_method_says_what_it_is(own_methods: Any) -> None:
+    Power = own_methods.Power
     assert Power().summary == "The value's power times the gradient, rounded to a number of digits."
     assert parameters_of(Power)[1] == ("digits", 3, "Digits that are kept.")
     for method in methods():

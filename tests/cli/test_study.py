@@ -197,7 +197,7 @@ def test_a_dataset_that_cannot_be_used_is_2_before_anything_runs(
     ("old", "new", "words"),
     [
         ("channels = 2", "chanels = 2", "Did you mean `channels`?"),
-        ('arms = ["scratch"]', 'arms = ["scratch"]\nmethod = "lrp"', "lrp-epsilon"),
+        ('arms = ["scratch"]', 'arms = ["scratch"]\nmethods = ["lrp"]', "lrp-epsilon"),
         ("bootstrap = 100", 'bootstrap = 100\natlases = ["nowhere"]', "nowhere"),
     ],
 )

@@ -28,12 +28,13 @@ from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import interactions, subgroups
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.template import mni_template
-from pellucid.ground.files import read_json, write_json, write_text, write_tsv
+from pellucid.ground.files import read_json, read_tsv, write_json, write_text, write_tsv
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
 from pellucid.image.scaling import SCALINGS
 from pellucid.maps.evidence import lesion_evidence
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text
+from pellucid.rundir.tables import TABLES
 from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
 from pellucid.trust.nulls import Learned
 from pellucid.trust.sums_summary import SUMS, alarm_counts, ledger_means, sums_summary
@@ -135,6 +136,7 @@ def make_run(root: Path, *, shape: tuple[int, int, int]) -> Path:
         root / "maps" / "finetuned" / METHOD, people.assign(logit=judged["logit"].to_numpy()), maps, grid, stops
     )
     _write_tables(root / "tables", people, predictions, images, brain, lesions, maps, seen, grid)
+    with_method(root / "tables")
     return root
 
 
@@ -326,6 +328,14 @@ def _write_tables(
     write_tsv(folder / "ledger_summary.tsv", ledger_means(pd.DataFrame(ledger_rows)).assign(arm="finetuned"))
 
 
+def with_method(folder: Path) -> None:
+    """Give every table of maps its column `method`."""
+    for path in folder.glob("*.tsv"):
+        table = read_tsv(path)
+        if "method" in TABLES.get(path.stem, ()) and "method" not in table:
+            write_tsv(path, table.assign(method=METHOD))
+
+
 def write_lesion_tables(folder: Path, lesions: pd.DataFrame) -> None:
     """Write tables/lesions.tsv and what a study makes of it."""
     write_tsv(folder / "lesions.tsv", lesions)
@@ -336,6 +346,7 @@ def write_lesion_tables(folder: Path, lesions: pd.DataFrame) -> None:
     write_tsv(
         folder / "lesions_compared.tsv", pd.concat([compare_with_nulls(one).assign(arm=arm) for arm, one in patients])
     )
+    with_method(folder)
 
 
 def _write_judgements(folder: Path, people: pd.DataFrame, held_out: pd.DataFrame) -> None:
@@ -428,7 +439,7 @@ trials = 2
 
 [explain]
 arms = ["finetuned"]
-method = "lrp-epsilon"
+methods = ["lrp-epsilon"]
 
 [analysis]
 atlases = ["neuromorphometrics"]

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 from scipy import ndimage
+from tests.report.conftest import with_method
 
 from pellucid.analysis.classification import over_trials
 from pellucid.analysis.regions import regional_relevance
@@ -67,6 +68,7 @@ def make_figure_run(root: Path, *, shape: tuple[int, int, int] = (31, 37, 31), a
     write_tsv(root / "tables" / "region_tests.tsv", _tests(table))
     write_tsv(root / "tables" / "lesion_regions.tsv", _lesion_regions(people, lesions, made))
     _write_scores(root, people, generator)
+    with_method(root / "tables")
     return root
 
 
@@ -255,7 +257,7 @@ fit = false
 
 [explain]
 arms = ["finetuned", "scratch", "untrained", "pretrained-only", "lesion-filled"]
-method = "lrp-epsilon"
+methods = ["lrp-epsilon"]
 
 [analysis]
 bootstrap = 200

@@ -29,7 +29,7 @@ def test_the_shipped_demo_is_whole() -> None:
     assert spec.preparation.scaling == "robust"
     assert spec.explain is not None
     assert spec.explain.arms == ("finetuned", "pretrained-only")
-    assert (spec.explain.method, spec.explain.epsilon) == ("lrp-epsilon", 0.001)
+    assert spec.explain.methods == ("lrp-epsilon",)
 
 
 ARMS = 'arms = ["finetuned"]\ndeletion = ["finetuned"]'
@@ -212,7 +212,7 @@ def test_a_bids_cohort_is_found_from_the_specification_file() -> None:
         (ARMS, "arms = []", ["`explain.arms` is []", "Give a list of one or more, each once"]),
         ('deletion = ["finetuned"]', 'deletion = ["fine"]', ["`explain.deletion` is ['fine']", "`explain.arms`"]),
         ('["finetuned"]', '["finetuned"]\ntrials = "all"\nchoose = "holdout"', ["`explain.choose`", "all trials"]),
-        ('["finetuned"]', '["finetuned"]\nepsilon = 0', ["`explain.epsilon` is 0. Give a positive number", "0.001"]),
+        ('["finetuned"]', '["finetuned"]\nmethods = ["a b"]', ["`explain.methods` is ['a b']", "NAME:key=value"]),
         ("bootstrap = 100", "bootstrap = 10", ["`analysis.bootstrap` is 10", "a whole number from 100 to 100,000"]),
         ("bootstrap = 100", "bootstraps = 100", ["Did you mean `bootstrap`?"]),
     ],

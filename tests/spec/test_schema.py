@@ -40,6 +40,7 @@ BETWEEN_KEYS = (
     r"channels` is .*, which .* has not",
     r"stratify` is .* \"group\" first",
     r"deletion` is .* Name some of",
+    r"methods` is .* folders of one name",
     r"deletion_voxels` is .* the smallest first",
     r"choose` is 'holdout', but",
     r"components`: .* has no principal components",

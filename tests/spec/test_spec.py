@@ -45,7 +45,7 @@ def test_differences_are_named_with_both_values() -> None:
     assert second.differences(first) == [
         "training.finetuned.trials: 3 here, 2 there",
         "explain.arms: 'absent' here, ['finetuned'] there",
-        "explain.method: 'absent' here, 'lrp-epsilon' there",
+        "explain.methods: 'absent' here, ['lrp-epsilon'] there",
         "explain.trials: 'absent' here, 'selected' there",
         "explain.choose: 'absent' here, 'validation-loss' there",
         "explain.averages: 'absent' here, 'all' there",

@@ -173,7 +173,7 @@ def test_every_explained_arm_is_in_every_table(run: Path) -> None:
 def test_of_selected_trials_one_of_the_first_repeat_explains(run: Path) -> None:
     spec = read_spec(run / "study.toml")
     assert spec.explain is not None
-    scans = held_out_scans(spec, replace(spec.explain, trials="selected"), "second", RunFolder(run))
+    scans = held_out_scans(spec, replace(spec.explain, trials="selected"), "second", "lrp-epsilon", RunFolder(run))
     assert len(scans) == 12
     for one in scans:
         (fold,) = [int(model.folder.name.removeprefix("trial-")) for model in one.explainers]

@@ -217,7 +217,7 @@ def test_a_wrong_specification_is_refused_with_its_line(old: str, new: str, word
             ["records another computation than the model's own", "behind its last layer"],
         ),
         ("width = 3", "depth = 3", "training.mine.options", ["'depth'", "takes (width"]),
-        ("[explain]", '[explain]\nmethod = "gradient"\nepsilon = 0.1', "explain.epsilon", ["takes no parameters"]),
+        ("[explain]", '[explain]\nmethods = ["gradient:epsilon=0.1"]', "explain.methods", ["takes no parameters"]),
     ],
 )
 def test_what_is_wrong_with_a_network_is_known_before_anything_runs(

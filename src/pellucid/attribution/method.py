@@ -125,15 +125,12 @@ class Method(ABC):
     @property
     def text(self) -> str:
         """What a study or a command calls it: `NAME`, or `NAME:key=value,key=value` where it is not as by default."""
-        given = ",".join(f"{name}={_shown(value)}" for name, value in self.changed.items())
-        return f"{self.name}:{given}" if given else self.name
+        from pellucid.attribution.methods import METHODS  # which imports every method, and so this module
 
-    @property
-    def label(self) -> str:
-        """The same for names of files: `lrp-epsilon`, `lrp-epsilon-epsilon-0p01`."""
-        words = [word for name, value in self.changed.items() for word in (name, _shown(value))]
-        safe = ("".join(c if c.isalnum() else {".": "p", "-": "m"}.get(c, "") for c in word) for word in words)
-        return "-".join((self.name, *safe))
+        kind = type(self)
+        name = self.name if METHODS.get(self.name) is kind else f"{kind.__module__}:{kind.__qualname__}"
+        given = ",".join(f"{name}={_shown(value)}" for name, value in self.changed.items())
+        return f"{name}:{given}" if given else name
 
     def with_parameters(self, given: Mapping[str, Any]) -> Self:
         """Return the same method with other values of some parameters.

@@ -126,6 +126,12 @@ Limit = Whole | Number | Text | Words | Exactly
 Name = Annotated[str, Text("[a-z0-9][a-z0-9-]{0,63}", "a name of a-z, 0-9 and -, 64 at most, for it names a folder")]
 """What studies, cohorts and arms may be called."""
 
+MethodName = Annotated[
+    str,
+    Text(r"[A-Za-z_][\w.-]*(?::[^\x00-\x1f\x7f-\x9f\u2028\u2029]*)?", 'a method, "NAME" or "NAME:key=value,key=value"'),
+]
+"""What an attribution method may be called; whether there is such a method is known only once its code is at hand."""
+
 LINE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"
 """One line of text, as a regular expression: no control characters."""
 

@@ -72,10 +72,8 @@ def write_native_map(
 
 def write_spread(path: Path, explainers: Sequence[Explainer], found: Sequence[Explained]) -> None:
     """Write the standard deviation (n - 1) over several models' maps of one image beside their mean at `path`."""
-    method = explainers[0].method.name
-    who = path.name.split("_space-")[0]
     write_volume(
-        path.with_name(map_name(who, method, statistic="sd").replace("relevance", "spread")),
+        path.with_name(path.name.replace("_relevance", "Sd_spread")),
         np.std([one.relevance for one in found], axis=0, ddof=1, dtype=np.float64).astype(np.float32),
         explainers[0].grid,
         np.float32,
@@ -100,11 +98,11 @@ def write_maps(
 
     Sidecars say what the gate found of the scan, and which lesion mask the map is measured against.
     """
-    paths = [out / map_name(name, explainer.method.label)]
+    paths = [out / map_name(name, explainer.method.text)]
     said: dict[str, Any] = scan.admitted.sidecar | (lesions.sidecar if lesions is not None else {})
     write_map(paths[0], [explainer], explained, source=scan.path, source_grid=scan.native, said=said)
     if native:
-        paths.append(out / map_name(name, explainer.method.label, res="native"))
+        paths.append(out / map_name(name, explainer.method.text, res="native"))
         write_native_map(paths[1], explainer, explained, source=scan.path, source_grid=scan.native, said=said)
     return paths
 
@@ -112,6 +110,6 @@ def write_maps(
 def remove_maps(out: Path, name: str, explainer: Explainer) -> None:
     """Remove what an earlier call left of a scan: should this one fail, no map may lie there without its row."""
     for res in ("", "native"):
-        old = out / map_name(name, explainer.method.label, res=res)
+        old = out / map_name(name, explainer.method.text, res=res)
         for file in (old, sidecar_path(old), picture_of(old)):
             file.unlink(missing_ok=True)

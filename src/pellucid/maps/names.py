@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from pellucid.attribution.naming import method_label
 from pellucid.bids.pairing import name_of, participant
 from pellucid.bids.prepared import SPACE
 from pellucid.image.nifti import stem
@@ -16,8 +17,11 @@ _NOT_OURS = re.compile(r"_space-[0-9A-Za-z]+|_desc-brain(?=_)")
 
 
 def map_name(who: str, method: str, *, res: str = "", statistic: Literal["", "mean", "sd"] = "") -> str:
-    """Return the file name of a map: `sub-01_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance.nii.gz`."""
-    first, *rest = method.split("-")
+    """Return the file name of a map: `sub-01_space-MNI152NLin6Asym_desc-lrpEpsilon_relevance.nii.gz`.
+
+    `method` is its text, `NAME` or `NAME:key=value,key=value`.
+    """
+    first, *rest = method_label(method).split("-")
     label = first + "".join(word.capitalize() for word in (*rest, statistic))
     entity = f"_res-{res}" if res else ""
     return f"{who}_space-{SPACE}{entity}_desc-{label}_relevance.nii.gz"

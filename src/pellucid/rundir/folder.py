@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pellucid.attribution.naming import method_label
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -53,8 +55,8 @@ class RunFolder:
         return self.root / "maps"
 
     def maps(self, arm: str, method: str) -> Path:
-        """Return the folder of an arm's maps."""
-        return self.all_maps / arm / method
+        """Return the folder of an arm's maps by a method, which is named as in `[explain] methods`."""
+        return self.all_maps / arm / method_label(method)
 
     @property
     def all_deletions(self) -> Path:
@@ -62,8 +64,8 @@ class RunFolder:
         return self.root / "deletion"
 
     def deletions(self, arm: str, method: str) -> Path:
-        """Return the folder of the deletions by an arm's maps."""
-        return self.all_deletions / arm / method
+        """Return the folder of the deletions by an arm's maps by a method."""
+        return self.all_deletions / arm / method_label(method)
 
     @property
     def tables(self) -> Path:

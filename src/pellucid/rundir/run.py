@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pellucid.analysis.crossed import correction
+from pellucid.attribution.naming import method_label
 from pellucid.cohort.store import Store, open_store
 from pellucid.ground.arrays import BoolArray
 from pellucid.ground.errors import InputError
@@ -137,16 +138,19 @@ class Run:
         return _table(path)
 
     def maps_table(self, name: str) -> pd.DataFrame | None:
-        """Return the rows of tables/NAME.tsv that are about the arm of `maps`, or None if it was not made."""
+        """Return the rows of tables/NAME.tsv about the arm and method of `maps`, or None if it was not made."""
         table = self.table(name)
         if table is None or self.maps is None or "arm" not in table:
             return table
-        return table[table["arm"] == self.maps.arm].reset_index(drop=True)
+        return table[(table["arm"] == self.maps.arm) & (table["method"] == self.maps.method)].reset_index(drop=True)
 
     def untaught_table(self, name: str) -> pd.DataFrame | None:
         """Return the rows of tables/NAME.tsv that are about the arms of `untaught`, or None if it was not made."""
         table = self.table(name)
-        return None if table is None else table[table["arm"].isin(list(self.untaught))].reset_index(drop=True)
+        if table is None or self.maps is None:
+            return table
+        wanted = table["arm"].isin(list(self.untaught)) & (table["method"] == self.maps.method)
+        return table[wanted].reset_index(drop=True)
 
     @cached_property
     def splits(self) -> pd.DataFrame | None:
@@ -198,7 +202,8 @@ class Run:
         asked = self.spec.get("explain", {})
         found = sorted(path for path in (self.folder / "maps").glob("*/*") if any(path.glob("*_relevance.nii.gz")))
         for path in found:
-            if asked and (path.parent.name, path.name) != (self.main_arm, asked.get("method", path.name)):
+            first = next((method_label(method) for method in asked.get("methods", ())), path.name)
+            if asked and (path.parent.name, path.name) != (self.main_arm, first):
                 continue
             return self.maps_in(path)
         return None
@@ -207,7 +212,9 @@ class Run:
         """Return the maps of a folder maps/ARM/METHOD."""
         arm = folder.parent.name
         self.refuse_damaged(folder)
-        return Maps(arm, folder.name, folder, [trial for trial in self.trials if trial.arm == arm])
+        methods = {method_label(method): method for method in self.spec.get("explain", {}).get("methods", ())}
+        method = methods.get(folder.name, folder.name)
+        return Maps(arm, method, folder, [trial for trial in self.trials if trial.arm == arm])
 
     def selected(self, arm: str) -> Trial | None:
         """Return the trial of an arm that was taken further (models/ARM/selected.json)."""

@@ -116,7 +116,7 @@ def _five_numbers(quantity: str) -> Columns:
     return numbers(" ".join(f"{quantity}_{part}" for part in ("n", "mean", "sd", "median", "min", "max")))
 
 
-_MAP = texts("arm participant_id session_id group networks")
+_MAP = texts("arm method participant_id session_id group networks")
 
 declare(
     "table1",
@@ -172,7 +172,11 @@ declare(
     numbers("sensitivity sensitivity_low sensitivity_high specificity specificity_low specificity_high"),
     numbers("auc auc_low auc_high interaction_p interaction_q"),
 )
-declare("ledger", texts("arm participant_id session_id group layer"), numbers("relevance_out relevance_in absorbed_*"))
+declare(
+    "ledger",
+    texts("arm method participant_id session_id group layer"),
+    numbers("relevance_out relevance_in absorbed_*"),
+)
 declare(
     "sums",
     _MAP,
@@ -192,7 +196,7 @@ declare(
 )
 declare(
     "lesions_summary",
-    texts("arm group map"),
+    texts("arm method group map"),
     numbers("people without average_precision precision_at_k auroc lift lift_ceiling positive_share"),
     numbers("strongest_in_lesion volume_share networks average_precision_low average_precision_high"),
     numbers("precision_at_k_low precision_at_k_high auroc_low auroc_high lift_low lift_high"),
@@ -200,12 +204,12 @@ declare(
 )
 declare(
     "lesions_compared",
-    texts("arm measure map best_null"),
+    texts("arm method measure map best_null"),
     numbers("map_value null_value scan_value difference low high networks people wins losses na"),
 )
 declare(
     "lesions_untaught",
-    texts("arm untaught measure map"),
+    texts("arm method untaught measure map"),
     numbers("map_value untaught_value difference low high networks people wins losses na"),
 )
 declare(
@@ -217,7 +221,7 @@ declare(
 )
 declare(
     "region_tests",
-    texts("arm atlas area"),
+    texts("arm method atlas area"),
     *(
         part
         for test in ("", "_per_logit", "_per_gross")
@@ -235,7 +239,7 @@ declare(
 )
 declare(
     "deletion_summary",
-    texts("arm ranking fill"),
+    texts("arm method ranking fill"),
     numbers("k people networks voxels logit fall low high correlation"),
     texts("rival"),
     numbers("compared rival_fall difference difference_low difference_high"),
@@ -243,18 +247,18 @@ declare(
 declare("calibration_summary", texts("arm kind"), numbers("n share brier brier_of_share ece"))
 declare("trials_paired", texts("arm_one arm_two"), numbers("n_trials difference sd low high p q"))
 declare("learning_summary", texts("family arm"), numbers("subjects auc sd low high n_trials"))
-declare("ledger_summary", texts("arm group layer"), numbers("relevance_out relevance_in absorbed_*"))
-declare("sums_summary", texts("arm group"), numbers("scans logit sum positive negative voxel_mean"))
-declare("alarms", texts("arm"), numbers("maps checked alarmed alarm_* gross_per_logit"))
+declare("ledger_summary", texts("arm method group layer"), numbers("relevance_out relevance_in absorbed_*"))
+declare("sums_summary", texts("arm method group"), numbers("scans logit sum positive negative voxel_mean"))
+declare("alarms", texts("arm method"), numbers("maps checked alarmed alarm_* gross_per_logit"))
 declare(
     "regions_summary",
-    texts("arm atlas area"),
+    texts("arm method atlas area"),
     numbers("voxels seen_share strength sum_* mean_*"),
     numbers("difference p q difference_per_logit p_per_logit q_per_logit difference_per_gross p_per_gross q_per_gross"),
 )
 declare(
     "truth_summary",
-    texts("arm place"),
+    texts("arm method place"),
     numbers("subjects networks seen_share lift low high lift_of_scan above_zero"),
     texts("best_null"),
     numbers("lift_of_* more_than_*"),

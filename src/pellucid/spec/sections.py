@@ -12,9 +12,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from pellucid.analysis.crossed import correction
+from pellucid.attribution.naming import method_label
 from pellucid.ground.checked import checked
 from pellucid.ground.errors import InputError
-from pellucid.ground.limits import Name, Number, RefusedError, Seed, Several, Switch, Whole, Words
+from pellucid.ground.limits import MethodName, Name, Number, RefusedError, Seed, Several, Switch, Whole, Words
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
 from pellucid.preprocess.filling import Filling
@@ -195,8 +196,8 @@ class Explain:
         Which trial is selected.
         `validation-loss`: the trial of lowest validation loss. `holdout`: that of highest balanced accuracy on the
         holdout, the first of several, as the paper's code did; its figures are then no longer those of unseen subjects.
-    method, epsilon
-        The attribution method, and its parameter if not its own.
+    methods
+        Attribution methods, each `NAME` or `NAME:key=value,key=value`; the first is the one that a report is about.
     averages
         Whose maps the group averages are made of: `all` held-out scans, or the `correct` ones, as in the paper.
     deletion
@@ -208,8 +209,7 @@ class Explain:
     # deviates: the paper's code explained the trial that was best on the holdout.
 
     arms: Annotated[tuple[str, ...], Several()]
-    method: str = "lrp-epsilon"
-    epsilon: Annotated[float, Number(above=0, words="a positive number; the paper's is 0.001")] | None = None
+    methods: Annotated[tuple[MethodName, ...], Several()] = ("lrp-epsilon",)
     trials: Literal["selected", "all"] = "selected"
     choose: Literal["validation-loss", "holdout"] = "validation-loss"
     averages: Literal["all", "correct"] = "all"
@@ -221,13 +221,11 @@ class Explain:
             raise InputError("deletion", f"is {list(self.deletion)}", "Name some of `explain.arms`")
         if any(one >= two for one, two in pairwise(self.deletion_voxels)):
             raise InputError("deletion_voxels", f"is {list(self.deletion_voxels)}", "Give the smallest first")
+        labels = [method_label(method).lower() for method in self.methods]
+        if len(set(labels)) < len(labels):
+            raise InputError("methods", f"is {list(self.methods)}", "Two of them have folders of one name: rename one")
         if self.trials == "all" and self.choose == "holdout":
             raise InputError("choose", "is 'holdout', but all trials are explained", "Leave one of the two out")
-
-    @property
-    def chosen(self) -> str:
-        """The method with its parameters, as `method_from_text` reads it."""
-        return self.method if self.epsilon is None else f"{self.method}:epsilon={self.epsilon}"
 
 
 @checked

@@ -209,13 +209,13 @@ class _Needs:
     def _maps(self, arm: str) -> tuple[int, int]:
         """Return how many maps an arm will have, and of how many models each is the mean.
 
-        There is one a held-out scan, hence one a scan in a cross-validation.
+        There is one for each method of each held-out scan, hence of each scan in a cross-validation.
         """
         assert self.spec.explain is not None  # the tasks that ask exist only then
         how, sizes = self.spec.split_of(arm), self.sizes[self.spec.training[arm].cohort]
         crossed = how.scheme == "cross-validation"
         models = self.spec.trial_count(arm) // (how.folds if crossed else 1) if self.spec.explain.trials == "all" else 1
-        return (sizes.scans if crossed else sizes.holdout), models
+        return (sizes.scans if crossed else sizes.holdout) * len(self.spec.explain.methods), models
 
     def _network(self, arm: str) -> tuple[int, int]:
         """Return the bytes of an arm's model and of a step of its training, once the step fits into the memory."""

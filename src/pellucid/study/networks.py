@@ -43,7 +43,7 @@ def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> Non
     Raises
     ------
     InputError
-        At `training.ARM.network` or `training.ARM.options`, and what is wrong there; or at `explain.epsilon`.
+        At `training.ARM.network` or `training.ARM.options`, and what is wrong there; or at `explain.methods`.
     """
     grid = PAPER_GRID
     tried: set[tuple[str, str, bool]] = set()
@@ -59,7 +59,8 @@ def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> Non
             image = random_image(grid)
             _refuse_probabilities(model, image)
             if explained and spec.explain is not None:
-                explain(model, image, method=method_from_text(spec.explain.chosen))
+                for method in spec.explain.methods:
+                    explain(model, image, method=method_from_text(method))
 
 
 def network_sources(spec: Spec) -> dict[str, str | None]:
@@ -74,8 +75,6 @@ def _told_of(arm: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if error.where in ("method", "epsilon"):
-            raise InputError(f"explain.{error.where}", error.what, error.fix) from error
         key = error.where if error.where == "options" else "network"
         raise InputError(f"training.{arm}.{key}", error.what, error.fix) from error
     except PellucidError as error:

@@ -79,11 +79,12 @@ def check_study(
     LeakageError
         If two datasets share participants.
     """
-    if spec.explain:
+    for method in spec.explain.methods if spec.explain else ():
         try:
-            method_from_text(spec.explain.chosen)
+            method_from_text(method)
         except InputError as error:
-            raise InputError(f"explain.{error.where}", error.what, error.fix) from error
+            what = error.what if error.where == "method" else f"{method!r}: {error.where} {error.what}"
+            raise InputError("explain.methods", what, error.fix) from error
     for atlas in spec.analysis.atlases if spec.explain else ():
         find_atlas(atlas, merge=spec.analysis.merge)
     check_networks(spec, trusted=trusted)

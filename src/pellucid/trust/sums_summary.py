@@ -16,6 +16,12 @@ PASSED = ("relevance_out", "relevance_in")
 """What a layer was given and handed on; beside it stands what it absorbed."""
 
 
+def absorbers(ledger: pd.DataFrame) -> list[str]:
+    """Return what took relevance in some rows of a ledger: `bias`, `epsilon`; columns without a value are of others."""
+    names = [str(name) for name in ledger if str(name).startswith(ABSORBED)]
+    return [name.removeprefix(ABSORBED) for name in names if ledger.empty or ledger[name].notna().any()]
+
+
 def sums_summary(table: pd.DataFrame) -> pd.DataFrame:
     """Average the sums of one arm's maps over the scans of each group.
 
@@ -72,8 +78,7 @@ def ledger_means(table: pd.DataFrame) -> pd.DataFrame:
     One row a group and layer, from the output to the input: group, layer, relevance_out, relevance_in, and what was
     absorbed.
     """
-    absorbed = [str(name) for name in table if str(name).startswith(ABSORBED)]
-    columns = [*PASSED, *absorbed]
+    columns = [*PASSED, *(f"{ABSORBED}{name}" for name in absorbers(table))]
     if table.empty:  # a method without a ledger
         return table[["group", "layer", *columns]]
     means = table.groupby(["group", "layer"], sort=False)[columns].mean().reset_index()

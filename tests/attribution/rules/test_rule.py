@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.attribution.outside import WSquare
 from tests.attribution.test_golden import CUT, _arrays, _difference, _model, _x
 from torch import nn
 
@@ -19,7 +18,9 @@ from pellucid.attribution.rules.epsilon import Epsilon
 from pellucid.attribution.rules.rule import Composite
 from pellucid.ground.errors import InputError, PellucidError
 
-HERE = "tests.attribution.outside"
+HERE = "ownmethods"
+
+pytestmark = pytest.mark.usefixtures("own_methods")
 
 
 class Every(nn.Module):
@@ -143,7 +144,8 @@ def test_what_is_no_rule_is_refused_by_name(given: dict[str, Any], where: str, w
     assert caught.value.where == where
 
 
-def test_a_registered_rule_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registered_rule_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch, own_methods: Any) -> None:
+    WSquare = own_methods.WSquare
     monkeypatch.setattr(RULES, "_entries", dict(RULES))
     RULES.register(WSquare.name, WSquare)
     assert find_rule("w-square") == WSquare()
@@ -152,7 +154,8 @@ def test_a_registered_rule_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch)
     assert torch.equal(explain(model, x, method=LrpRules(rule="w-square")).relevance, by_path)
 
 
-def test_a_composite_names_all_of_its_rules() -> None:
+def test_a_composite_names_all_of_its_rules(own_methods: Any) -> None:
+    WSquare = own_methods.WSquare
     composite = Composite(Epsilon(), {"dense": Epsilon(0.1)}, WSquare())
     assert composite.rules == (Epsilon(), Epsilon(0.1), WSquare())
     assert not composite.from_output

@@ -33,7 +33,7 @@ def summary(**changes: Any) -> pd.DataFrame:
             rows.append(base | {"ranking": "logistic", "fall": 3.0, "low": 2.0, "high": 4.0, "correlation": 0.2})
         lesions = {"ranking": "lesions", "fill": fill, "k": np.nan, "people": 20, "networks": 1, "voxels": 630}
         rows.append(lesions | {"logit": 5.3, "fall": 5.84, "low": 5.0, "high": 6.5})
-    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(arm="finetuned", **changes)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(arm="finetuned", method=METHOD, **changes)
 
 
 def with_deletion(copy: Path) -> Path:
@@ -78,7 +78,7 @@ def test_chart_table_and_caption_of_an_arm(copy: Path, look: Any) -> None:
     section = deletion(open_run(run), run / "figures")
     assert section is not None
     (picture,) = look.of(section, Picture)
-    assert (run / "figures" / "deletion-finetuned.svg").is_file()
+    assert (run / "figures" / "deletion-finetuned-lrp-epsilon.svg").is_file()
     assert "lrp-epsilon is close to input times gradient here: Pearson's r 0.998" in picture.caption
     assert "one network: they hold for it alone" in picture.caption
     (table,) = look.of(section, Table)

@@ -10,8 +10,10 @@ import pytest
 
 from pellucid.ground.files import write_tsv
 from pellucid.report.html.blocks import Note, Table
-from pellucid.report.sections.ledger import KINDS, ledger
+from pellucid.report.sections.ledger import ledger
 from pellucid.rundir.run import open_run
+
+METHOD = "lrp-epsilon"
 
 
 def test_what_is_missing_is_named_and_nothing_is_drawn(empty_run: Path, look: Any) -> None:
@@ -22,20 +24,30 @@ def test_what_is_missing_is_named_and_nothing_is_drawn(empty_run: Path, look: An
 
 def test_the_sums_of_whole_maps_are_shown_for_every_arm(copy: Path, look: Any) -> None:
     rows = [
-        {"arm": arm, "group": group, "scans": 2, "logit": 1.5, "sum": 3.0, "positive": 9.0, "negative": -5.0}
+        {
+            "arm": arm,
+            "method": METHOD,
+            "group": group,
+            "scans": 2,
+            "logit": 1.5,
+            "sum": 3.0,
+            "positive": 9.0,
+            "negative": -5.0,
+        }
         for arm in ("finetuned", "scratch")
         for group in ("MS", "HC")
     ]
     write_tsv(copy / "tables" / "sums_summary.tsv", pd.DataFrame(rows).assign(voxel_mean=1e-6))
     table = look.of(ledger(open_run(copy), copy / "figures"), Table)[-1]
-    assert [row[:2] for row in table.rows] == [
-        [arm, group] for arm in ("finetuned", "scratch") for group in ("MS", "HC")
+    assert [row[:3] for row in table.rows] == [
+        [arm, METHOD, group] for arm in ("finetuned", "scratch") for group in ("MS", "HC")
     ]
-    assert table.rows[0][2:] == ["2", "1.50", "3.00", "9.00", "−5.00", "1.00e−6"]
+    assert table.rows[0][3:] == ["2", "1.50", "3.00", "9.00", "−5.00", "1.00e−6"]
 
 
 def _alarms(folder: Path, *rows: dict[str, object]) -> None:
-    none = {"maps": 4, "checked": 4, "alarmed": 0} | dict.fromkeys(KINDS, 0)
+    none = {"maps": 4, "checked": 4, "alarmed": 0, "method": METHOD}
+    none |= dict.fromkeys((f"alarm_{kind}" for kind in ("sign", "bias", "epsilon", "networks")), 0)
     write_tsv(folder / "tables" / "alarms.tsv", pd.DataFrame([none | {"gross_per_logit": 25.0} | row for row in rows]))
 
 
@@ -46,12 +58,12 @@ def test_alarmed_maps_are_counted_first_by_arm(copy: Path, look: Any) -> None:
     note, table = section.blocks[:2]
     assert isinstance(note, Note)
     assert note.tone == "warning"
-    assert "3 of 4 maps of arm finetuned do not add up" in note.text
+    assert "3 of 4 maps of arm finetuned by lrp-epsilon do not add up" in note.text
     assert isinstance(table, Table)
     assert table.rows == [
-        ["finetuned", "3 of 4", "1", "2", "0", "1", "25.0"],
-        ["scratch", "0 of 4", "0", "0", "0", "0", "25.0"],
-        ["mine", "not checked", "–", "–", "–", "–", "25.0"],
+        ["finetuned", METHOD, "3 of 4", "1", "2", "0", "1", "25.0"],
+        ["scratch", METHOD, "0 of 4", "0", "0", "0", "0", "25.0"],
+        ["mine", METHOD, "not checked", "–", "–", "–", "–", "25.0"],
     ]
 
 

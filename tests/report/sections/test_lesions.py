@@ -124,7 +124,14 @@ def test_maps_of_untaught_networks_stand_beside_and_are_paired(copy: Path, look:
     own = table[table["arm"] == "finetuned"]
     less = own["lift"].where(own["map"] == METHOD, own["lift"] + 1) - 1
     write_lesion_tables(copy / "tables", pd.concat([own, own.assign(arm="untrained", lift=less)]))
-    row = {"arm": "finetuned", "untaught": "untrained", "map": METHOD, "map_value": 0.5, "untaught_value": 0.25}
+    row = {
+        "arm": "finetuned",
+        "method": METHOD,
+        "untaught": "untrained",
+        "map": METHOD,
+        "map_value": 0.5,
+        "untaught_value": 0.25,
+    }
     row |= {"difference": 0.2, "low": 0.1, "high": 0.3, "people": 5}
     rows = [row | {"measure": measure} for measure in MEASURES]
     write_tsv(copy / "tables" / "lesions_untaught.tsv", pd.DataFrame(rows))

@@ -18,6 +18,7 @@ ROWS = pd.DataFrame(
     [
         {
             "arm": "finetuned",
+            "method": "lrp-epsilon",
             "participant_id": f"sub-{group}{n}",
             "group": group,
             "map": name,
@@ -39,7 +40,10 @@ def _write(folder: Path, others: tuple[str, ...] = ()) -> None:
     """Write what a study makes of the rows and of other networks' maps, whose lifts are half as large."""
     patients = ROWS[ROWS["group"] == "MS"]
     untaught = {name: patients.assign(lift=patients["lift"] / 2) for name in others}
-    write_tsv(folder / "tables" / "truth_summary.tsv", place_summary(patients, untaught).assign(arm="finetuned"))
+    write_tsv(
+        folder / "tables" / "truth_summary.tsv",
+        place_summary(patients, untaught).assign(arm="finetuned", method="lrp-epsilon"),
+    )
 
 
 def test_a_place_says_whether_lesions_may_stand_in_for_it(copy: Path, look: Any) -> None:

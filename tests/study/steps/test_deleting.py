@@ -108,7 +108,7 @@ def test_a_map_of_another_logit_is_refused(undisturbed: Path, tmp_path: Path) ->
 def test_several_models_answer_with_their_mean_logit(undisturbed: Path) -> None:
     spec, folder = read_spec(undisturbed / "study.toml"), RunFolder(undisturbed)
     assert spec.explain is not None
-    one = held_out_scans(spec, spec.explain, "finetuned", folder)[0]
+    one = held_out_scans(spec, spec.explain, "finetuned", "lrp-epsilon", folder)[0]
     images = np.stack([one.store.images[one.row]] * 2)
     (model,) = one.explainers
     alone = logits_of([model])(images)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from pellucid.analysis.averages import ONE_SCALE, Average, PersonMap, average_people, is_of_several
 from pellucid.analysis.bootstrap import RESAMPLES
+from pellucid.attribution.naming import method_label
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import BoolArray
 from pellucid.report.explained import explained
@@ -152,8 +153,10 @@ class Material:
         MissingError
             If there are none, or the table lacks what the figures show.
         """
-        table = self.table("regions", ("arm", "participant_id", "group", "correct", "atlas", "area", "sum", "paper"))
-        rows = table[(table["arm"] == arm) & (table["atlas"] == one_atlas(table, atlas))]
+        table = self.table(
+            "regions", ("arm", "method", "participant_id", "group", "correct", "atlas", "area", "sum", "paper")
+        )
+        rows = table[self._of(table, arm) & (table["atlas"] == one_atlas(table, atlas))]
         if rows.empty:
             raise MissingError(f"tables/regions.tsv has no row of arm {arm} for {_ATLAS_WORDS[atlas]}")
         return rows.reset_index(drop=True)
@@ -163,7 +166,12 @@ class Material:
         table = self.run.table("region_tests")
         if table is None:
             return None
-        return table[(table["arm"] == arm) & (table["atlas"] == one_atlas(table, atlas))].reset_index(drop=True)
+        return table[self._of(table, arm) & (table["atlas"] == one_atlas(table, atlas))].reset_index(drop=True)
+
+    def _of(self, table: pd.DataFrame, arm: str) -> pd.Series[bool]:
+        """Tell which rows of a table are about an arm's maps by the study's first method."""
+        first = table["method"].iloc[0] if self.run.maps is None else self.run.maps.method
+        return (table["arm"] == arm) & (table["method"] == first)
 
     def table(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         """Return a table of the run; raise MissingError if there is none, or it lacks a column."""
@@ -239,8 +247,8 @@ def one_atlas(table: pd.DataFrame, kind: str) -> str | None:
 
 
 def _open(run: Run, arm: str) -> Relevance:
-    method = run.spec.get("explain", {}).get("method", "*")
-    folder = next(iter(sorted((run.folder / "maps" / arm).glob(str(method)))), None)
+    method = method_label(str(run.spec.get("explain", {}).get("methods", ["*"])[0]))
+    folder = next(iter(sorted((run.folder / "maps" / arm).glob(method))), None)
     if folder is None or not any(folder.glob("sub-*_relevance.nii.gz")):
         raise MissingError(f"the run has no maps of arm {arm} (maps/{arm})")
     maps = run.maps_in(folder)

@@ -13,7 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from pellucid.ground.numbers import seen_share
 from pellucid.report.pictures.models import LABEL_LETTERS, WIDTH
 from pellucid.report.pictures.style import INK, MUTED, PATIENT, drawn, row_height, styled
+from pellucid.trust.alarms import ABSORBED, BIAS, EPSILON
 from pellucid.trust.nulls import NULLS
+from pellucid.trust.sums_summary import absorbers
 
 MEASURE_AXES = {
     "average_precision": "average precision of lesion voxels (no preference: their share of the seen brain)",
@@ -22,7 +24,8 @@ MEASURE_AXES = {
 """What `lesion_figure` can draw, and what its axis says."""
 
 _NULL = "#6f7c8c"
-_BIAS, _EPSILON, _TOTAL = "#b4691f", "#8a93a0", "#1b6a6f"
+_TOTAL, _OTHER = "#1b6a6f", "#6a4c93"
+_ABSORBED = {BIAS: "#b4691f", EPSILON: "#8a93a0"}
 
 
 @styled
@@ -134,13 +137,13 @@ def region_figure(table: pd.DataFrame, areas: Sequence[str], colours: Mapping[st
 
 @styled
 def ledger_figure(ledger: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """Draw for each group how the logit shrinks on its way to the image: what each layer's bias and epsilon absorb.
+    """Draw for each group how the logit shrinks on its way to the image: what each layer absorbs.
 
     Parameters
     ----------
     ledger
-        For each group the mean ledger from the output to the input: layer, relevance_out, relevance_in,
-        absorbed_bias, absorbed_epsilon.
+        For each group the mean ledger from the output to the input: layer, relevance_out, relevance_in, and a column
+        absorbed_NAME for each that took relevance.
     colours
         A colour for each group.
     """
@@ -150,12 +153,12 @@ def ledger_figure(ledger: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
         names, level = ["logit"], float(rows["relevance_out"].iloc[0])
         axes.bar(0, level, color=colours.get(group, _TOTAL), width=0.68)
         for row in rows.to_dict("records"):
-            for key, colour in (("absorbed_bias", _BIAS), ("absorbed_epsilon", _EPSILON)):
-                place = len(names)
-                axes.bar(place, -row[key], bottom=level, color=colour, width=0.68)
+            for name in absorbers(rows):
+                place, taken = len(names), float(row[f"{ABSORBED}{name}"])
+                axes.bar(place, -taken, bottom=level, color=_ABSORBED.get(name, _OTHER), width=0.68)
                 axes.plot([place - 1.34, place + 0.34], [level, level], color=INK, linewidth=0.6)
-                level -= row[key]
-                names.append(f"{row['layer']} {'bias' if key == 'absorbed_bias' else 'ε'}")
+                level -= taken
+                names.append(f"{row['layer']} {'ε' if name == EPSILON else name}")
         axes.plot([len(names) - 1.34, len(names) + 0.34], [level, level], color=INK, linewidth=0.6)
         axes.bar(len(names), float(rows["relevance_in"].iloc[-1]), color=colours.get(group, _TOTAL), width=0.68)
         names.append("map")

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from pellucid.attribution.naming import method_label
 from pellucid.ground.numbers import DASH, number, whole
 from pellucid.report.html.blocks import Note, Picture, Section, Table, Text, missing, records, twofold
 from pellucid.report.pictures.deletion import deletion_figure
@@ -43,9 +44,8 @@ def deletion(run: Run, figures: Path) -> Section | None:
             ]
         )
     )
-    method = str(asked.get("method", "lrp-epsilon"))
-    for arm, table in summary.groupby("arm", sort=False):
-        section.add(*_arm(str(arm), table.reset_index(drop=True), method, figures))
+    for (arm, method), table in summary.groupby(["arm", "method"], sort=False):
+        section.add(*_arm(str(arm), table.reset_index(drop=True), str(method), figures))
     return section
 
 
@@ -53,19 +53,21 @@ def _arm(arm: str, table: pd.DataFrame, method: str, figures: Path) -> list[Text
     """Return what is shown of one arm."""
     known = table[table["fall"].notna()]
     if known.empty:
-        return [Note(tone="missing", text=f"Of arm {arm} nothing could be measured; {SOURCES[1]} says why.")]
-    stem = f"deletion-{arm}"
+        return [
+            Note(tone="missing", text=f"Of arm {arm} and {method} nothing could be measured; {SOURCES[1]} says why.")
+        ]
+    stem = f"deletion-{arm}-{method_label(method)}"
     save(deletion_figure(known[known["k"].notna()], method), figures / stem)
     people, networks = int(known["people"].max()), int(known["networks"].max())
     of = "one network: they hold for it alone" if networks == 1 else f"{networks} networks, and clustered by them"
     return [
-        Text(paragraphs=[f"Arm {arm}. {sentence}" for sentence in sentences(table, method)]),
+        Text(paragraphs=[f"Arm {arm}, {method}. {sentence}" for sentence in sentences(table, method)]),
         Picture(
             stem=stem,
             suffix=".svg",
-            alt=f"Lines of the fall of the logit against the number of filled voxels, by ranking, arm {arm}.",
-            caption=f"Mean fall of the logit over {people} people with its 95 % interval, arm {arm}. The intervals are "
-            f"of people explained by {of}. {_closeness(table, method)}",
+            alt=f"Lines of the fall of the logit against the number of filled voxels, by ranking, arm {arm}, {method}.",
+            caption=f"Mean fall of the logit over {people} people with its 95 % interval, arm {arm}, {method}. "
+            f"The intervals are of people explained by {of}. {_closeness(table, method)}",
             sources=SOURCES,
         ),
         Table(

@@ -12,16 +12,14 @@ from pellucid.report.pictures.maps import ledger_figure
 from pellucid.report.pictures.style import group_colours, save
 from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Run
-from pellucid.trust.alarms import BIAS, EPSILON, NETWORKS, SIGN
-from pellucid.trust.sums_summary import ALARM, SUMS
+from pellucid.trust.alarms import ABSORBED, BIAS, EPSILON, NETWORKS, SIGN
+from pellucid.trust.sums_summary import ALARM, PASSED, SUMS, absorbers
 
 _WORDS = {SIGN: "Another sign", BIAS: "Biases", EPSILON: "ε", NETWORKS: "Networks"}
-KINDS = {f"{ALARM}{kind}": words for kind, words in _WORDS.items()}
-"""Columns of tables/alarms.tsv that count a kind of alarm, and what the page calls it."""
+"""Kinds of alarm, and what the page calls them; what absorbs relevance by other rules has its own name."""
 
 TABLE, SUMMARY = "tables/ledger.tsv", "tables/ledger_summary.tsv"
 OF_MAPS, SUMS_SUMMARY, ALARMS = "tables/sums.tsv", "tables/sums_summary.tsv", "tables/alarms.tsv"
-COLUMNS = ("relevance_out", "relevance_in", "absorbed_bias", "absorbed_epsilon")
 
 
 @page_section("ledger", title="Where relevance goes", order=170)
@@ -36,28 +34,31 @@ def ledger(run: Run, figures: Path) -> Section:
     groups = sorted(means["group"].unique(), key=lambda group: (group != run.positive, group))
     by_group = {group: means[means["group"] == group] for group in groups}
     save(ledger_figure(by_group, group_colours(groups, run.positive)), figures / "ledger")
+    took = absorbers(means)
+    columns = (*PASSED, *(f"{ABSORBED}{name}" for name in took))
+    words = {BIAS: "biases", EPSILON: "the stabiliser ε"}
+    takers = " and ".join(words.get(name, name) for name in took) or "nothing"
     section.add(
         Text(
             paragraphs=[
-                "LRP-ε starts with the logit and hands it down layer by layer, but it is not conserved: each layer's "
-                "biases and stabiliser ε take their share. In every layer, exactly: relevance out = relevance in + "
-                "absorbed by the bias + absorbed by ε. What arrives in the map is therefore not the whole logit, and "
-                "may be more than it."
+                "Relevance starts as the logit and is handed down layer by layer, but it is not conserved: in each "
+                f"layer {takers} take their share. In every layer, exactly: relevance out = relevance in + what was "
+                "absorbed. What arrives in the map is therefore not the whole logit, and may be more than it."
             ]
         ),
         Picture(
             stem="ledger",
             suffix=".svg",
-            alt="Waterfall from the logit to the map: what each layer's bias and epsilon absorb, one panel a group.",
+            alt="Waterfall from the logit to the map: what each layer absorbs, one panel a group.",
             caption="Mean over the held-out subjects of each group, from the logit (left) to the sum of the map "
             "(right). Orange: absorbed by biases; grey: by ε. A bar that leads away from zero adds relevance instead "
             "of taking it.",
             sources=[SUMMARY, TABLE],
         ),
         Table(
-            header=["Group", "Layer", "Out", "In", "Bias", "ε"],
+            header=["Group", "Layer", "Out", "In", *({BIAS: "Bias", EPSILON: "ε"}.get(name, name) for name in took)],
             rows=[
-                [str(row["group"]), str(row["layer"]), *(number(row[column]) for column in COLUMNS)]
+                [str(row["group"]), str(row["layer"]), *(number(row[column]) for column in columns)]
                 for row in records(means)
             ],
             caption="Mean ledger of each group, from the output to the input (logit units).",
@@ -71,15 +72,17 @@ def ledger(run: Run, figures: Path) -> Section:
 
 
 def _alarms(table: pd.DataFrame) -> list[Note | Table]:
-    """Say how many maps of each arm have sums that contradict the logit that they explain."""
-    rows, said, kinds = [], [], [kind for kind in KINDS if kind in table]
+    """Say how many maps of each arm and method have sums that contradict the logit that they explain."""
+    rows, said = [], []
+    counted = [str(name).removeprefix(ALARM) for name in table if str(name).startswith(ALARM)]
+    kinds = [f"{ALARM}{kind}" for kind in sorted(counted, key=lambda kind: [*_WORDS, kind].index(kind))]
     for row in records(table):
         checked = int(row["checked"])
         of = f"{whole(row['alarmed'])} of {checked}"
         counts = [of, *(whole(row[kind]) for kind in kinds)] if checked else ["not checked", *[DASH] * len(kinds)]
-        rows.append([str(row["arm"]), *counts, number(row["gross_per_logit"])])
+        rows.append([str(row["arm"]), str(row["method"]), *counts, number(row["gross_per_logit"])])
         if row["alarmed"]:
-            said.append(f"{of} maps of arm {row['arm']}")
+            said.append(f"{of} maps of arm {row['arm']} by {row['method']}")
     unchecked = bool((table["checked"] == 0).all())
     text = (
         "Not checked: the method keeps no ledger, so nothing says whether its maps add up to their logits."
@@ -90,12 +93,13 @@ def _alarms(table: pd.DataFrame) -> list[Note | Table]:
         else "No map has an alarm: each sums to its logit's sign, and neither biases nor ε took more than the logit."
     )
     caption = (
-        "Maps with an alarm, by arm. Another sign: the map sums to another sign than its logit. Biases, ε: over all "
-        "layers they absorbed more than the |logit|. Networks: of a mean of maps, one or more have such an alarm by "
-        "themselves. Last: the sum of |relevance| over |logit|, median of the maps; where it is large, most of a map "
-        "cancels."
+        "Maps with an alarm, by arm and method. Another sign: the map sums to another sign than its logit. Biases, ε: "
+        "over all layers they absorbed more than the |logit|. Networks: of a mean of maps, one or more have such an "
+        "alarm by themselves. Last: the sum of |relevance| over |logit|, median of the maps; where it is large, most "
+        "of a map cancels."
     )
-    header = ["Arm", "Maps with an alarm", *(KINDS[kind] for kind in kinds), "Gross over |logit|"]
+    called = [_WORDS.get(kind.removeprefix(ALARM), kind.removeprefix(ALARM)) for kind in kinds]
+    header = ["Arm", "Method", "Maps with an alarm", *called, "Gross over |logit|"]
     return [
         Note(tone="missing" if unchecked else "warning" if said else "pass", text=text),
         Table(header=header, rows=rows, caption=caption, sources=[ALARMS, OF_MAPS]),
@@ -103,10 +107,11 @@ def _alarms(table: pd.DataFrame) -> list[Note | Table]:
 
 
 def _sums(table: pd.DataFrame) -> Table:
-    """Show the sums of every explained arm's maps, a row an arm and group."""
+    """Show the sums of every explained arm's maps, a row an arm, method and group."""
     return Table(
         header=[
             "Arm",
+            "Method",
             "Group",
             "Scans",
             "Logit",
@@ -116,7 +121,13 @@ def _sums(table: pd.DataFrame) -> Table:
             "A voxel",
         ],
         rows=[
-            [str(row["arm"]), str(row["group"]), whole(row["scans"]), *(number(row[column]) for column in SUMS)]
+            [
+                str(row["arm"]),
+                str(row["method"]),
+                str(row["group"]),
+                whole(row["scans"]),
+                *(number(row[column]) for column in SUMS),
+            ]
             for row in records(table)
         ],
         caption="Relevance of whole maps, mean over the held-out scans of a group (logit units). Last: the mean over "

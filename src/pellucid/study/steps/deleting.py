@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from pellucid.maps.explainer import Explainer, explain_image, mean_explained
 from pellucid.rundir.folder import RunFolder, files_in
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.explaining import HeldOut, held_out_scans, scan_columns
+from pellucid.study.steps.explaining import OF_MAP, HeldOut, held_out_scans, map_columns
 from pellucid.study.steps.table_registry import Needs, after, study_table
 from pellucid.trust.deletion import COLUMNS, FILLS, Predict, deletion, white_matter_like
 from pellucid.trust.deletion_summary import COLUMNS as SUMMARY_COLUMNS
@@ -44,7 +43,7 @@ BY_GRADIENT = "input-x-gradient"
 """The method that each map is compared with."""
 
 _TOLERANCE = 1e-3  # of a logit, as far as threads and crops add up in another order
-_WHOSE = ("arm", "participant_id", "session_id", "group", "networks")
+_WHOSE = (*OF_MAP, "networks")
 
 
 def deletion_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
@@ -61,55 +60,58 @@ def of_deletions(spec: Spec) -> Needs | None:
 
 @study_table("deletion", needs=of_deletions)
 def deletions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Return how far each person's logit falls: a row an arm, person, ranking, fill and k."""
-    assert spec.explain is not None  # the task exists only then
-    paths = [folder.deletions(arm, spec.explain.method) / DELETION for arm in spec.explain.deletion]
+    """Return how far each person's logit falls: a row an arm, method, person, ranking, fill and k."""
+    asked = spec.explain
+    assert asked is not None  # the task exists only then
+    paths = [folder.deletions(arm, method) / DELETION for arm in asked.deletion for method in asked.methods]
     return pd.concat([read_tsv(path) for path in paths if path.is_file()], ignore_index=True)
 
 
 @study_table("deletion_summary", needs=after("deletion"))
 def deletions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Sum up each arm's deletions over people; `deletion_summary` says how."""
+    """Sum up the deletions of each arm and method over people; `deletion_summary` says how."""
     tables = [
-        deletion_summary(table).assign(arm=arm)
-        for arm, table in read_tsv(folder.table("deletion")).groupby("arm", sort=False)
+        deletion_summary(table).assign(arm=str(arm), method=str(method))
+        for (arm, method), table in read_tsv(folder.table("deletion")).groupby(["arm", "method"], sort=False)
     ]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm", *SUMMARY_COLUMNS])
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm", "method", *SUMMARY_COLUMNS])
 
 
 def _deletion_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Task:
     def run(progress: Progress) -> None:
         delete_holdout(spec, asked, arm, folder, progress)
 
-    out = folder.deletions(arm, asked.method)
+    folders = [folder.deletions(arm, method) for method in asked.methods]
     return Task(
         kind="deletion",
         about=arm,
-        outputs=(out / DELETION,),  # written when every person is done
-        leaves=partial(files_in, out),
-        piece=lambda path: path.name.removesuffix(_ONE),
+        outputs=tuple(out / DELETION for out in folders),  # each written when every person is done
+        leaves=lambda: [path for out in folders for path in files_in(out)],
+        piece=lambda path: str(path.parent / path.name.removesuffix(_ONE)),
         needs=(f"explain/{arm}", f"nulls/{arm}"),
         run=run,
     )
 
 
 def delete_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, progress: Progress) -> None:
-    """Test the map of every held-out scan of the positive group by deletion; who is done stays done."""
-    scans = [one for one in held_out_scans(spec, asked, arm, folder) if one.store.table["label"].iloc[one.row] == 1]
-    likely = _likely_white(scans[0].explainer) if scans else None
-    out, tables = folder.deletions(arm, asked.method), []
-    for done, one in enumerate(scans, start=1):
-        path = out / f"{one.name}{_ONE}"
-        if not path.is_file():
-            assert likely is not None  # there is a scan
-            seed = derive_seed(spec.study.seed, "deletion", one.name)
-            table = delete_scan(one, likely, voxels=asked.deletion_voxels, seed=seed)
-            whose = scan_columns(arm, one.store.table.iloc[one.row]) | {"networks": one.networks}
-            write_tsv(path, table.assign(**whose)[[*_WHOSE, *COLUMNS]])
-        tables.append(read_tsv(path))
-        progress(done, len(scans), one.name)
-    empty = pd.DataFrame(columns=[*_WHOSE, *COLUMNS])
-    write_tsv(out / DELETION, pd.concat(tables, ignore_index=True) if tables else empty)
+    """Test the maps of every held-out scan of the positive group by deletion; who is done stays done."""
+    for before, method in enumerate(asked.methods):
+        scans = held_out_scans(spec, asked, arm, method, folder)
+        scans = [one for one in scans if one.store.table["label"].iloc[one.row] == 1]
+        likely = _likely_white(scans[0].explainer) if scans else None
+        out, tables = folder.deletions(arm, method), []
+        for done, one in enumerate(scans, start=1):
+            path = out / f"{one.name}{_ONE}"
+            if not path.is_file():
+                assert likely is not None  # there is a scan
+                seed = derive_seed(spec.study.seed, "deletion", one.name)
+                table = delete_scan(one, likely, voxels=asked.deletion_voxels, seed=seed)
+                whose = map_columns(arm, one) | {"networks": one.networks}
+                write_tsv(path, table.assign(**whose)[[*_WHOSE, *COLUMNS]])
+            tables.append(read_tsv(path))
+            progress(before * len(scans) + done, len(asked.methods) * len(scans), one.name)
+        empty = pd.DataFrame(columns=[*_WHOSE, *COLUMNS])
+        write_tsv(out / DELETION, pd.concat(tables, ignore_index=True) if tables else empty)
 
 
 def delete_scan(one: HeldOut, likely: BoolArray, *, voxels: Sequence[int], seed: int) -> pd.DataFrame:
@@ -133,7 +135,7 @@ def delete_scan(one: HeldOut, likely: BoolArray, *, voxels: Sequence[int], seed:
     """
     store, n, explainer = one.store, one.row, one.explainer
     image, brain, seen = store.images[n].astype(np.float32), np.asarray(store.brain[n]), explainer.view.mask()
-    predict, name, relevance = logits_of(one.explainers), explainer.method.name, one.relevance
+    predict, name, relevance = logits_of(one.explainers), one.method, one.relevance
     logit = float(predict(image[None])[0])
     if abs(logit - one.logit) > _TOLERANCE * max(1.0, abs(one.logit)):
         what = f"{one.path}: the map explains a logit of {one.logit:.4g}, but the network gives {logit:.4g}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,11 +35,11 @@ from pellucid.spec.spec import Spec
 from pellucid.study.steps.trials import cohort_rows, fold_of, read_selected
 
 LEDGER = "ledger.tsv"
-"""What each layer of each map passed on and absorbed, beside an arm's maps."""
+"""What each layer of each map passed on and absorbed, beside an arm's maps by one method."""
 
 
 def explain_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
-    """Return a task for each explained arm, which maps every held-out scan; none if the study explains nothing."""
+    """Return a task for each explained arm, which maps every held-out scan by each method; none without `[explain]`."""
     if spec.explain is None:
         return []
     return [_explain_task(spec, spec.explain, arm, folder) for arm in spec.explain.arms]
@@ -50,21 +49,23 @@ def _explain_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Ta
     def run(progress: Progress) -> None:
         explain_holdout(spec, asked, arm, folder, progress)
 
+    folders = [folder.maps(arm, method) for method in asked.methods]
     return Task(
         kind="explain",
         about=arm,
-        outputs=(folder.maps(arm, asked.method) / LEDGER,),  # written when every map is there
-        leaves=partial(files_in, folder.maps(arm, asked.method)),
-        piece=lambda path: path.name.partition("_space-")[0],
+        outputs=tuple(one / LEDGER for one in folders),  # each written when every map of the method is there
+        leaves=lambda: [path for one in folders for path in files_in(one)],
+        piece=lambda path: str(path.parent / path.name.partition("_space-")[0]),
         needs=(f"select/{arm}",),
         run=run,
     )
 
 
 class HeldOut(NamedTuple):
-    """A held-out scan: who explains it, where its map lies, and which row of the store it is."""
+    """A held-out scan: who explains it, by which method, where its map lies, and which row of the store it is."""
 
     explainers: tuple[Explainer, ...]
+    method: str
     path: Path
     store: Store
     row: int
@@ -115,25 +116,25 @@ class HeldOut(NamedTuple):
         return read_volume(self.path).data
 
 
-def held_out_scans(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> list[HeldOut]:
-    """Return every scan that gets a map, with the models that explain it: none of them saw it in training."""
+def held_out_scans(spec: Spec, asked: Explain, arm: str, method: str, folder: RunFolder) -> list[HeldOut]:
+    """Return every scan that gets a map by a method, with the models that explain it: none saw it in training."""
     how = spec.split_of(arm)
-    out = folder.maps(arm, asked.method)
+    out = folder.maps(arm, method)
     scans: dict[int, HeldOut] = {}
     for fold in _folds(how, asked):
         store, rows = cohort_rows(arm, spec, folder, fold=fold)
         models = tuple(
             open_explainer(
                 folder.arm(arm) / trial,
-                method=asked.chosen,
+                method=method,
                 network=spec.training[arm].own_network,
             )
             for trial in explained_trials(spec, asked, arm, folder, fold)
         )
         for n in map(int, rows["holdout"]):
             before = scans[n].explainers if n in scans else ()
-            path = out / map_name(scan_name(store.table.iloc[n]), asked.method)
-            scans[n] = HeldOut(before + models, path, store, n)
+            path = out / map_name(scan_name(store.table.iloc[n]), method)
+            scans[n] = HeldOut(before + models, method, path, store, n)
     return list(scans.values())
 
 
@@ -162,18 +163,17 @@ def explained_trials(spec: Spec, asked: Explain, arm: str, folder: RunFolder, fo
 
 
 def explain_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, progress: Progress) -> None:
-    """Write the map of every held-out scan that has none yet, then averages a group, then the arm's ledger."""
-    scans = held_out_scans(spec, asked, arm, folder)
-    ledger: list[dict[str, Any]] = []
-    for done, one in enumerate(scans, start=1):
-        row = one.store.table.iloc[one.row]
-        if not (one.path.is_file() and sidecar_path(one.path).is_file()):
-            _write(one)
-        ledger += [scan_columns(arm, row) | entry for entry in read_ledger(one.path)]
-        progress(done, len(scans), one.name)
-    _write_means(scans, asked)
-    table = ledger_table(ledger, ["arm", "participant_id", "session_id", "group"])
-    write_tsv(folder.maps(arm, asked.method) / LEDGER, table)
+    """Write, by each method, the map of every held-out scan that has none yet, averages a group, and the ledger."""
+    for before, method in enumerate(asked.methods):
+        scans = held_out_scans(spec, asked, arm, method, folder)
+        ledger: list[dict[str, Any]] = []
+        for done, one in enumerate(scans, start=1):
+            if not (one.path.is_file() and sidecar_path(one.path).is_file()):
+                _write(one)
+            ledger += [map_columns(arm, one) | entry for entry in read_ledger(one.path)]
+            progress(before * len(scans) + done, len(asked.methods) * len(scans), one.name)
+        _write_means(scans, asked)
+        write_tsv(folder.maps(arm, method) / LEDGER, ledger_table(ledger, OF_MAP))
 
 
 def _write(one: HeldOut) -> None:
@@ -194,9 +194,14 @@ def scan_name(row: pd.Series[Any]) -> str:
     return str(row["participant_id"]) if pd.isna(session) else f"{row['participant_id']}_{session}"
 
 
-def scan_columns(arm: str, row: pd.Series[Any]) -> dict[str, Any]:
-    """Return the columns that say whose map a table's row is about."""
-    return {"arm": arm, **{name: row[name] for name in ("participant_id", "session_id", "group")}}
+OF_MAP = ("arm", "method", "participant_id", "session_id", "group")
+"""Columns that say which map a table's row is about."""
+
+
+def map_columns(arm: str, one: HeldOut) -> dict[str, Any]:
+    """Return the columns `OF_MAP` of a scan's map."""
+    row = one.store.table.iloc[one.row]
+    return {"arm": arm, "method": one.method, **{name: row[name] for name in OF_MAP[2:]}}
 
 
 def _write_means(scans: list[HeldOut], asked: Explain) -> None:
@@ -216,7 +221,7 @@ def _write_means(scans: list[HeldOut], asked: Explain) -> None:
         labels: dict[str, str] = {}
         for group, average in average_people(maps, one_scale=not unscaled).items():
             labels[group] = _label(group, set(labels.values()))
-            name = map_name(f"group-{labels[group]}", asked.method, statistic="mean")
+            name = map_name(f"group-{labels[group]}", scans[0].method, statistic="mean")
             write_volume(
                 out / (name.replace("_relevance", "_unscaled") if unscaled else name),
                 average.values,

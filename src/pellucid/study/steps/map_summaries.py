@@ -23,60 +23,65 @@ TESTED = tuple(f"{name}{test}" for test in ("", "_per_logit", "_per_gross") for 
 
 @study_table("ledger_summary", needs=after("ledger"))
 def ledgers(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Average the ledgers of each arm's maps over each group; `ledger_means` says how."""
-    return _by_arm("ledger_summary", read_tsv(folder.table("ledger")), lambda _, table: ledger_means(table))
+    """Average the ledgers of the maps of each arm and method over each group; `ledger_means` says how."""
+    return _by_map("ledger_summary", read_tsv(folder.table("ledger")), lambda _, table: ledger_means(table))
 
 
 @study_table("sums_summary", needs=after("sums"))
 def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Average the sums of each arm's maps over each group; `sums_summary` says how."""
-    return _by_arm("sums_summary", read_tsv(folder.table("sums")), lambda _, table: sums_summary(table))
+    """Average the sums of the maps of each arm and method over each group; `sums_summary` says how."""
+    return _by_map("sums_summary", read_tsv(folder.table("sums")), lambda _, table: sums_summary(table))
 
 
 @study_table("alarms", needs=after("sums"))
 def alarms(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Count each arm's maps that contradict their logit; `alarm_counts` says how."""
+    """Count the maps of each arm and method that contradict their logit; `alarm_counts` says how."""
     found = read_tsv(folder.table("sums"))
-    return _by_arm("alarms", found, lambda _, table: pd.DataFrame([alarm_counts(table)]))
+    return _by_map("alarms", found, lambda _, table: pd.DataFrame([alarm_counts(table)]))
 
 
 @study_table("regions_summary", needs=after("regions", "region_tests"))
 def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Average each arm's relevance by area over each group, patients first, beside what was tested of the area."""
+    """Average the relevance of each arm and method by area over each group, patients first, beside what was tested."""
     tests = read_tsv(folder.table("region_tests"))
 
     def summary(arm: str, table: pd.DataFrame) -> pd.DataFrame:
+        method = table["method"].iloc[0]
         positive, tables = _positive(spec, arm), []
         groups = sorted(table["group"].unique(), key=lambda group: (group != positive, group))
         for atlas, one in table.groupby("atlas", sort=False):
             means = region_means(one, groups).assign(atlas=atlas)
-            tested = tests[(tests["arm"] == arm) & (tests["atlas"] == atlas)].set_index("area")
+            of_atlas = (tests["arm"] == arm) & (tests["method"] == method) & (tests["atlas"] == atlas)
+            tested = tests[of_atlas].set_index("area")
             tables.append(means.join(tested[list(TESTED)], on="area"))
         return pd.concat(tables, ignore_index=True)
 
-    return _by_arm("regions_summary", read_tsv(folder.table("regions")), summary)
+    return _by_map("regions_summary", read_tsv(folder.table("regions")), summary)
 
 
 @study_table("truth_summary", needs=after("truth"))
 def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Sum up relevance in planted places over each arm's patients; `place_summary` says how.
+    """Sum up relevance in planted places over the patients of each arm and method; `place_summary` says how.
 
-    Beside the best null stand the arms whose networks never learned from these people.
+    Beside the best null stand the arms whose networks never learned from these people, by the same method.
     """
     found = read_tsv(folder.table("truth"))
 
     def summary(arm: str, table: pd.DataFrame) -> pd.DataFrame:
-        patients = found[found["group"] == _positive(spec, arm)]
+        patients = found[(found["group"] == _positive(spec, arm)) & (found["method"] == table["method"].iloc[0])]
         others = {name: patients[patients["arm"] == name] for name in untaught_arms(spec, arm)}
         own = patients[patients["arm"] == arm]
         return place_summary(own, {name: rows for name, rows in others.items() if len(rows)})
 
-    return _by_arm("truth_summary", found, summary)
+    return _by_map("truth_summary", found, summary)
 
 
-def _by_arm(name: str, table: pd.DataFrame, summary: Callable[[str, pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """Sum up the rows of each arm for the table of a name."""
-    tables = [summary(str(arm), rows).assign(arm=arm) for arm, rows in table.groupby("arm", sort=False)]
+def _by_map(name: str, table: pd.DataFrame, summary: Callable[[str, pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """Sum up the rows of each arm and method for the table of a name."""
+    tables = [
+        summary(str(arm), rows).assign(arm=str(arm), method=str(method))
+        for (arm, method), rows in table.groupby(["arm", "method"], sort=False)
+    ]
     return pd.concat(tables, ignore_index=True) if tables else empty_table(name)
 
 

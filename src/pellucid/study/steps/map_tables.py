@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import empty_table
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, scan_columns, scan_name
+from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, map_columns, scan_name
 from pellucid.study.steps.table_registry import Needs, after, study_table
 from pellucid.study.steps.untaught import untaught_arms
 from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
@@ -60,7 +61,7 @@ def _of_arms(arms: Sequence[str], *kinds: str) -> Needs | None:
 @study_table("ledger", needs=of_maps)
 def ledger(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     """Say of every map what each layer passed on, and what bias and epsilon absorbed."""
-    tables = [read_tsv(folder.maps(arm, _asked(spec).method) / LEDGER) for arm in _explained(spec, folder)]
+    tables = [read_tsv(folder.maps(arm, method) / LEDGER) for arm, method in _explained(spec, folder)]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -92,7 +93,7 @@ def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
         table = lesion_evidence(
             one.relevance,
             None if mask is None else mask.astype(bool),
-            name=_asked(spec).method,
+            name=one.method,
             image=store.images[n].astype(np.float32),
             brain=store.brain[n],
             seen=explainer.view.mask(),
@@ -105,40 +106,41 @@ def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
 
 @study_table("lesions_summary", needs=after("lesions"))
 def lesions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Sum up each arm's maps and nulls over the people of each group; `lesion_summary` says how."""
-    found = read_tsv(folder.table("lesions")).groupby(["arm", "group"], sort=False)
-    tables = [_with_subject(lesion_summary(one), {"arm": arm, "group": group}) for (arm, group), one in found]
+    """Sum up the maps of each arm and method, and nulls, over the people of each group; `lesion_summary` says how."""
+    keys = ["arm", "method", "group"]
+    found = read_tsv(folder.table("lesions")).groupby(keys, sort=False)
+    tables = [_with_subject(lesion_summary(one), dict(zip(keys, key, strict=True))) for key, one in found]
     return pd.concat(tables, ignore_index=True)
 
 
 @study_table("lesions_compared", needs=after("lesions"))
 def lesions_compared(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Compare each arm's maps with the best null over its patients, by each measure, as `compare_with_nulls` says."""
+    """Compare the maps of each arm and method with the best null over its patients; `compare_with_nulls` says how."""
     tables = []
-    for arm, table in read_tsv(folder.table("lesions")).groupby("arm", sort=False):
+    for (arm, method), table in read_tsv(folder.table("lesions")).groupby(["arm", "method"], sort=False):
         patients = table[table["group"] == spec.cohorts[spec.training[str(arm)].cohort].positive]
-        tables.append(_with_subject(compare_with_nulls(patients), {"arm": arm}))
+        tables.append(_with_subject(compare_with_nulls(patients), {"arm": arm, "method": method}))
     return pd.concat(tables, ignore_index=True)
 
 
 @study_table("lesions_untaught", needs=after("lesions"))
 def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Compare each arm's maps, over its patients, with those of networks that never learned from these people.
+    """Compare each arm's maps, over its patients, with those by the same method of networks that never learned of them.
 
     As `lesions_compared`, with the other arm as the one null, and its name for a column.
     """
     found, tables = read_tsv(folder.table("lesions")), []
-    for arm, own in found.groupby("arm", sort=False):
+    for (arm, method), own in found.groupby(["arm", "method"], sort=False):
         positive = spec.cohorts[spec.training[str(arm)].cohort].positive
         for other in untaught_arms(spec, str(arm)):
-            theirs = found[found["arm"] == other]
+            theirs = found[(found["arm"] == other) & (found["method"] == method)]
             for name in (name for name in dict.fromkeys(own["map"]) if name not in NULLS):
                 rival = theirs[theirs["map"] == name].assign(map="untaught")
                 both = pd.concat([own[own["map"] == name], rival])
                 compared = compare_with_nulls(both[both["group"] == positive], nulls=("untaught",))
                 compared = compared.drop(columns=["best_null", "scan_value"])
                 compared = compared.rename(columns={"null_value": "untaught_value"})
-                tables.append(_with_subject(compared, {"arm": arm, "untaught": other}))
+                tables.append(_with_subject(compared, {"arm": arm, "method": method, "untaught": other}))
     return pd.concat(tables, ignore_index=True) if tables else empty_table("lesions_untaught")
 
 
@@ -162,27 +164,27 @@ _TESTED = {"sum": "", "sum_per_logit": "_per_logit", "sum_per_gross": "_per_gros
 
 @study_table("region_tests", needs=after("regions", "sums"))
 def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
-    """Ask of every area of each arm and atlas whether the groups' relevance differs; `compare_groups` says how.
+    """Ask of every area of each arm, method and atlas whether the groups' relevance differs; `compare_groups` says how.
 
     Of sums, which follow the logit and so differ wherever relevance is; and of what each area has of a map: its sum
     over the map's |logit| (`_per_logit`), and over the map's sum of |relevance| (`_per_gross`).
-    `q` controls the false discovery rate of all p of the table: of all areas, atlases, arms and the three tests.
+    `q` controls the false discovery rate of all p of the table: of all areas, atlases, methods, arms and three tests.
     """
     tables = []
-    of_map = ["arm", "participant_id", "session_id"]
+    of_map = ["arm", "method", "participant_id", "session_id"]
     totals = read_tsv(folder.table("sums"))
     totals = totals.assign(per_logit=totals["logit"].abs(), per_gross=totals["gross"])
     found = read_tsv(folder.table("regions")).merge(totals[[*of_map, "per_logit", "per_gross"]], on=of_map, how="left")
     for total in ("per_logit", "per_gross"):
         found[f"sum_{total}"] = found["sum"] / found[total].where(found[total] > 0)
-    for (arm, atlas), table in found.groupby(["arm", "atlas"], sort=False):
+    for (arm, method, atlas), table in found.groupby(["arm", "method", "atlas"], sort=False):
         positive = spec.cohorts[spec.training[str(arm)].cohort].positive
         factor, seed = spec.split_of(str(arm)).correction, derive_seed(spec.study.seed, "permutation")
         for column, ending in _TESTED.items():
             tested = compare_groups(table, positive, column=column, correction=factor, seed=seed)
-            tables.append(_with_subject(tested, {"arm": arm, "atlas": atlas, "test": ending}))
+            tables.append(_with_subject(tested, {"arm": arm, "method": method, "atlas": atlas, "test": ending}))
     family = with_q(pd.concat(tables, ignore_index=True))
-    whose = ["arm", "atlas", "area"]
+    whose = ["arm", "method", "atlas", "area"]
     by_test = {str(test): one.drop(columns="test").set_index(whose) for test, one in family.groupby("test", sort=False)}
     return pd.concat([one.add_suffix(test) for test, one in by_test.items()], axis=1).reset_index()
 
@@ -229,7 +231,7 @@ def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
             seed=derive_seed(spec.study.seed, "null", one.name),
         )
         rivals = {name: values for name, values in nulls.maps.items() if name != "random"}  # its lift is 1 anywhere
-        for name, values in {_asked(spec).method: one.relevance, **rivals}.items():
+        for name, values in {one.method: one.relevance, **rivals}.items():
             table = relevance_in_places(values, places[cohort], brain, seen)
             tables.append(_with_subject(table, _whose(arm, one) | {"map": name}))
     return pd.concat(tables, ignore_index=True)
@@ -244,16 +246,17 @@ def _scans(spec: Spec, folder: RunFolder, progress: Progress) -> Iterator[tuple[
     """Yield every map with its arm, and tell the progress once each has been dealt with."""
     # deviates: tables of lesions, regions and tests use all held-out people; the paper's the correctly classified.
     asked = _asked(spec)
-    scans = [(arm, one) for arm in _explained(spec, folder) for one in held_out_scans(spec, asked, arm, folder)]
+    pairs = _explained(spec, folder)
+    scans = [(arm, one) for arm, method in pairs for one in held_out_scans(spec, asked, arm, method, folder)]
     for done, (arm, one) in enumerate(scans, start=1):
         yield arm, one
         progress(done, len(scans), one.name)
 
 
-def _explained(spec: Spec, folder: RunFolder) -> list[str]:
-    """Return the arms all of whose maps are there."""
-    asked = _asked(spec)
-    return [arm for arm in asked.arms if (folder.maps(arm, asked.method) / LEDGER).is_file()]
+def _explained(spec: Spec, folder: RunFolder) -> list[tuple[str, str]]:
+    """Return the arms and methods all of whose maps are there."""
+    pairs = product(_asked(spec).arms, _asked(spec).methods)
+    return [(arm, method) for arm, method in pairs if (folder.maps(arm, method) / LEDGER).is_file()]
 
 
 def _atlases(spec: Spec, grid: Grid) -> dict[str, Atlas]:
@@ -269,7 +272,7 @@ def _asked(spec: Spec) -> Explain:
 
 def _whose(arm: str, one: HeldOut) -> dict[str, Any]:
     """Return the columns that say whose map a row is about, and of which networks: people of one are alike."""
-    return scan_columns(arm, one.store.table.iloc[one.row]) | {"networks": one.networks}
+    return map_columns(arm, one) | {"networks": one.networks}
 
 
 def _with_subject(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:

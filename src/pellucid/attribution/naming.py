@@ -1,0 +1,22 @@
+"""What a method is called in names of files and folders: words only, nothing is imported here."""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+
+_IN_NAMES = {".": "p", "-": "m"}
+"""What stands for characters of a number: 0.01 is 0p01, 1e-05 is 1em05."""
+
+
+def method_label(text: str) -> str:
+    """Return the name of a method's files and folders, given what a study or a command calls it.
+
+    >>> [method_label(text) for text in ("lrp-epsilon", "lrp-epsilon:epsilon=0.01", "package.module:Mine:of=all")]
+    ['lrp-epsilon', 'lrp-epsilon-epsilon-0p01', 'Mine-of-all']
+    """
+    parts = text.replace(" ", "").rstrip(":").split(":")
+    where = list(takewhile(lambda part: "=" not in part, parts))
+    words = re.split("[=,]", ":".join(parts[len(where) :])) if len(where) < len(parts) else []
+    name = where[-1] if where else ""
+    return "-".join([name, *("".join(c if c.isalnum() else _IN_NAMES.get(c, "") for c in word) for word in words)])

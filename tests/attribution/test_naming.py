@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from pellucid.attribution.naming import method_label
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("lrp-epsilon", "lrp-epsilon"),
+        ("lrp-epsilon:", "lrp-epsilon"),
+        ("lrp-epsilon: epsilon = 1e-05", "lrp-epsilon-epsilon-1em05"),
+        ("package.module:Mine", "Mine"),
+        ("package.module:Mine:p=2,of=all", "Mine-p-2-of-all"),
+        ("lrp-rules:rule=a.b:Mine,first=epsilon", "lrp-rules-rule-apbMine-first-epsilon"),
+        ("gradient:p=../../etc", "gradient-p-ppppetc"),
+        ("", ""),
+    ],
+)
+def test_a_label_is_a_plain_name_of_a_folder(text: str, label: str) -> None:
+    assert method_label(text) == label
