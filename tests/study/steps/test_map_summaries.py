@@ -56,7 +56,9 @@ def test_every_arm_is_summed_up_by_itself(
     table = read_tsv(two_arms[1].table(of))
     for arm, rows in found.groupby("arm"):
         expected = make(table[table["arm"] == arm])
-        pd.testing.assert_frame_equal(rows.drop(columns=["arm", "method"]).reset_index(drop=True), expected, check_dtype=False)
+        pd.testing.assert_frame_equal(
+            rows.drop(columns=["arm", "method"]).reset_index(drop=True), expected, check_dtype=False
+        )
 
 
 def test_means_of_areas_stand_beside_what_was_tested(two_arms: tuple[Spec, RunFolder]) -> None:
