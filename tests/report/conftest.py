@@ -192,7 +192,8 @@ def _write_store(folder: Path, people: pd.DataFrame, grid: Grid, images: Any, br
     )
     write_tsv(folder / "table.tsv", table)
     description = {"grid": grid.to_json(), "scaling": "robust", "modality": "FLAIR", "classes": {"0": "HC", "1": "MS"}}
-    write_json(folder / "store.json", description | {"problems": [["sub-0099", "the gzip file is truncated"]]})
+    problems = [["sub-0099", "the gzip file is truncated"]]
+    write_json(folder / "store.json", description | {"resampling": "antialias", "problems": problems, "remarks": []})
 
 
 def _write_models(folder: Path, people: pd.DataFrame, grid: Grid, generator: np.random.Generator) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def _write_store(folder: Path, people: pd.DataFrame, grid: Grid, images: Any, br
     table = people.drop(columns="role").assign(session_id=pd.NA, has_lesion_mask=has_mask)
     write_tsv(folder / "table.tsv", table)
     about = {"grid": grid.to_json(), "scaling": "max", "modality": "FLAIR", "classes": {"0": "HC", "1": "MS"}}
-    write_json(folder / "store.json", about | {"problems": []})
+    write_json(folder / "store.json", about | {"resampling": "antialias", "problems": [], "remarks": []})
 
 
 def _atlas(brain: Any, grid: Grid, count: int, generator: np.random.Generator) -> tuple[Any, pd.DataFrame]:

@@ -74,16 +74,6 @@ def run(tmp_path_factory: pytest.TempPathFactory, one_without_mask: tuple[Path, 
     return root
 
 
-def test_names_are_read_back_as_they_were_written() -> None:
-    for one in (
-        Prepared("ms"),
-        Prepared("a-b", filled=True),
-        Prepared("ms", scaling="max"),
-        Prepared("x", True, "max"),
-    ):
-        assert Prepared.parse(one.name) == one
-
-
 def test_every_store_is_made_once_and_a_cohort_s_own_first(run: Path) -> None:
     spec = read_spec(run / "study.toml")
     assert [one.name for one in stores_of(spec)] == ["ms", "ms_max", "ms_filled_percentile"]

@@ -15,6 +15,7 @@ from pellucid.ground.arrays import Int32Array
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_tsv
 from pellucid.image.grid import Grid
+from pellucid.image.header import NotOneVolumeError
 from pellucid.image.nifti import read_volume
 from pellucid.image.resample import resample_labels
 
@@ -83,10 +84,8 @@ def read_label_map(nifti: str | Path) -> tuple[Int32Array, Grid]:
     fix = "Give a label map, one label a voxel; a probabilistic atlas is none"
     try:
         volume = read_volume(nifti)
-    except InputError as error:
-        if "dimensions" in error.what:  # a series of probabilities is not to be split, as a series of scans is
-            raise InputError(error.where, error.what, fix) from None
-        raise
+    except NotOneVolumeError as error:  # a series of probabilities is not to be split, as a series of scans is
+        raise InputError(error.where, error.what, fix) from None
     labels = volume.data.astype(np.int32)
     if (labels != volume.data).any() or labels.min() < 0:
         raise InputError(nifti, "the atlas holds voxels that are not whole numbers from 0 up", fix)

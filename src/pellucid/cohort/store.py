@@ -31,10 +31,10 @@ _SHAPE = {
     "grid": object,
     "scaling": str,
     "modality": str,
-    "resampling?": str,
+    "resampling": str,
     "classes": {str: str},
     "problems": [[str]],
-    "remarks?": [[str]],
+    "remarks": [[str]],
 }
 _CLINICAL = ["age", "sex", "edss", "disease_duration_months", "lesion_volume_ml"]
 _KEPT = ["participant_id", "session_id", "group", "label", *_CLINICAL, "image"]
@@ -115,7 +115,7 @@ def open_store(folder: Path) -> Store:
         grid = Grid.from_json(content["grid"])
         classes = {int(label): str(group) for label, group in content["classes"].items()}
         problems = [(str(participant), str(message)) for participant, message in content["problems"]]
-        remarks = tuple((str(subject), str(message)) for subject, message in content.get("remarks", []))
+        remarks = tuple((str(subject), str(message)) for subject, message in content["remarks"])
         scaling, modality = str(content["scaling"]), str(content["modality"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(folder / _DESCRIPTION, f"does not describe a store ({error!r})", _REBUILD) from None
@@ -132,7 +132,7 @@ def open_store(folder: Path) -> Store:
         images=arrays["images"],
         brain=arrays["brain"],
         masks=arrays["lesions"],
-        resampling=content.get("resampling", "antialias"),
+        resampling=content["resampling"],
         remarks=remarks,
     )
 
@@ -196,11 +196,10 @@ def build_store(
     description: dict[str, Any] = {
         "grid": grid.to_json(),
         "scaling": scaling,
+        "resampling": resampling,
         "modality": str(usable["modality"].iloc[0]),
         "classes": {str(label): group for label, group in classes.items()},
     }
-    if resampling != "antialias":
-        description["resampling"] = resampling
     if filling is not None:
         description["filling"] = {"method": filling, "seed": seed}
     if force:
@@ -230,8 +229,7 @@ def build_store(
     finish(folder / _DRAFT, folder, kept, len(jobs))
     write_tsv(folder / _TABLE, _table(usable, notes, kept))
     odd = [(jobs[n].name, notes[n]["remark"]) for n in kept if notes[n]["remark"]]
-    kept_remarks = {"remarks": [*remarks, *odd]} if remarks or odd else {}
-    ending = {"problems": sorted(problems), **kept_remarks, "request": request}
+    ending = {"problems": sorted(problems), "remarks": [*remarks, *odd], "request": request}
     write_json(folder / _DESCRIPTION, description | ending)
     shutil.rmtree(folder / _DRAFT)
     return open_store(folder)

@@ -150,6 +150,10 @@ def _parse(path: Path, kind: Any, block: bytes, order: str) -> tuple[Any, list[s
     ]
 
 
+class NotOneVolumeError(InputError):
+    """An image that has not three axes: a series of volumes, or a slice."""
+
+
 def _shape(path: Path, header: Any) -> tuple[int, int, int]:
     """Return the number of voxels along three axes; trailing axes of length 1 are dropped."""
     dims = [int(n) for n in header["dim"]]
@@ -161,7 +165,7 @@ def _shape(path: Path, header: Any) -> tuple[int, int, int]:
         shape.pop()
     if len(shape) != 3:
         what = f"the image has {len(shape)} dimensions ({_times(tuple(shape))}), not 3"
-        raise InputError(path, what, "Give one volume; split a series into its volumes first")
+        raise NotOneVolumeError(path, what, "Give one volume; split a series into its volumes first")
     return shape[0], shape[1], shape[2]
 
 

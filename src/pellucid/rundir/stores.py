@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pellucid.image.scaling import SCALINGS
 from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.spec import Spec
 
@@ -26,16 +25,6 @@ class Prepared(NamedTuple):
     def name(self) -> str:
         """The store's folder; a cohort's name has no underscore."""
         return "_".join([self.cohort, *([_FILLED] if self.filled else []), *([self.scaling] if self.scaling else [])])
-
-    @classmethod
-    def parse(cls, name: str) -> Prepared:
-        """Return what the store of a name holds.
-
-        >>> Prepared.parse("ms_filled_max")
-        Prepared(cohort='ms', filled=True, scaling='max')
-        """
-        cohort, *words = name.split("_")
-        return cls(cohort, _FILLED in words, next((word for word in words if word in SCALINGS), None))
 
 
 def store_of(user: Arm | Baseline, spec: Spec) -> Prepared:
