@@ -28,6 +28,7 @@ from pellucid.analysis.roc import roc
 from pellucid.analysis.subgroups import interactions, subgroups
 from pellucid.atlas.find import find_atlas
 from pellucid.atlas.template import mni_template
+from pellucid.attribution.references import BACH
 from pellucid.ground.files import read_json, read_tsv, write_json, write_text, write_tsv
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.nifti import write_volume
@@ -246,6 +247,7 @@ def _write_maps(folder: Path, people: pd.DataFrame, maps: list[Any], grid: Grid,
     share = float(np.prod([stop / n for stop, n in zip(stops, grid.shape, strict=True)]))
     sidecar = {
         "Method": METHOD,
+        "References": [BACH],
         "Parameters": {"epsilon": 0.001},
         "SeedNeuron": "logit",
         "Model": "../../../models/finetuned/trial-00",

@@ -12,7 +12,11 @@ from tests.study.test_extend import tiny
 
 from pellucid.ground.errors import InputError
 from pellucid.ground.files import read_json, read_tsv
+from pellucid.ground.numbers import number
 from pellucid.image.nifti import read_volume
+from pellucid.report.html.blocks import Table
+from pellucid.report.references import references
+from pellucid.report.sections.methods import methods
 from pellucid.rundir.run import open_run
 from pellucid.study.run import check_study, run_study
 
@@ -59,6 +63,29 @@ def test_each_method_has_its_maps_and_its_rows(several: tuple[Path, list[str]], 
     for path in own.glob("sub-*.nii.gz"):
         who = path.name.partition("_")[0]
         assert sums.loc[(who, OWN), "sum"] == pytest.approx(read_volume(path).data.sum(dtype=np.float64))
+
+
+@pytest.mark.slow
+def test_the_report_compares_them_and_cites_each(several: tuple[Path, list[str]]) -> None:
+    run = open_run(several[0])
+    section = methods(run)
+    assert section is not None
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    assert [str(row[0]) for row in table.rows] == ["lrp-epsilon", OWN]
+    for row in table.rows:
+        means = read_tsv(several[0] / "tables" / "lesions_compared.tsv").query("map == method")
+        means = means[(means["method"] == row[0]) & (means["measure"] == "average_precision")]
+        assert str(row[1]).startswith(number(means["map_value"].item()))
+        assert str(means["best_null"].item()) in str(row[1])
+        assert "(k = 50)" in str(row[3])
+    assert str(table.rows[1][4]) == "no ledger"
+    assert any("Journal of Maps" in line for line in references(run))
+    assert any("Bach S" in line for line in references(run))
+
+
+@pytest.mark.slow
+def test_a_study_of_one_method_compares_none(undisturbed: Path) -> None:
+    assert methods(open_run(undisturbed)) is None
 
 
 @pytest.mark.slow

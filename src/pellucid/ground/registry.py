@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Generic, TypeVar
 
 from pellucid.ground.errors import InputError
@@ -76,8 +77,13 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
 def classes_in(package: str, folders: Iterable[str], base: type[Entry]) -> Iterator[type[Entry]]:
     """Import every module of a package and yield the subclasses of `base` that are written there, by module's name."""
-    for module in iter_modules(folders):
-        for found in vars(import_module(f"{package}.{module.name}")).values():
-            here = isinstance(found, type) and found.__module__ == f"{package}.{module.name}"
+    for module in import_all(package, folders):
+        for found in vars(module).values():
+            here = isinstance(found, type) and found.__module__ == module.__name__
             if here and issubclass(found, base) and found is not base:
                 yield found
+
+
+def import_all(package: str, folders: Iterable[str]) -> list[ModuleType]:
+    """Import every module of a package, by name: a new file registers itself."""
+    return [import_module(f"{package}.{module.name}") for module in iter_modules(folders)]

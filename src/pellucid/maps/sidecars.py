@@ -25,6 +25,7 @@ from pellucid.trust.alarms import MapSums, map_sums
 
 _SHAPE = {
     "Method?": str,
+    "References?": [str],
     "MethodText?": str,
     "Model?": (str, [str]),
     "Sources?": [str],

@@ -1,42 +1,11 @@
-"""Every section of the page: importing these modules registers them."""
+"""Every section of the page: importing the modules of the folder registers them."""
 
 from __future__ import annotations
 
+from pellucid.ground.registry import import_all
+from pellucid.report import sections
 from pellucid.report.section_registry import in_order
-from pellucid.report.sections import (
-    calibration,
-    comparisons,
-    deletion,
-    figures,
-    learning,
-    ledger,
-    lesions,
-    limits,
-    maps,
-    method,
-    regions,
-    results,
-    run,
-    subgroups,
-    truth,
-)
 
-__all__ = ["MODULES", "in_order"]
+__all__ = ["in_order"]
 
-MODULES = (
-    calibration,
-    comparisons,
-    deletion,
-    figures,
-    learning,
-    ledger,
-    lesions,
-    limits,
-    maps,
-    method,
-    regions,
-    results,
-    run,
-    subgroups,
-    truth,
-)
+import_all(sections.__name__, sections.__path__)

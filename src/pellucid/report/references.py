@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from pellucid.maps.sidecars import read_sidecar
 from pellucid.rundir.run import Run
 
 EITEL = (
     "Eitel F, Soehler E, Bellmann-Strobl J, et al. Uncovering convolutional neural network decisions for diagnosing "
     "multiple sclerosis on conventional MRI using layer-wise relevance propagation. NeuroImage: Clinical 24 (2019) "
     "102003, arXiv 1904.08771."
-)
-BACH = (
-    "Bach S, Binder A, Montavon G, et al. On pixel-wise explanations for non-linear classifier decisions by layer-wise "
-    "relevance propagation. PLoS ONE 10 (2015) e0130140."
 )
 SIEGEL = (
     "Siegel NT, Cole JH, Habes M, Haufe S, Ritter K, Schulz MA. Explainable AI methods for neuroimaging: systematic "
@@ -57,7 +56,7 @@ def references(run: Run) -> list[str]:
     """Return what must be cited for what ran."""
     cited = [EITEL]
     if run.maps is not None:
-        cited += [BACH, SIEGEL] if run.maps.method.startswith("lrp") else [SIEGEL]
+        cited += [*_of_methods(run.maps.folder.parent), SIEGEL]
     if run.simulated:
         cited.append(SIMULATED)
     if run.table("regions") is not None and "neuromorphometrics" in atlases(run):
@@ -77,6 +76,13 @@ def references(run: Run) -> list[str]:
     if run.spec.get("baselines"):
         cited.append(SCIKIT)
     return cited
+
+
+def _of_methods(maps: Path) -> list[str]:
+    """Return what the methods that made an arm's maps are cited by, as their sidecars say it."""
+    first = (next(iter(sorted(folder.glob("sub-*_relevance.json"))), None) for folder in sorted(maps.iterdir()))
+    cited = [read_sidecar(path).get("References", []) for path in first if path is not None]
+    return list(dict.fromkeys(reference for some in cited for reference in some))
 
 
 def atlases(run: Run) -> list[str]:
