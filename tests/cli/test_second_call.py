@@ -112,6 +112,6 @@ def test_maps_of_a_call_that_was_killed_are_named(arm: Path, scans: Path, tmp_pa
         path.unlink()  # as if it had been killed before them
     shown = pellucid("explain", arm, images / "sub-02_FLAIR.nii.gz", "--out", out)
     assert shown.code == 0
-    assert "holds maps without rows" in shown.err
+    assert "contains maps without rows" in shown.err
     assert str(images / "sub-01_FLAIR.nii.gz") in shown.err
     assert "without rows" not in pellucid("explain", arm, images, "--out", out).err
