@@ -224,7 +224,7 @@ def test_where_all_fail_nothing_is_said_to_be_done_and_no_empty_table_is_shown(
         (tmp_path / name).write_text("no image")
     shown = pellucid("predict", arm, tmp_path, "--out", tmp_path / "out")
     assert shown.code == 1
-    assert "2 of 2 failed; nothing is done" in shown.err
+    assert "2 of 2 failed; nothing was done" in shown.err
     assert "probability" not in shown.out
 
 

@@ -94,7 +94,7 @@ def test_a_derivative_folder_stands_for_its_prepared_scans(arm: Path, derivative
     table = read_tsv(tmp_path / "p" / "predictions.tsv")
     assert [Path(image).name for image in table["image"]] == ["sub-01_space-MNI152NLin6Asym_desc-brain_FLAIR.nii.gz"]
     said = " ".join(shown.err.split())
-    assert "not taken" in said
+    assert "not used" in said
     assert "desc-preproc_FLAIR" in said
     assert "label-GM_probseg" in said
     next(derivative.glob("*desc-brain_FLAIR*")).unlink()

@@ -37,7 +37,7 @@ def test_everybody_is_named_in_the_terminal_and_in_the_table(raw: Path, tmp_path
     assert "sub-05: blanks around the participant's name 'sub-05 ' were trimmed" in shown.err
     for who in ("sub-01", "sub-002", "sub-05"):
         assert any(line.startswith("failed: ") and f"/{who}/" in line for line in shown.err.splitlines()), who
-    assert "3 of 3 failed; nothing is done" in shown.err
+    assert "3 of 3 failed; nothing was done" in shown.err
     table = read_tsv(out / "quality.tsv").set_index("participant_id")
     assert table["state"].to_dict() == {
         "HC-1": "left out",

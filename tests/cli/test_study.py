@@ -273,7 +273,7 @@ def test_ctrl_c_says_how_to_go_on(spec: Path, tmp_path: Path, pellucid, monkeypa
     monkeypatch.setattr("pellucid.study.run.execute", stop)
     shown = pellucid("study", "run", spec, "--out", tmp_path / "run")
     assert shown.code == 130
-    assert "the same command goes on" in shown.err
+    assert "the same command resumes" in shown.err
     assert read_json(tmp_path / "run" / "record.json")["state"] == "interrupted"
 
 

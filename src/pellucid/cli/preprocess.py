@@ -10,7 +10,6 @@ import typer
 from pellucid.cli import batch, console
 from pellucid.cli.options import settings_of, worker_count
 from pellucid.ground.errors import InputError
-from pellucid.ground.numbers import count
 
 if TYPE_CHECKING:
     from pellucid.preprocess.people import RawPeople
@@ -140,8 +139,7 @@ def preprocess(
         if every
         else []
     )
-    label = f"preprocessing {count(len(visits), 'visit')}" if every else "tables and pages of all visits"
-    with console.Bars() as bars, bars.step(label) as progress:
+    with console.Bars() as bars:
         done = preprocess_dataset(
             bids_dir,
             out,
@@ -150,7 +148,7 @@ def preprocess(
             lesions=lesions,
             workers=worker_count(n_procs, "--n-procs"),
             cores=worker_count(None),
-            progress=progress,
+            watch=bars.step,
         )
     for visit in visits:
         for remark in visit.remarks:

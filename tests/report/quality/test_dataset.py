@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,10 @@ def raw(tmp_path: Path) -> Path:
 
 
 def done(raw: Path, out: Path, ticks: list[str]) -> Preprocessed:
-    return preprocess_dataset(
-        raw,
-        out,
-        Settings(),
-        find_visits(raw),
-        progress=lambda done, total, what: ticks.append(f"{done}/{total} {what}"),
-    )
+    def tick(number: int, total: int, what: str) -> None:
+        ticks.append(f"{number}/{total} {what}")
+
+    return preprocess_dataset(raw, out, Settings(), find_visits(raw), watch=lambda _: nullcontext(tick))
 
 
 def test_visits_that_fail_are_named_and_have_pages(raw: Path, tmp_path: Path) -> None:

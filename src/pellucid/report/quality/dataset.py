@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from pellucid.ground.errors import PellucidError
 from pellucid.ground.lock import locked
+from pellucid.ground.numbers import count
 from pellucid.ground.progress import Progress, unwatched
 from pellucid.ground.staying import check_staying, staying
 from pellucid.preprocess.group import describe_dataset, summarise
@@ -20,6 +21,9 @@ from pellucid.preprocess.run import preprocess, visit_lock
 from pellucid.preprocess.settings import Settings
 from pellucid.report.quality.group import write_group_page
 from pellucid.report.quality.visit import write_visit_page
+
+Watch = Callable[[str], AbstractContextManager[Progress]]
+"""Shows one step of work, by its label, from its start to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ def preprocess_dataset(
     lesions: Path | None = None,
     workers: int = 1,
     cores: int = 1,
-    progress: Progress = unwatched,
+    watch: Watch = lambda _: nullcontext(unwatched),
 ) -> Preprocessed:
     """Process visits of a raw dataset into the derivative dataset `out`, each with its page; then write those of all.
 
@@ -66,8 +70,8 @@ def preprocess_dataset(
         The derivative dataset that the lesion masks are of, if it was named.
     workers, cores
         As in `pellucid.preprocess.run.preprocess`.
-    progress
-        Called as the work goes on.
+    watch
+        Opened with a label when visits are processed; what it yields is called as the work goes on.
 
     Raises
     ------
@@ -79,7 +83,8 @@ def preprocess_dataset(
         describe_dataset(out, raw, lesions)
     with staying(out) if out.is_dir() else nullcontext():
         if visits:
-            failed = _process(visits, out, settings, workers=workers, cores=cores, progress=progress)
+            with watch(f"preprocessing {count(len(visits), 'visit')}") as progress:
+                failed = _process(visits, out, settings, workers=workers, cores=cores, progress=progress)
         check_staying(out)
         # Other jobs may end now too: who comes last writes of all.
         with locked(out / LOGS, name=".group.lock", wait=True) if (out / LOGS).is_dir() else nullcontext():
