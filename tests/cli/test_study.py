@@ -113,7 +113,7 @@ def test_a_check_says_what_would_run(spec: Path, pellucid) -> None:
     assert shown.code == 0
     assert "cohort ms: FLAIR, MS against HC, 10 scans" in shown.out
     assert "arm scratch: 1 trial on ms, from random weights\n" in shown.out
-    assert "24 tasks, 0 of them complete" in shown.out
+    assert "29 tasks, 0 of them complete" in shown.out
     assert not (spec.parent / "runs").exists()
 
 
