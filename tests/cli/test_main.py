@@ -39,6 +39,7 @@ VERBS = [
     ["predict"],
     ["explain"],
     ["judge"],
+    ["methods"],
     ["report"],
     ["bench"],
     ["doctor"],

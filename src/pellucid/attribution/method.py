@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from torch import nn
 
 from pellucid.attribution.result import Explanation
 from pellucid.ground.errors import InputError
+from pellucid.ground.words import first_paragraph
 
 LOGIT, PER_UNIT = "logit", "logit per unit of the image"
 """Units of maps."""
@@ -115,7 +115,7 @@ class Method(ABC):
     @property
     def summary(self) -> str:
         """What it computes, in a sentence."""
-        return " ".join((inspect.getdoc(type(self)) or "").split("\n\n")[0].split())
+        return first_paragraph(type(self))
 
     @property
     def changed(self) -> dict[str, Any]:

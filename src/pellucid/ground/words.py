@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -116,3 +117,8 @@ def listed(names: Iterable[str]) -> str:
     """
     *before, last = names
     return f"{', '.join(before)} and {last}" if before else last
+
+
+def first_paragraph(thing: object) -> str:
+    """Return the first paragraph of a docstring as one line; nothing without one."""
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())

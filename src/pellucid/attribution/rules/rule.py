@@ -12,6 +12,7 @@ import torch
 
 from pellucid.attribution.arithmetic import Tensors
 from pellucid.attribution.layer import Kind, Layer
+from pellucid.ground.words import first_paragraph
 
 
 class Shared(NamedTuple):
@@ -51,6 +52,11 @@ class Rule(ABC):
     source: ClassVar[str]
     references: ClassVar[tuple[str, ...]] = ()
     from_output: ClassVar[bool] = False
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return what it does, in a sentence."""
+        return first_paragraph(cls)
 
     @abstractmethod
     def share(self, layer: Layer, relevance: torch.Tensor) -> Shared:
