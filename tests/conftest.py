@@ -88,6 +88,41 @@ def undisturbed(made_once: MadeOnce) -> Path:
 
 
 @pytest.fixture(scope="session")
+def finished_run(made_once: MadeOnce, undisturbed: Path) -> Path:
+    """A run with all that a page shows; tests that change it take a `copy`."""
+    from tests.runs import run_reported
+
+    return made_once("reported", lambda root: run_reported(undisturbed, root))
+
+
+@pytest.fixture
+def copy(finished_run: Path, tmp_path: Path) -> Path:
+    """A run directory of the test's own, to spoil."""
+    from tests.runs import copy_run
+
+    return copy_run(finished_run, tmp_path / "run")
+
+
+@pytest.fixture
+def empty_run(tmp_path: Path) -> Path:
+    """A run directory of which nothing is left but its record."""
+    (tmp_path / "record.json").write_text("{}", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def restate() -> Callable[..., None]:
+    """Change what the sidecar of a scan's map in a folder says; of all scans without a name."""
+    from pellucid.ground.files import read_json, write_json
+
+    def change(folder: Path, name: str = "sub", **said: object) -> None:
+        for path in folder.glob(f"{name}*_relevance.json"):
+            write_json(path, read_json(path) | said)
+
+    return change
+
+
+@pytest.fixture(scope="session")
 def one_without_mask(made_once: MadeOnce) -> tuple[Path, str]:
     """A simulated dataset of 4 mm, eight patients and controls each, and the one whose lesions nobody drew."""
     from tests.runs import WITHOUT, make_one_without_mask

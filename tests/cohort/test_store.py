@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -76,6 +77,8 @@ def test_a_row_is_a_prepared_scan(dataset: Path, small: Grid) -> None:
         np.testing.assert_array_equal(made.images[n], scan.image)
         np.testing.assert_array_equal(made.brain[n], scan.brain)
         assert made.image_path(n) == path
+        assert made.scan_name(n) == f"sub-{n:02d}"
+        assert replace(made, table=made.table.assign(session_id="ses-2")).scan_name(n) == f"sub-{n:02d}_ses-2"
         for method in SCALINGS:
             brightness = scale(scan.unscaled, scan.brain, method)[scan.brain].astype(float).mean()
             assert made.table[f"brightness_{method}"].iloc[n] == pytest.approx(brightness, rel=1e-12, abs=1e-12)

@@ -90,6 +90,11 @@ class Store:
     def __len__(self) -> int:
         return len(self.table)
 
+    def scan_name(self, n: int) -> str:
+        """Return the BIDS name of scan `n`: `sub-01` or `sub-01_ses-02`."""
+        participant, session = self.table["participant_id"].iloc[n], self.table["session_id"].iloc[n]
+        return str(participant) if pd.isna(session) else f"{participant}_{session}"
+
     def lesions(self, n: int) -> BoolArray | None:
         """Return the lesion mask (X, Y, Z) of scan `n` on the store's grid, or None if nobody drew one."""
         return self.masks[n] if self.table["has_lesion_mask"].iloc[n] else None

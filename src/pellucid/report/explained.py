@@ -11,7 +11,7 @@ import pandas as pd
 from pellucid.cohort.store import Store
 from pellucid.maps.sidecars import read_sidecar
 from pellucid.report.html.blocks import records
-from pellucid.rundir.run import Maps, scan_name
+from pellucid.rundir.run import Maps
 from pellucid.trust.alarms import gross_words
 
 COLUMNS = (
@@ -32,7 +32,7 @@ def explained(maps: Maps, store: Store) -> pd.DataFrame:
     """
     found = []
     for n, row in enumerate(records(store.table)):
-        name = scan_name(row)
+        name = store.scan_name(n)
         path = maps.of(name)
         side = read_sidecar(path) if path is not None else {}
         if side.get("Logit") is not None:

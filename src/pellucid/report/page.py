@@ -16,7 +16,6 @@ from pellucid.rundir.run import open_run
 
 REPORT = "report.html"
 CITATION = "CITATION.md"
-FIGURES = "figures"
 
 
 def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> Path:
@@ -42,21 +41,21 @@ def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> 
     Raises
     ------
     InputError
-        If the folder is no run directory, or its record or specification is damaged.
+        If the folder is no run directory, or its record is damaged.
     """
     opened = open_run(run)
-    page, figures = opened.folder / REPORT, opened.folder / FIGURES
+    page, figures = opened.folder.root / REPORT, opened.folder.figures
     for path, what in opened.damaged.items():
-        note(f"changed since the run wrote it: {path.relative_to(opened.folder).as_posix()} {what}")
+        note(f"changed since the run wrote it: {opened.relative(path)} {what}")
+    if opened.spec is None:
+        note(f"without its specification: {opened.spec_problem}")
     drawn = [_drawn(anchor, one.title, partial(one.draw, opened, figures), note) for anchor, one in in_order()]
-    _drawn("citation", CITATION, lambda: write_text(opened.folder / CITATION, citation(opened)), note)
-    study = opened.spec.get("study", {})
-    name = study.get("name") or opened.record.get("study") or opened.folder.name
+    _drawn("citation", CITATION, lambda: write_text(opened.folder.root / CITATION, citation(opened)), note)
     text = render(
         [section for section in drawn if section is not None],
         kind="report",
-        title=study.get("title") or name,
-        about=f"Study “{name}”",
+        title=opened.title or opened.name,
+        about=f"Study “{opened.name}”",
         embed=lambda picture: embedded(figures / picture),
     )
     write_text(page, text)

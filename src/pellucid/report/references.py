@@ -73,7 +73,7 @@ def references(run: Run) -> list[str]:
         cited.append(NADEAU)
     if run.trials:
         cited.append(PYTORCH)
-    if run.spec.get("baselines"):
+    if run.baselines:
         cited.append(SCIKIT)
     return cited
 
@@ -87,4 +87,4 @@ def _of_methods(maps: Path) -> list[str]:
 
 def atlases(run: Run) -> list[str]:
     """Return the names of the atlases."""
-    return [str(name) for name in run.spec.get("analysis", {}).get("atlases", [])]
+    return list(run.spec.analysis.atlases) if run.spec else []

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pellucid.attribution.naming import method_label
+from pellucid.maps.model_folder import SELECTED
+
+SPEC, RECORD = "study.toml", "record.json"
+"""What was asked, and what ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +21,22 @@ class RunFolder:
     @property
     def spec(self) -> Path:
         """The specification with every default filled in."""
-        return self.root / "study.toml"
+        return self.root / SPEC
 
     @property
     def record(self) -> Path:
         """What ran."""
-        return self.root / "record.json"
+        return self.root / RECORD
 
     @property
     def splits(self) -> Path:
-        """Who trained, validated and was held out; the guard's verdict lies in the sidecar, splits.json."""
+        """Who trained, validated and was held out."""
         return self.root / "splits.tsv"
+
+    @property
+    def verdict(self) -> Path:
+        """What the leakage guard said of the splits."""
+        return self.splits.with_suffix(".json")
 
     def cohort(self, name: str) -> Path:
         """Return the BIDS dataset of a simulated cohort."""
@@ -37,17 +46,38 @@ class RunFolder:
         """Return a store: a cohort's own has its name, others those of `stores.Prepared`."""
         return self.root / "stores" / name
 
+    def finished_stores(self) -> list[Path]:
+        """Return the folders of the stores that are there whole."""
+        return [path.parent for path in sorted((self.root / "stores").glob("*/store.json"))]
+
+    @property
+    def models(self) -> Path:
+        """The folder of the models of every arm."""
+        return self.root / "models"
+
     def arm(self, name: str) -> Path:
         """Return the folder of an arm's models."""
-        return self.root / "models" / name
+        return self.models / name
+
+    def selection(self, arm: str) -> Path:
+        """Return where it stands which of an arm's models were taken further."""
+        return self.arm(arm) / SELECTED
 
     def trial(self, arm: str, number: int) -> Path:
         """Return the folder of one model."""
         return self.arm(arm) / f"trial-{number:02d}"
 
+    def finished_trials(self) -> list[Path]:
+        """Return the folders of the models of all arms that are there whole."""
+        return [path.parent for path in sorted(self.models.glob("*/trial-*/model.json"))]
+
     def baseline(self, name: str, number: int) -> Path:
         """Return the folder of one fit of a baseline."""
         return self.root / "baselines" / name / f"trial-{number:02d}"
+
+    def finished_fits(self, baseline: str) -> list[Path]:
+        """Return the folders of the fits of a baseline that are there whole."""
+        return [path.parent for path in sorted((self.root / "baselines" / baseline).glob("trial-*/model.json"))]
 
     @property
     def all_maps(self) -> Path:

@@ -116,6 +116,15 @@ def _five_numbers(quantity: str) -> Columns:
     return numbers(" ".join(f"{quantity}_{part}" for part in ("n", "mean", "sd", "median", "min", "max")))
 
 
+SPLITS = {**texts("cohort participant_id group role"), **numbers("fold")}
+"""Of splits.tsv: who trained, validated and was held out in each fold."""
+
+PREDICTIONS = {**texts("participant_id session_id group role"), **numbers("label logit")}
+"""Of the predictions of a trial or of a fit of a baseline: a row a scan."""
+
+HISTORY = {**numbers("epoch train_loss train_accuracy val_loss val_accuracy val_auc"), **flags("best")}
+"""Of the history of a trial: a row an epoch."""
+
 _MAP = texts("arm method participant_id session_id group networks")
 
 declare(

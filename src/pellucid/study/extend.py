@@ -11,7 +11,6 @@ from pellucid.ground.files import write_text
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.trials import SELECTED
 
 A = TypeVar("A", Arm, Baseline)
 
@@ -56,7 +55,7 @@ def extend_run(spec: Spec, begun: Spec, folder: RunFolder) -> None:
 
 def stale_paths(spec: Spec, begun: Spec, folder: RunFolder) -> list[Path]:
     """Return the files and directories, there or not, that `extend_run` takes out of a run."""
-    selections = [folder.arm(name) / SELECTED for name in begun.training]
+    selections = [folder.selection(name) for name in begun.training]
     trials = [
         folder.trial(name, number)
         for name in begun.training

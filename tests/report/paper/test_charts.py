@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from tests.report.figure_run import words
+from tests.report.figures import words
 
 from pellucid.report.paper.charts import (
     SignedLog,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.report.figure_run import shared_run
 
 from pellucid.ground.files import read_tsv, write_json, write_tsv
 from pellucid.report.paper import figures
@@ -23,11 +21,6 @@ NAMES = ["figure2", "figure3", "figure4a", "figure4b", "figure5", "figure6", "fi
 def quickly_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer pixels: what stands where is the same."""
     monkeypatch.setattr(style, "DPI", 40)
-
-
-@pytest.fixture
-def copy(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(shared_run(tmp_path_factory), tmp_path / "run"))
 
 
 @pytest.mark.slow

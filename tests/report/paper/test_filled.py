@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.container import BarContainer
-from tests.report.figure_run import SPEC, material, pixels, shared_run
+from tests.report.figures import material, pixels
+from tests.runs import change_arm, change_spec, cross_validated
 
-from pellucid.ground.files import write_text
 from pellucid.report.paper.filled import NAMES, draw_paper_filled, figure6, filled_data, paper_filled_data
 from pellucid.report.paper.material import MissingError
-
-
-@pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shared_run(tmp_path_factory)
 
 
 def _rows(values: dict[str, tuple[float, float]], arm: str, misjudged: str = "sub-2") -> pd.DataFrame:
@@ -91,9 +85,9 @@ def test_unseen_areas_are_left_out() -> None:
 def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
     found = material(root)
     paper, revised = figure6(found, "paper"), figure6(found, "revised")
-    assert len(paper.data) == 10
+    assert 0 < len(paper.data) <= 6
     assert revised.data["images"].unique().tolist() == list(NAMES)
-    assert (revised.data["patients"] == 7).all()
+    assert (revised.data["patients"] == 2).all()
     bars = [c for c in revised.figure.axes[0].containers if isinstance(c, BarContainer)]
     widths = [bar.get_width() for bar in bars[0]]
     np.testing.assert_allclose(widths, revised.data.loc[revised.data["images"] == NAMES[0], "mean"])
@@ -101,16 +95,15 @@ def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
         assert pixels(drawing.figure, tmp_path / "figure.png").std() > 20
 
 
-def test_without_the_arm_there_is_no_figure(root: Path) -> None:
-    found = material(root)
-    del found.run.spec["training"]["lesion-filled"]
+def test_without_the_arm_there_is_no_figure(copy: Path) -> None:
+    change_spec(copy, lambda spec: change_arm(spec, "lesion-filled", images="prepared"))
+    found = material(copy)
     with pytest.raises(MissingError, match="no arm that learns from lesion-filled scans"):
         figure6(found, "paper")
 
 
-def test_of_a_cross_validation_intervals_are_widened_and_that_is_said(root: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(root, tmp_path / "run"))
-    write_text(copy / "study.toml", SPEC.replace('scheme = "holdout"', 'scheme = "cross-validation"\nfolds = 5'))
+def test_of_a_cross_validation_intervals_are_widened_and_that_is_said(root: Path, copy: Path) -> None:
+    change_spec(copy, cross_validated)
     plain, crossed = (figure6(material(run), "revised") for run in (root, copy))
     for end in ("low", "high"):
         np.testing.assert_allclose(

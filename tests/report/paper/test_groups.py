@@ -6,16 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.report.figure_run import material, pixels, shared_run, words
+from tests.report.figures import material, pixels, words
 
 from pellucid.image.grid import Grid
 from pellucid.report.paper.groups import figure3, group_data, mean_scan
 from pellucid.report.pictures.overlay import strongest_voxel, symmetric_limit
-
-
-@pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shared_run(tmp_path_factory)
 
 
 def test_scans_are_averaged(root: Path) -> None:
@@ -34,8 +29,8 @@ def test_data_name_groups_and_how_many_maps_stand_behind_them() -> None:
 def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
     found = material(root)
     paper, revised = figure3(found, "paper"), figure3(found, "revised")
-    assert paper.data.groupby("group")["participants"].first().to_dict() == {"MS": 6, "HC": 6}
-    assert revised.data.groupby("group")["participants"].first().to_dict() == {"MS": 7, "HC": 7}
+    assert paper.data.groupby("group")["participants"].first().to_dict() == {"MS": 2, "HC": 1}
+    assert revised.data.groupby("group")["participants"].first().to_dict() == {"MS": 2, "HC": 2}
     assert (paper.data["limit"] == 0.02).all()
     opened = found.relevance("finetuned")
     means = [opened.mean(group, correct=False)[0] for group in ("MS", "HC")]

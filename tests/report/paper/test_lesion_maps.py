@@ -7,26 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.report.figure_run import material, pixels, shared_run, words
+from tests.report.figures import material, pixels, words
 
+from pellucid.ground.files import read_tsv, write_tsv
 from pellucid.image.grid import MNI_1MM, Grid
 from pellucid.report.paper.lesion_maps import SLICE, figure_s3, hot, lesion_map_data, lesion_means, slice_top
 from pellucid.report.paper.material import MissingError
 
 
-@pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shared_run(tmp_path_factory)
-
-
-def test_masks_are_averaged_and_scans_without_one_left_out(root: Path) -> None:
-    store = material(root).relevance("finetuned").store
-    lesions, brain, number = lesion_means(store, [0, 1, 2, 12], "MS")  # the second has no mask
-    np.testing.assert_allclose(lesions, (store.masks[0].astype(float) + store.masks[2]) / 2)
+def test_masks_are_averaged_and_scans_without_one_left_out(copy: Path) -> None:
+    table = read_tsv(copy / "stores" / "ms" / "table.tsv")
+    patients = [int(n) for n in table.index[table["group"] == "MS"][:3]]
+    table.loc[patients[1], "has_lesion_mask"] = False
+    write_tsv(copy / "stores" / "ms" / "table.tsv", table)
+    store = material(copy).relevance("finetuned").store
+    lesions, brain, number = lesion_means(store, [*patients, int(table.index[table["group"] == "HC"][0])], "MS")
+    one, _, other = patients
+    np.testing.assert_allclose(lesions, (store.masks[one].astype(float) + store.masks[other]) / 2)
     assert number == 2
-    np.testing.assert_allclose(brain, store.brain[0])
+    np.testing.assert_allclose(brain, (store.brain[one].astype(float) + store.brain[other]) / 2)
     with pytest.raises(MissingError, match="no scan of group MS has a lesion mask"):
-        lesion_means(store, [1], "MS")
+        lesion_means(store, [patients[1]], "MS")
 
 
 def test_colours_are_transparent_without_lesion_and_hot_with() -> None:
@@ -59,10 +60,10 @@ def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
     found = material(root)
     paper, revised = figure_s3(found, "paper"), figure_s3(found, "revised")
     assert paper.data.set_index("group")["scans"].to_dict() == {"MS": 3, "HC": 3}  # not the held-out
-    assert revised.data.groupby("group")["scans"].first().to_dict() == {"MS": 9, "HC": 10}
+    assert revised.data.groupby("group")["scans"].first().to_dict() == {"MS": 5, "HC": 5}
     assert revised.data["limit"].nunique() == 1
     store = found.relevance("finetuned").store
-    mean, _, _ = lesion_means(store, list(range(20)), "MS")
+    mean, _, _ = lesion_means(store, list(range(10)), "MS")
     i, j, k = revised.data[["i", "j", "k"]].iloc[0]
     assert mean[i, j, k] == mean.max()
     for drawing in (paper, revised):
@@ -73,8 +74,7 @@ def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
     assert "each picture's own maximum" in words(paper.figure)
 
 
-def test_without_the_store_there_is_no_figure(root: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(root, tmp_path / "run"))
+def test_without_the_store_there_is_no_figure(copy: Path) -> None:
     shutil.rmtree(copy / "stores")
     with pytest.raises(MissingError, match="the run has no stores/ms"):
         figure_s3(material(copy), "revised")

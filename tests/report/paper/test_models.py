@@ -7,16 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.report.figure_run import material, pixels, shared_run, words
+from tests.report.figures import material, pixels, words
 
 from pellucid.image.grid import Grid
 from pellucid.report.paper.material import MissingError
 from pellucid.report.paper.models import figure5, model_data, row_limits
-
-
-@pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shared_run(tmp_path_factory)
 
 
 def test_limits_of_rows() -> None:
@@ -50,7 +45,7 @@ def test_four_models_are_drawn_in_the_papers_order(root: Path, tmp_path: Path) -
     paper, revised = figure5(found, "paper"), figure5(found, "revised")
     for drawing in (paper, revised):
         assert drawing.data["arm"].unique().tolist() == ["untrained", "pretrained-only", "scratch", "finetuned"]
-        assert (drawing.data["patients"] == 7).all()  # right or wrong
+        assert (drawing.data["patients"] == 2).all()  # right or wrong
         assert pixels(drawing.figure, tmp_path / "figure.png").std() > 20
         assert any(word.startswith("Pre-trained and fine-tuned") for word in words(drawing.figure))
     lowest = found.relevance("untrained").mean("MS", correct=False)[0].min()
@@ -58,8 +53,7 @@ def test_four_models_are_drawn_in_the_papers_order(root: Path, tmp_path: Path) -
     assert revised.data["limit"].nunique() == 4
 
 
-def test_rows_that_are_missing_are_named(root: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(root, tmp_path / "run"))
+def test_rows_that_are_missing_are_named(copy: Path) -> None:
     shutil.rmtree(copy / "maps" / "untrained")
     revised = figure5(material(copy), "revised")
     assert "Not shown: untrained (the run has no maps of arm untrained (maps/untrained))" in revised.caption

@@ -7,18 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.report.figure_run import material, pixels, shared_run, words
+from tests.report.figures import material, pixels, words
+from tests.report.paper.conftest import WRONG
 
 from pellucid.image.grid import Grid
 from pellucid.report.paper.material import MissingError
 from pellucid.report.paper.subjects import figure2, relevance_bar, strongest, subject_data, surest
 
 GRID = Grid.of((20, 20, 20), np.diag([-5.0, 5.0, 5.0, 1.0]))
-
-
-@pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shared_run(tmp_path_factory)
 
 
 def test_the_surest_are_patients_called_patients() -> None:
@@ -62,19 +58,19 @@ def test_the_bars_words_are_the_papers_and_revised_ones_have_numbers() -> None:
     assert [word.split("\n")[1] for _, word in relevance_bar("revised", 0.012).words] == ["−0.0120", "0", "+0.0120"]
 
 
-def test_four_patients_of_nine_tiles_are_drawn(root: Path, tmp_path: Path) -> None:
+def test_patients_of_nine_tiles_are_drawn(root: Path, tmp_path: Path) -> None:
     found = material(root)
     paper, revised = figure2(found, "paper"), figure2(found, "revised")
     table = found.relevance("finetuned").table
     best = table[(table["group"] == "MS") & table["correct"]].nlargest(4, "logit")["name"].tolist()
     assert paper.data["name"].unique().tolist() == revised.data["name"].unique().tolist() == best
-    assert len(paper.data) == 36
+    assert len(paper.data) == 9 * 2
     assert (paper.data["limit"] == 0.03).all()
-    assert len(paper.figure.axes) == 37
+    assert len(paper.figure.axes) == 9 * 2 + 1
     assert "outside the network's field of view" not in " ".join(paper.caption.split())
     assert "Hatched" in revised.caption
-    assert all("sub-0004" not in word for word in words(paper.figure))  # whom the model misses
-    assert len(revised.sources) == 4
+    assert all(WRONG not in word for word in words(paper.figure))  # a control whom the model takes for a patient
+    assert len(revised.sources) == 2
     shown = [pixels(one.figure, tmp_path / "figure.png") for one in (paper, revised)]
     assert all((picture[..., 0] - picture[..., 2] > 80).sum() > 50 for picture in shown)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import ndimage
-from tests.report.figure_run import pixels, words
+from tests.report.figures import pixels, words
 
 from pellucid.image.grid import MNI_1MM, PAPER_GRID, Grid, resized
 from pellucid.report.paper.material import Version

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.runs import write_rows
 
 from pellucid.analysis.calibration import calibration_summary
-from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.ground.files import read_tsv
 from pellucid.report.html.blocks import Picture, Table
 from pellucid.report.sections.calibration import calibration
 from pellucid.rundir.run import open_run
@@ -26,38 +27,37 @@ def test_scores_and_bins_are_those_of_the_table(finished_run: Path, tmp_path: Pa
     section = calibration(open_run(finished_run), tmp_path)
     scores, bins = look.of(section, Table)
     table = read_tsv(finished_run / "tables" / "calibration.tsv")
-    assert [row[:2] for row in scores.rows] == [["finetuned", "36"], ["scratch", "24"]]  # 12 subjects a trial
+    arms = [*open_run(finished_run).arms, *open_run(finished_run).baselines][1:]  # nobody of pretraining is held out
+    assert [row[0] for row in scores.rows] == arms
+    assert [row[1] for row in scores.rows[:3]] == ["8", "8", "4"]  # 4 participants a trial
     first = table[(table["arm"] == "finetuned") & (table["kind"] == "calibrated")].iloc[0]
     assert float(scores.rows[0][3]) == pytest.approx(first["brier"], rel=0.01)
     assert float(scores.rows[0][6]) == pytest.approx(first["ece"], rel=0.01)
-    assert scores.rows[0][4] == "0.250"  # of 6 patients and 6 controls
+    assert scores.rows[0][4] == "0.250"  # of 2 patients and 2 controls
     assert bins.closed
     assert len(bins.rows) == (table["n"] > 0).sum() < len(table)
-    assert sum(int(row[3]) for row in bins.rows) == 2 * (36 + 24)
+    assert sum(int(row[3]) for row in bins.rows) == table["n"].sum()
     assert {row[1] for row in bins.rows} == {"as it is", "calibrated"}
     assert len(look.of(section, Picture)) == 1
     assert (tmp_path / "calibration.png").exists()
 
 
 def _write(folder: Path, table: pd.DataFrame) -> None:
-    write_tsv(folder / "tables" / "calibration.tsv", table)
-    write_tsv(folder / "tables" / "calibration_summary.tsv", calibration_summary(table))
+    write_rows(folder, "calibration", table)
+    write_rows(folder, "calibration_summary", calibration_summary(table))
 
 
 def test_a_baseline_is_not_calibrated_and_said_to_be_so(copy: Path, look: Any) -> None:
-    table = read_tsv(copy / "tables" / "calibration.tsv")
-    lone = table[(table["arm"] == "scratch") & (table["kind"] == "sigmoid")].assign(arm="load")
     said = "Baselines are shown as they are"
-    assert said not in look.words(calibration(open_run(copy), copy / "figures"))
-    _write(copy, pd.concat([table, lone]))
-    with (copy / "study.toml").open("a", encoding="utf-8") as spec:
-        spec.write('[baselines.load]\ncohort = "ms"\n')
     section = calibration(open_run(copy), copy / "figures")
     assert said in look.words(section)
     row = look.of(section, Table)[0].rows[-1]
-    assert row[0] == "load"
+    assert row[0] == "confounds"
     assert [n for n, cell in enumerate(row) if cell == "–"] == [3, 6]
     assert np.isfinite(float(row[2]))
+    table = read_tsv(copy / "tables" / "calibration.tsv")
+    _write(copy, table[~table["arm"].isin(["confounds", "bright-voxels"])])
+    assert said not in look.words(calibration(open_run(copy), copy / "figures"))
 
 
 def test_nothing_is_said_of_calibration_that_was_not_done(copy: Path, look: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.runs import change_explain, change_spec, write_rows
 
-from pellucid.ground.files import write_tsv
 from pellucid.report.html.blocks import Note, Picture, Table
 from pellucid.report.sections.deletion import deletion, sentences
 from pellucid.rundir.run import open_run
@@ -36,18 +36,14 @@ def summary(**changes: Any) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).assign(arm="finetuned", method=METHOD, **changes)
 
 
-def with_deletion(copy: Path) -> Path:
-    spec = copy / "study.toml"
-    spec.write_text(spec.read_text().replace("[explain]", '[explain]\ndeletion = ["finetuned"]'))
-    return copy
-
-
 def test_a_study_that_tests_no_map_has_no_section(copy: Path) -> None:
+    change_spec(copy, lambda spec: change_explain(spec, deletion=()))
     assert deletion(open_run(copy), copy / "figures") is None
 
 
 def test_a_table_that_is_missing_is_named(copy: Path, look: Any) -> None:
-    section = deletion(open_run(with_deletion(copy)), copy / "figures")
+    (copy / "tables" / "deletion_summary.tsv").unlink()
+    section = deletion(open_run(copy), copy / "figures")
     assert section is not None
     assert any("tables/deletion_summary.tsv" in note for note in look.notes(section))
 
@@ -73,12 +69,11 @@ def test_an_interval_that_is_missing_decides_nothing() -> None:
 
 
 def test_chart_table_and_caption_of_an_arm(copy: Path, look: Any) -> None:
-    run = with_deletion(copy)
-    write_tsv(run / "tables" / "deletion_summary.tsv", summary())
-    section = deletion(open_run(run), run / "figures")
+    write_rows(copy, "deletion_summary", summary())
+    section = deletion(open_run(copy), copy / "figures")
     assert section is not None
     (picture,) = look.of(section, Picture)
-    assert (run / "figures" / "deletion-finetuned-lrp-epsilon.svg").is_file()
+    assert (copy / "figures" / "deletion-finetuned-lrp-epsilon.svg").is_file()
     assert "lrp-epsilon is close to input times gradient here: Pearson's r 0.998" in picture.caption
     assert "one network: they hold for it alone" in picture.caption
     (table,) = look.of(section, Table)
@@ -91,10 +86,10 @@ def test_chart_table_and_caption_of_an_arm(copy: Path, look: Any) -> None:
 
 @pytest.mark.parametrize(("r", "words"), [(0.42, "is not the same as input times gradient"), (0.96, "is close to")])
 def test_closeness_is_as_measured(copy: Path, look: Any, r: float, words: str) -> None:
-    run, table = with_deletion(copy), summary()
+    table = summary()
     table.loc[table["ranking"] == "input-x-gradient", "correlation"] = r
-    write_tsv(run / "tables" / "deletion_summary.tsv", table)
-    section = deletion(open_run(run), run / "figures")
+    write_rows(copy, "deletion_summary", table)
+    section = deletion(open_run(copy), copy / "figures")
     assert section is not None
     (picture,) = look.of(section, Picture)
     assert f"{words}" in picture.caption
@@ -102,9 +97,8 @@ def test_closeness_is_as_measured(copy: Path, look: Any, r: float, words: str) -
 
 
 def test_what_could_not_be_measured_is_said(copy: Path, look: Any) -> None:
-    run = with_deletion(copy)
-    write_tsv(run / "tables" / "deletion_summary.tsv", summary(fall=np.nan))
-    section = deletion(open_run(run), run / "figures")
+    write_rows(copy, "deletion_summary", summary(fall=np.nan))
+    section = deletion(open_run(copy), copy / "figures")
     assert section is not None
     assert not look.of(section, Picture)
     assert "nothing could be measured" in look.of(section, Note)[0].text

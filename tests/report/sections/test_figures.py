@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.report.figure_run import shared_run
 
 from pellucid.report.html.blocks import Items, Picture, Section, Text
 from pellucid.report.html.render import embedded, render
@@ -18,10 +17,9 @@ from pellucid.rundir.run import open_run
 
 
 @pytest.fixture
-def copy(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copy(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     some = tuple(one for one in FIGURES if one[0] in ("figure5", "figureS1", "figureS2", "figureS3"))
     monkeypatch.setattr(module, "FIGURES", some)
-    copy = Path(shutil.copytree(shared_run(tmp_path_factory), tmp_path / "run"))
     (copy / "tables" / "lesion_regions.tsv").unlink()
     shutil.rmtree(copy / "maps" / "untrained")
     return copy

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from tests.runs import write_rows
 
 from pellucid.analysis.learning import COLUMNS
-from pellucid.ground.files import write_tsv
 from pellucid.report.html.blocks import Picture, Table
 from pellucid.report.sections.learning import learning
 from pellucid.rundir.run import open_run
@@ -19,7 +19,7 @@ CURVES = pd.DataFrame(
 
 
 def test_the_section_draws_them_and_shows_the_numbers(empty_run: Path, look: Any) -> None:
-    write_tsv(empty_run / "tables" / "learning_summary.tsv", CURVES)
+    write_rows(empty_run, "learning_summary", CURVES)
     section = learning(open_run(empty_run), empty_run / "figures")
     assert section is not None
     (picture,) = look.of(section, Picture)
@@ -31,5 +31,5 @@ def test_the_section_draws_them_and_shows_the_numbers(empty_run: Path, look: Any
 
 def test_a_study_without_such_arms_has_no_section(empty_run: Path) -> None:
     assert learning(open_run(empty_run), empty_run / "figures") is None
-    write_tsv(empty_run / "tables" / "learning_summary.tsv", CURVES[:0])
+    write_rows(empty_run, "learning_summary", CURVES[:0])
     assert learning(open_run(empty_run), empty_run / "figures") is None

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.runs import write_rows
 
-from pellucid.ground.files import write_tsv
 from pellucid.report.html.blocks import Note, Table
 from pellucid.report.sections.ledger import ledger
 from pellucid.rundir.run import open_run
@@ -37,7 +37,7 @@ def test_the_sums_of_whole_maps_are_shown_for_every_arm(copy: Path, look: Any) -
         for arm in ("finetuned", "scratch")
         for group in ("MS", "HC")
     ]
-    write_tsv(copy / "tables" / "sums_summary.tsv", pd.DataFrame(rows).assign(voxel_mean=1e-6))
+    write_rows(copy, "sums_summary", pd.DataFrame(rows).assign(voxel_mean=1e-6))
     table = look.of(ledger(open_run(copy), copy / "figures"), Table)[-1]
     assert [row[:3] for row in table.rows] == [
         [arm, METHOD, group] for arm in ("finetuned", "scratch") for group in ("MS", "HC")
@@ -48,7 +48,7 @@ def test_the_sums_of_whole_maps_are_shown_for_every_arm(copy: Path, look: Any) -
 def _alarms(folder: Path, *rows: dict[str, object]) -> None:
     none = {"maps": 4, "checked": 4, "alarmed": 0, "method": METHOD}
     none |= dict.fromkeys((f"alarm_{kind}" for kind in ("sign", "bias", "epsilon", "networks")), 0)
-    write_tsv(folder / "tables" / "alarms.tsv", pd.DataFrame([none | {"gross_per_logit": 25.0} | row for row in rows]))
+    write_rows(folder, "alarms", pd.DataFrame([none | {"gross_per_logit": 25.0} | row for row in rows]))
 
 
 def test_alarmed_maps_are_counted_first_by_arm(copy: Path, look: Any) -> None:

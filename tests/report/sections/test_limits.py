@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runs import change_explain, change_spec, cross_validated
 
 from pellucid.ground.files import read_json, write_json
 from pellucid.report.sections.limits import files, limits
@@ -28,7 +29,7 @@ def test_limits_name_the_known_failures_and_the_blind_part(copy: Path, look: Any
     for words in (blind, "For research only", "Simulated data", "Siegel", "2508.02560", "patent"):
         assert words in said + look.words(method(run))
     assert (copy / "figures" / "field-of-view.png").exists()
-    (copy / "study.toml").write_text("")
+    (copy / "study.toml").unlink()
     assert "Simulated data" not in look.words(limits(open_run(copy), copy / "figures"))
 
 
@@ -44,7 +45,7 @@ def test_a_field_of_view_that_is_not_known_is_not_stated(copy: Path, look: Any) 
 
 def test_code_that_changed_while_a_run_was_half_done_is_named(copy: Path, look: Any) -> None:
     record = read_json(copy / "record.json")
-    (go,) = record["runs"]
+    go = record["runs"][0]
     first, same, other = ({"networks": {"nets:Small": digest, "nets:Same": "b"}} for digest in "aac")
     for goes, said in (([first, same], []), ([first, same, other], ["nets:Small"])):
         write_json(copy / "record.json", record | {"runs": [go, *(go | one for one in goes)]})
@@ -59,20 +60,18 @@ def test_files_lists_every_table(finished_run: Path, look: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("explain", "split", "said"),
+    ("explain", "crossed", "said"),
     [
-        ("", "", "trial-02 of arm finetuned, the trial with the lowest validation loss."),
-        ('choose = "holdout"', "", "trial-02 of arm finetuned, the trial that did best on the holdout"),
-        ("", 'scheme = "cross-validation"', "a model of the fold in which the subject was held out"),
-        ('choose = "holdout"', 'scheme = "cross-validation"', "in the first repeat: the trial that did best on the"),
-        ('trials = "all"', "", "Maps are means"),
+        ({}, False, "trial-00 of arm finetuned, the trial with the lowest validation loss."),
+        ({"choose": "holdout"}, False, "trial-00 of arm finetuned, the trial that did best on the holdout"),
+        ({}, True, "a model of the fold in which the subject was held out"),
+        ({"choose": "holdout"}, True, "in the first repeat: the trial that did best on the"),
+        ({"trials": "all"}, False, "Maps are means"),
     ],
 )
 def test_the_explained_model_is_named_as_the_sidecars_have_it(
-    copy: Path, look: Any, restate: Any, explain: str, split: str, said: str
+    copy: Path, look: Any, restate: Any, explain: dict[str, Any], crossed: bool, said: str
 ) -> None:
-    restate(copy / "maps" / "finetuned" / "lrp-epsilon", Model="../../../models/finetuned/trial-02")
-    spec = copy / "study.toml"
-    text = spec.read_text().replace("[explain]", f"[explain]\n{explain}")
-    spec.write_text(f"{text}\n[splits.ms]\n{split}\n")
+    restate(copy / "maps" / "finetuned" / "lrp-epsilon", Model="../../../models/finetuned/trial-00")
+    change_spec(copy, lambda spec: change_explain(cross_validated(spec) if crossed else spec, **explain))
     assert said in look.words(limits(open_run(copy), copy / "figures"))

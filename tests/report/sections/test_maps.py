@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.runs import change_explain, change_spec
 
 from pellucid.ground.files import read_json, read_tsv, write_json, write_tsv
 from pellucid.report.explained import explained
 from pellucid.report.html.blocks import Picture, Section
-from pellucid.report.sections import maps
 from pellucid.report.sections.maps import averages, choose, heatmaps
 from pellucid.rundir.run import Run, open_run
 
@@ -38,9 +38,9 @@ def test_scans_are_chosen_by_the_explained_logit_alone(finished_run: Path) -> No
     table = table[table["role"] == "holdout"].sort_values("logit", ascending=False)
     chosen = choose(explained(run.maps, store))
     hits = [one.name for one in chosen if one.reason == "true positive"]
-    assert hits == table[(table["label"] == 1) & (table["logit"] > 0)]["participant_id"].head(3).tolist()
-    (control,) = [one for one in chosen if one.reason == "true negative"]
-    assert control.name == table[table["label"] == 0]["participant_id"].iloc[-1]
+    assert hits == table[(table["label"] == 1) & (table["logit"] > 0)]["participant_id"].tolist() != []
+    (error,) = [one for one in chosen if one.reason == "false alarm"]
+    assert error.name == table[table["label"] == 0]["participant_id"].iloc[0]
     for one in chosen:
         assert store.table["participant_id"].iloc[one.row] == one.name
 
@@ -56,17 +56,18 @@ def test_the_surest_error_is_shown_and_called_what_it_is(copy: Path, restate: An
         found = choose(explained(run.maps, store))
         return [(one.name, one.reason, one.logit) for one in found if not one.reason.startswith("true")]
 
-    restate(folder, "sub-0003", Logit=-8.0)
-    restate(folder, "sub-0012", Logit=9.0)
-    assert wrong() == [("sub-0012", "false alarm", 9.0)]
-    restate(folder, "sub-0012", Logit=-9.0)
-    assert wrong() == [("sub-0003", "missed patient", -8.0)]
+    restate(folder, "sub-0002", Logit=-8.0)
+    restate(folder, "sub-0007", Logit=9.0)
+    assert wrong() == [("sub-0007", "false alarm", 9.0)]
+    restate(folder, "sub-0007", Logit=-9.0)
+    restate(folder, "sub-0001", Logit=-9.0)
+    assert wrong() == [("sub-0002", "missed patient", -8.0)]
 
 
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("../../../models/finetuned/trial-02", "the explained model, trial-02 of arm finetuned."),
+        ("../../../models/finetuned/trial-00", "the explained model, trial-00 of arm finetuned."),
         (["../../../models/finetuned/trial-00", "../../../models/finetuned/trial-01"], "the mean over the 2 models"),
         (None, "the model of arm finetuned that a map explains."),
     ],
@@ -78,12 +79,12 @@ def test_logit_and_verdict_are_those_of_the_explained_models(
     folder = copy / "maps" / "finetuned" / "lrp-epsilon"
     restate(folder, Logit=-1.0, Model=model or "../../../models/finetuned/trial-00")
     if model is None:
-        restate(folder, "sub-0004", Model="../../../models/finetuned/trial-01")
-    restate(folder, "sub-0004", Logit=7.25)
+        restate(folder, "sub-0010", Model="../../../models/finetuned/trial-01")
+    restate(folder, "sub-0010", Logit=7.25)
     titles: list[str] = []
-    monkeypatch.setattr(maps, "draw_map", lambda *_, title, **__: titles.append(title))
+    monkeypatch.setattr(f"{heatmaps.__module__}.draw_map", lambda *_, title, **__: titles.append(title))
     section = heatmaps(open_run(copy), tmp_path / "figures")
-    assert titles[0] == "sub-0004 (MS), true positive: logit 7.25, probability 0.999, not calibrated"
+    assert titles[0] == "sub-0010 (MS), true positive: logit 7.25, probability 0.999, not calibrated"
     assert [title.split(", ")[1].split(":")[0] for title in titles[::2]] == [
         "true positive",
         "missed patient",
@@ -92,13 +93,14 @@ def test_logit_and_verdict_are_those_of_the_explained_models(
     assert said in look.words(section)
 
 
-def test_heatmaps_say_when_lesions_were_not_drawn(copy: Path, tmp_path: Path, look: Any, restate: Any) -> None:
-    restate(copy / "maps" / "finetuned" / "lrp-epsilon", "sub-0002", Logit=20.0)  # the patient without a mask
+def test_heatmaps_say_when_lesions_were_not_drawn(copy: Path, tmp_path: Path, look: Any) -> None:
+    table = read_tsv(copy / "stores" / "ms" / "table.tsv")
+    table.loc[table["participant_id"] == "sub-0002", "has_lesion_mask"] = False
+    write_tsv(copy / "stores" / "ms" / "table.tsv", table)
     section = heatmaps(open_run(copy), tmp_path / "figures")
     captions = {picture.stem: str(picture.caption) for picture in look.of(section, Picture)}
     assert "No lesion mask." in captions["heatmap-sub-0002"]
-    controls = [caption for caption in captions.values() if "group HC" in caption]
-    assert all("lesion mask is empty" in caption for caption in controls)
+    assert "Yellow: lesion outline." in captions["heatmap-sub-0010"]
 
 
 def test_maps_that_state_no_logit_are_not_shown(copy: Path, look: Any) -> None:
@@ -115,25 +117,23 @@ def test_an_average_is_of_the_scans_that_its_map_was_made_of(
     copy: Path, look: Any, restate: Any, monkeypatch: pytest.MonkeyPatch, correct: bool
 ) -> None:
     folder = copy / "maps" / "finetuned" / "lrp-epsilon"
-    restate(folder, "sub-000", Logit=3.0)
-    restate(folder, "sub-0003", Logit=-3.0)
-    restate(folder, "sub-001", Logit=-3.0)
+    restate(folder, Logit=-3.0)
+    restate(folder, "sub-0010", Logit=3.0)
     if correct:
-        restate(folder, "group-MS", Scans=5)
-        spec = copy / "study.toml"
-        spec.write_text(spec.read_text().replace("[explain]", '[explain]\naverages = "correct"'))
+        restate(folder, "group-MS", Scans=1)
+        change_spec(copy, lambda spec: change_explain(spec, averages="correct"))
     beneath: dict[str, Any] = {}
-    monkeypatch.setattr(maps, "draw_map", lambda scan, *_, title, **__: beneath.update({title: scan}))
+    monkeypatch.setattr(f"{heatmaps.__module__}.draw_map", lambda scan, *_, title, **__: beneath.update({title: scan}))
     run = open_run(copy)
     patients, controls = look.of(averages(run, copy / "figures"), Picture)
     which = "correctly classified held-out scans" if correct else "held-out scans"
-    number_of = 5 if correct else 6
+    number_of = 1 if correct else 2
     assert f"the {number_of} {which} of group MS, over" in patients.caption
-    assert f"the 6 {which} of group HC, over" in controls.caption
+    assert f"the 2 {which} of group HC, over" in controls.caption
     assert run.maps is not None
     store = run.store(run.maps)
     assert store is not None
-    whom = [row for row in range(6) if not (correct and row == 2)]
+    whom = [9] if correct else [1, 9]  # rows of sub-0002 and sub-0010
     np.testing.assert_allclose(
         beneath[f"MS: mean relevance of {number_of} {which}"], store.images[whom].mean(axis=0), atol=1e-5
     )
@@ -142,7 +142,7 @@ def test_an_average_is_of_the_scans_that_its_map_was_made_of(
 def test_an_average_of_other_scans_than_are_known_is_missing(copy: Path, look: Any, restate: Any) -> None:
     restate(copy / "maps" / "finetuned" / "lrp-epsilon", "group-MS", Scans=5)
     section = averages(open_run(copy), copy / "figures")
-    assert ["average of MS. Its sidecar states 5 scans, but 6" in note for note in look.notes(section)] == [True]
+    assert ["average of MS. Its sidecar states 5 scans, but 2" in note for note in look.notes(section)] == [True]
     assert [picture.stem for picture in look.of(section, Picture)] == ["average-HC"]
 
 
@@ -172,17 +172,19 @@ def test_alarms_stand_on_the_picture_and_in_its_caption(
     folder = copy / "maps" / "finetuned" / "lrp-epsilon"
     restate(folder, Logit=-1.0, Alarms=[], Sums={"GrossPerLogit": 8.0})
     alarm = "the map sums to -1, the logit is +7: another sign"
-    restate(folder, "sub-0004", Logit=7.25, Alarms=[alarm], Sums={"GrossPerLogit": 45.0})
+    restate(folder, "sub-0010", Logit=7.25, Alarms=[alarm], Sums={"GrossPerLogit": 45.0})
     restate(folder, "group-MS", AlarmedMaps=1)
     drawn: dict[str, Any] = {}
-    monkeypatch.setattr(
-        maps, "draw_map", lambda *_, title, note="", alarms=(), **__: drawn.update({title[:8]: (note, alarms)})
-    )
+
+    def draw(*_: object, title: str, note: str = "", alarms: tuple[str, ...] = (), **__: object) -> None:
+        drawn[title[:8]] = note, alarms
+
+    monkeypatch.setattr(f"{heatmaps.__module__}.draw_map", draw)
     run = open_run(copy)
     captions = {one.stem: str(one.caption) for one in look.of(heatmaps(run, copy / "figures"), Picture)}
-    assert drawn["sub-0004"] == ("Gross relevance 45 times |logit|.", (alarm,))
-    assert f"Alarm: {alarm}." in captions["heatmap-sub-0004"]
-    assert all("Alarm" not in caption for stem, caption in captions.items() if stem != "heatmap-sub-0004")
+    assert drawn["sub-0010"] == ("Gross relevance 45 times |logit|.", (alarm,))
+    assert f"Alarm: {alarm}." in captions["heatmap-sub-0010"]
+    assert all("Alarm" not in caption for stem, caption in captions.items() if stem != "heatmap-sub-0010")
     patients, controls = look.of(averages(run, copy / "figures"), Picture)
     assert "1 of these maps have an alarm of their ledger" in patients.caption
     assert "alarm" not in controls.caption

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from tests.runs import change_spec, write_rows
 
-from pellucid.ground.files import write_tsv
 from pellucid.report.html.blocks import Table
 from pellucid.report.sections.truth import PLACES, truth
 from pellucid.rundir.run import open_run
+from pellucid.simulate.settings import CohortSettings
+from pellucid.spec.spec import Spec
 from pellucid.trust.place_summary import place_summary
 
 ROWS = pd.DataFrame(
@@ -40,55 +42,35 @@ def _write(folder: Path, others: tuple[str, ...] = ()) -> None:
     """Write what a study makes of the rows and of other networks' maps, whose lifts are half as large."""
     patients = ROWS[ROWS["group"] == "MS"]
     untaught = {name: patients.assign(lift=patients["lift"] / 2) for name in others}
-    write_tsv(
-        folder / "tables" / "truth_summary.tsv",
-        place_summary(patients, untaught).assign(arm="finetuned", method="lrp-epsilon"),
-    )
+    summary = place_summary(patients, untaught).assign(arm="finetuned", method="lrp-epsilon")
+    write_rows(folder, "truth_summary", summary)
 
 
 def test_a_place_says_whether_lesions_may_stand_in_for_it(copy: Path, look: Any) -> None:
     _write(copy)
     said = "Relevance in callosum, thalami or ventricles may be that of lesions"
     assert said in look.words(truth(open_run(copy)))
-    text = (copy / "study.toml").read_text(encoding="utf-8")
-    (copy / "study.toml").write_text(text.replace("patients = 9", "patients = 9\nlesions = 0"), encoding="utf-8")
+
+    def without_lesions(spec: Spec) -> Spec:
+        simulate = spec.cohorts["ms"].simulate
+        assert isinstance(simulate, CohortSettings)
+        cohort = replace(spec.cohorts["ms"], simulate=replace(simulate, lesions=0.0))
+        return replace(spec, cohorts={**spec.cohorts, "ms": cohort})
+
+    change_spec(copy, without_lesions)
     words = look.words(truth(open_run(copy)))
     assert "have the lesions of controls" in words
     assert said not in words
 
 
 def test_untaught_networks_that_were_explained_stand_beside_the_map(copy: Path, look: Any) -> None:
-    text = (copy / "study.toml").read_text(encoding="utf-8")
-    (cohort,) = {arm["cohort"] for name, arm in tomllib.loads(text)["training"].items() if name == "finetuned"}
-    arms = "".join(
-        f'\n[training.{name}]\ncohort = "{of}"\nfit = false\n{more}'
-        for name, of, more in (
-            ("untrained", cohort, ""),
-            ("old", cohort, 'start_from = "pretraining"\n'),
-            ("filled", cohort, 'images = "lesion-filled"\n'),
-            ("silent", cohort, ""),
-            ("taught", cohort, 'start_from = "scratch"\n'),
-        )
-    )
-    explained = 'arms = ["finetuned", "untrained", "old", "filled", "taught"]'
-    (copy / "study.toml").write_text(text.replace('arms = ["finetuned"]', explained) + arms, encoding="utf-8")
-    run = open_run(copy)
-    assert run.untaught == {
-        "untrained": "random weights",
-        "old": "a network trained as pretraining alone",
-    }
-    (copy / "study.toml").write_text(
-        text.replace('arms = ["finetuned"]', 'arms = ["untrained"]') + arms, encoding="utf-8"
-    )
-    assert list(open_run(copy).untaught) == []  # no arm is a null to itself
-    (copy / "study.toml").write_text(text.replace('arms = ["finetuned"]', explained) + arms, encoding="utf-8")
-    _write(copy, ("untrained", "old"))
-    section = truth(run)
+    _write(copy, ("untrained", "pretrained-only"))
+    section = truth(open_run(copy))
     assert section is not None
     (table,) = look.of(section, Table)
-    assert [cell for cell in table.header if "untrained" in cell or "old" in cell] == [
+    assert [cell for cell in table.header if "untrained" in cell or "pretrained" in cell] == [
         "Lift of untrained; the map has more",
-        "Lift of old; the map has more",
+        "Lift of pretrained-only; the map has more",
     ]
     assert all(str(cell).startswith("9.00<br>9.0<br>[") for cell in table.rows[0][5:7])
     assert "trained as pretraining alone" in look.words(section)
@@ -104,5 +86,6 @@ def test_the_section_says_what_was_planted(copy: Path, look: Any) -> None:
     assert len(table.rows) == 2
 
 
-def test_a_study_of_real_people_has_no_section(finished_run: Path) -> None:
-    assert truth(open_run(finished_run)) is None
+def test_a_study_of_real_people_has_no_section(copy: Path) -> None:
+    (copy / "tables" / "truth_summary.tsv").unlink()
+    assert truth(open_run(copy)) is None

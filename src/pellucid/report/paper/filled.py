@@ -12,7 +12,7 @@ from pellucid.report.paper.intervals import (
     networks_by_participant,
     widened_words,
 )
-from pellucid.report.paper.material import WHITE, Drawing, Material, MissingError, Version, arms_by_part
+from pellucid.report.paper.material import WHITE, Drawing, Material, MissingError, Version
 from pellucid.report.pictures.style import INK, SERIES, drawn, row_height, styled
 
 SHOWN = 10
@@ -28,7 +28,7 @@ _REACH = 1.1  # how far beyond the right panel's largest bar the paper's axes go
 
 def figure6(material: Material, version: Version) -> Drawing:
     """Draw mirrored bars of the main and the lesion-filled arm (Eitel 2019, Figure 6)."""
-    filled = arms_by_part(material.run.spec).get("lesion-filled")
+    filled = material.parts.get("lesion-filled")
     if filled is None:
         raise MissingError("study.toml has no arm that learns from lesion-filled scans")
     tables = (material.regions(WHITE, material.main), material.regions(WHITE, filled))
@@ -39,7 +39,13 @@ def figure6(material: Material, version: Version) -> Drawing:
         note = _paper_note(atlas, len(data))
         return Drawing(draw_paper_filled(data, note), data, note, sources)
     correction = material.run.correction(material.main)
-    data = filled_data(*tables, positive, resamples=material.resamples, correction=correction, seed=material.seed)
+    data = filled_data(
+        *tables,
+        positive,
+        resamples=material.spec.analysis.bootstrap,
+        correction=correction,
+        seed=material.spec.study.seed,
+    )
     note = _note(atlas, data, (material.main, filled), correction)
     return Drawing(draw_filled(data, _FOOT), data, note, sources)
 

@@ -58,7 +58,7 @@ def figure3(material: Material, version: Version) -> Drawing:
         Block(title, scene(store.grid, greys[group], values, seen), [centre], relevance_bar(version, limit).paint)
         for title, (group, (values, _)) in zip(data["title"].unique(), means.items(), strict=True)
     ]
-    folder = found.maps.folder.relative_to(material.run.folder).as_posix()
+    folder = material.run.relative(found.maps.folder)
     figure = draw_groups(blocks, box, version=version, limit=limit, note=FOOT + below if revised else note)
     return Drawing(figure, data, note, (folder,))
 

@@ -69,7 +69,7 @@ def figure_s3(material: Material, version: Version) -> Drawing:
     box = brain_box(brains > 0.5, store.grid) if revised else PAPER_BOX
     foot = _FOOT if revised else note
     figure = draw_lesion_maps(blocks, box, version=version, limit=max(limits.values()), note=foot)
-    return Drawing(figure, data, note, (store.folder.relative_to(material.run.folder).as_posix(),))
+    return Drawing(figure, data, note, (material.run.relative(store.folder),))
 
 
 def lesion_means(store: Store, rows: list[int], group: str) -> tuple[Float64Array, Float64Array, int]:
@@ -148,7 +148,7 @@ def draw_lesion_maps(blocks: list[Block], box: Box, *, version: Version, limit: 
 
 def _store(material: Material) -> Store:
     """Return the store of the main arm's cohort."""
-    cohort = str(material.arms.get(material.main, {}).get("cohort"))
+    cohort = material.spec.training[material.main].cohort
     store = dict(material.run.stores()).get(cohort)
     if store is None:
         raise MissingError(f"the run has no stores/{cohort}")

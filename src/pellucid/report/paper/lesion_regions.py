@@ -22,12 +22,11 @@ from pellucid.report.paper.material import WHITE, Drawing, Material, MissingErro
 from pellucid.report.pictures.style import drawn, group_colours, row_height, styled
 
 _FOOT = "For research only. Diamonds: means; violins: scans with a lesion mask."
-_COLUMNS = ("participant_id", "group", "atlas", "area", "voxels", "lesion_voxels")
 
 
 def figure_s2(material: Material, version: Version) -> Drawing:
     """Draw violins of lesions by area, patients and controls (Eitel 2019, Figure S2)."""
-    table, groups = material.table("lesion_regions", _COLUMNS), material.groups
+    table, groups = material.table("lesion_regions"), material.groups
     rows = table[table["atlas"] == one_atlas(table, WHITE)]
     if rows.empty:
         raise MissingError(f"tables/lesion_regions.tsv has no row of a white-matter atlas ({WHITE})")

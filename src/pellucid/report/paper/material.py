@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.analysis.averages import ONE_SCALE, Average, PersonMap, average_people, is_of_several
-from pellucid.analysis.bootstrap import RESAMPLES
-from pellucid.attribution.naming import method_label
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import BoolArray
 from pellucid.report.explained import explained
 from pellucid.report.html.blocks import records
-from pellucid.rundir.run import Maps, Run, seen_on
+from pellucid.rundir.folder import SPEC
+from pellucid.rundir.run import Maps, Run
+from pellucid.spec.arms import Arm
+from pellucid.spec.spec import Spec
 
 Version = Literal["paper", "revised"]
 VERSIONS: tuple[Version, ...] = ("paper", "revised")
@@ -61,7 +62,7 @@ class Relevance:
     @property
     def seen(self) -> BoolArray:
         """The field of view on the store's grid; everything, if the sidecars do not tell."""
-        return seen_on(self.store.grid, self.maps.sidecar)
+        return self.maps.seen(self.store.grid)
 
     @property
     def alarms(self) -> str:
@@ -110,28 +111,25 @@ class Material:
             raise MissingError("study.toml names no arm to explain")
         return found
 
-    @property
-    def arms(self) -> Mapping[str, Any]:
-        """The arms as study.toml has them."""
-        return dict(self.run.spec.get("training", {}))
+    @cached_property
+    def spec(self) -> Spec:
+        """What was asked."""
+        if self.run.spec is None:
+            raise MissingError(f"the run has no {SPEC} that can be read")
+        return self.run.spec
 
     @cached_property
     def groups(self) -> tuple[str, str]:
         """Patients and controls: what labels 1 and 0 mean to the main arm's models."""
         for trial in self.run.trials:
-            if trial.arm == self.main and {"0", "1"} <= set(trial.description.get("classes", {})):
-                return str(trial.description["classes"]["1"]), str(trial.description["classes"]["0"])
+            if trial.arm == self.main:
+                return trial.groups
         raise MissingError(f"no models/{self.main}/TRIAL/model.json names two groups")
 
     @property
-    def seed(self) -> int:
-        """The study's seed, for resampling."""
-        return int(self.run.spec.get("study", {}).get("seed", 0))
-
-    @property
-    def resamples(self) -> int:
-        """How often subjects are resampled for an interval."""
-        return int(self.run.spec.get("analysis", {}).get("bootstrap", RESAMPLES))
+    def parts(self) -> dict[str, str]:
+        """Which arm plays which part."""
+        return arms_by_part(self.spec.training, self.run.explained_arms)
 
     def relevance(self, arm: str) -> Relevance:
         """Return the maps of an arm.
@@ -151,11 +149,9 @@ class Material:
         Raises
         ------
         MissingError
-            If there are none, or the table lacks what the figures show.
+            If there are none.
         """
-        table = self.table(
-            "regions", ("arm", "method", "participant_id", "group", "correct", "atlas", "area", "sum", "paper")
-        )
+        table = self.table("regions")
         rows = table[self._of(table, arm) & (table["atlas"] == one_atlas(table, atlas))]
         if rows.empty:
             raise MissingError(f"tables/regions.tsv has no row of arm {arm} for {_ATLAS_WORDS[atlas]}")
@@ -173,14 +169,11 @@ class Material:
         first = table["method"].iloc[0] if self.run.maps is None else self.run.maps.method
         return (table["arm"] == arm) & (table["method"] == first)
 
-    def table(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-        """Return a table of the run; raise MissingError if there is none, or it lacks a column."""
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the run; raise MissingError if there is none."""
         table = self.run.table(name)
         if table is None:
             raise MissingError(f"the run has no tables/{name}.tsv")
-        absent = [column for column in columns if column not in table]
-        if absent:
-            raise MissingError(f"tables/{name}.tsv has no column {', '.join(absent)}")
         return table
 
     def rows_trained_on(self, store: Store) -> tuple[list[int], str]:
@@ -196,7 +189,7 @@ class Material:
             raise MissingError("the run has no splits.tsv")
         if self.run.is_cross_validated(self.main):
             return list(range(len(store))), "all subjects (each is held out once)"
-        cohort = self.arms[self.main].get("cohort")
+        cohort = self.spec.training[self.main].cohort
         out = set(splits.loc[(splits["cohort"] == cohort) & (splits["role"] == "holdout"), "participant_id"])
         return [n for n, who in enumerate(store.table["participant_id"]) if who not in out], "all but the held-out"
 
@@ -204,7 +197,7 @@ class Material:
 _ATLAS_WORDS = {WHITE: f"a white-matter atlas ({WHITE})", GREY: f"a grey-matter atlas ({GREY})"}
 
 
-def arms_by_part(spec: Mapping[str, Any]) -> dict[str, str]:
+def arms_by_part(arms: Mapping[str, Arm], explained: Sequence[str]) -> dict[str, str]:
     """Return which arm plays which part in the paper's Figures 5 and 6, as far as there is one.
 
     All learn from the main arm's cohort with the main arm's network. `untrained` and `pretrained-only` are not fitted,
@@ -212,28 +205,28 @@ def arms_by_part(spec: Mapping[str, Any]) -> dict[str, str]:
     another; `lesion-filled` is fitted to lesion-filled scans. Of several, the first explained one
     or else the first.
 
-    >>> arms_by_part({"explain": {"arms": ["a"]}, "training": {"a": {"start_from": "b"}, "c": {"fit": False}}})
+    >>> arms = {"a": Arm(cohort="ms", start_from="b"), "c": Arm(cohort="ms", fit=False)}
+    >>> arms_by_part(arms, ["a"])
     {'untrained': 'c', 'finetuned': 'a'}
     """
-    arms, explained = spec.get("training", {}), spec.get("explain", {}).get("arms", [])
-    if not explained or explained[0] not in arms:
+    if not explained:
         return {}
     main = explained[0]
-    tests: dict[str, Callable[[str, Mapping[str, Any]], bool]] = {
-        "untrained": lambda name, arm: not arm.get("fit", True) and not arm.get("start_from"),
-        "pretrained-only": lambda name, arm: not arm.get("fit", True) and bool(arm.get("start_from")),
-        "scratch": lambda name, arm: arm.get("fit", True) and not arm.get("start_from"),
-        "finetuned": lambda name, arm: name == main and bool(arm.get("start_from")),
-        "lesion-filled": lambda name, arm: arm.get("fit", True),
+    tests: dict[str, Callable[[str, Arm], bool]] = {
+        "untrained": lambda name, arm: not arm.fit and not arm.start_from,
+        "pretrained-only": lambda name, arm: not arm.fit and bool(arm.start_from),
+        "scratch": lambda name, arm: arm.fit and not arm.start_from,
+        "finetuned": lambda name, arm: name == main and bool(arm.start_from),
+        "lesion-filled": lambda name, arm: arm.fit,
     }
     ordered = sorted(arms.items(), key=lambda item: item[0] not in explained)
     found = {}
     for part, fits in tests.items():
         images = "lesion-filled" if part == "lesion-filled" else "prepared"
         for name, arm in ordered:
-            same = all(arm.get(key) == arms[main].get(key) for key in ("cohort", "network"))
-            if same and arm.get("images", "prepared") == images and fits(name, arm):
-                found[part] = str(name)
+            same = (arm.cohort, arm.network) == (arms[main].cohort, arms[main].network)
+            if same and arm.images == images and fits(name, arm):
+                found[part] = name
                 break
     return found
 
@@ -247,15 +240,13 @@ def one_atlas(table: pd.DataFrame, kind: str) -> str | None:
 
 
 def _open(run: Run, arm: str) -> Relevance:
-    method = method_label(str(run.spec.get("explain", {}).get("methods", ["*"])[0]))
-    folder = next(iter(sorted((run.folder / "maps" / arm).glob(method))), None)
-    if folder is None or not any(folder.glob("sub-*_relevance.nii.gz")):
+    maps = run.maps_of(arm)
+    if maps is None or not maps.paths:
         raise MissingError(f"the run has no maps of arm {arm} (maps/{arm})")
-    maps = run.maps_in(folder)
     store = run.store(maps)
     if store is None:
         raise MissingError(f"the scans that the maps of arm {arm} explain are in no store (stores)")
     table = explained(maps, store)
     if table.empty:
-        raise MissingError(f"no sidecar of maps/{arm}/{folder.name} states the logit that its map explains")
+        raise MissingError(f"no sidecar of maps/{arm}/{maps.method} states the logit that its map explains")
     return Relevance(maps, store, table)

@@ -14,7 +14,7 @@ from pellucid.ground.numbers import number
 from pellucid.image.grid import Grid
 from pellucid.report.paper.greys import spanned, spanned_words, windowed
 from pellucid.report.paper.groups import mean_scan
-from pellucid.report.paper.material import PARTS, Drawing, Material, MissingError, Version, arms_by_part
+from pellucid.report.paper.material import PARTS, Drawing, Material, MissingError, Version
 from pellucid.report.paper.subjects import relevance_bar
 from pellucid.report.paper.tiles import (
     FOOT,
@@ -41,7 +41,7 @@ _WIDTH = 8.2
 
 def figure5(material: Material, version: Version) -> Drawing:
     """Draw a row of planes a model: the mean map of all held-out patients (Eitel 2019, Figure 5)."""
-    arms = arms_by_part(material.run.spec)
+    arms = material.parts
     positive = material.groups[0]
     means, absent = {}, []
     for part in PARTS:

@@ -60,7 +60,13 @@ def _figure(material: Material, version: Version, atlas: str, shown: int | None)
     tests = material.tests(atlas, material.main)
     correction = material.run.correction(material.main)
     data = region_data(
-        rows, tests, groups, shown, resamples=material.resamples, correction=correction, seed=material.seed
+        rows,
+        tests,
+        groups,
+        shown,
+        resamples=material.spec.analysis.bootstrap,
+        correction=correction,
+        seed=material.spec.study.seed,
     )
     note = _note(name, rows, data, groups, shown, correction, tested=tests is not None)
     sources += ("tables/region_tests.tsv",) if tests is not None else ()

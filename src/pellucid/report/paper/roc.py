@@ -23,7 +23,7 @@ _LISTED = 12  # curves that a legend can name one by one
 
 def figure_s1(material: Material, version: Version) -> Drawing:
     """Draw every trial thin, their mean thick, a band of one SD, and chance dashed (Eitel 2019, Figure S1)."""
-    table = material.table("roc", ("arm", "trial", "fpr", "tpr"))
+    table = material.table("roc")
     curves = table[table["arm"] == material.main]
     if curves.empty:
         raise MissingError(f"tables/roc.tsv has no curve of arm {material.main}")

@@ -67,7 +67,7 @@ def figure2(material: Material, version: Version) -> Drawing:
         for title, grey, one, cuts in zip(data["title"].unique(), greys, maps, centres, strict=True)
     ]
     figure = draw_subjects(blocks, box, version=version, limit=limit, note=FOOT if revised else note)
-    sources = tuple(path.relative_to(material.run.folder).as_posix() for path in chosen["path"])
+    sources = tuple(material.run.relative(path) for path in chosen["path"])
     return Drawing(figure, data, note, sources)
 
 

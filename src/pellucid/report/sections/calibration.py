@@ -66,7 +66,7 @@ def _words(run: Run, table: pd.DataFrame) -> str:
             " Calibrated, the logit goes through a straight line first, which each trial's validation subjects gave "
             "(Platt's scaling); few validation subjects give a poor line."
         )
-    if set(table["arm"]) & set(run.spec.get("baselines", {})):
+    if set(table["arm"]) & set(run.baselines.keys()):
         said += " Baselines are shown as they are."
     return said
 

@@ -26,8 +26,8 @@ _CLOSE = 0.95  # Pearson's r
 @page_section("deletion", title="Does the network listen to what its map shows?", order=130)
 def deletion(run: Run, figures: Path) -> Section | None:
     """Return the chart and table of each arm whose maps were tested, with what they say in words; None if none was."""
-    asked = run.spec.get("explain", {})
-    if not asked.get("deletion"):
+    asked = run.explain
+    if asked is None or not asked.deletion:
         return None
     section = Section("deletion", "Does the network listen to what its map shows?")
     summary = run.table("deletion_summary")

@@ -32,7 +32,7 @@ def paper_figures(run: Run, figures: Path) -> Section:
                 ]
             )
         )
-    place = figures.relative_to(run.folder).as_posix()
+    place = run.relative(figures)
     missing: list[str | Markup] = []
     for name in dict.fromkeys(one.name for one in drawn):
         paper, revised = (_one(drawn, name, version) for version in ("paper", "revised"))

@@ -9,7 +9,6 @@ from markupsafe import Markup
 from pellucid.atlas.template import mni_template
 from pellucid.ground.errors import InputError
 from pellucid.ground.numbers import percent
-from pellucid.image.grid import Grid
 from pellucid.report.html.blocks import Block, Note, Picture, Section, Text, link, missing
 from pellucid.report.pictures.overlay import draw_field_of_view
 from pellucid.report.section_registry import page_section, text_section
@@ -56,7 +55,7 @@ def limits(run: Run, figures: Path) -> Section:
             "when the run went on. Its trials may be of two networks; run the study anew."
         )
         caveats.append(text.format(name))
-    if run.maps and run.spec.get("explain", {}).get("trials") == "all":
+    if run.maps and run.explain and run.explain.trials == "all":
         text = Markup(
             "<strong>Maps are means</strong> over all models of arm {} that were trained without the subject. What one "
             "of them sees may differ: the spread lies beside each map."
@@ -83,7 +82,7 @@ def limits(run: Run, figures: Path) -> Section:
 
 def _chosen(run: Run) -> str:
     """Say how the explained trial was chosen of those that held the same subjects out."""
-    if run.spec.get("explain", {}).get("choose") == "holdout":
+    if run.explain and run.explain.choose == "holdout":
         return "the trial that did best on the holdout, as in the paper: its maps are of a model chosen for them"
     return "the trial with the lowest validation loss"
 
@@ -91,8 +90,8 @@ def _chosen(run: Run) -> str:
 def _changed_networks(run: Run) -> list[str]:
     """Return the networks of the user's own whose file was not the same in every go of the run."""
     found: dict[str, set[str | None]] = {}
-    for go in run.record.get("runs", []):
-        for name, digest in go.get("networks", {}).items():
+    for start in run.log.starts:
+        for name, digest in start.networks.items():
             found.setdefault(name, set()).add(digest)
     return [name for name, digests in found.items() if len(digests) > 1]
 
@@ -115,9 +114,10 @@ def _sample(run: Run) -> Markup:
 @text_section("files", title="Files", order=210)
 def files(run: Run) -> Section:
     """Return the list of the run's tables and what else can be opened."""
-    tables = sorted(path.relative_to(run.folder).as_posix() for path in (run.folder / "tables").glob("*.tsv"))
-    others = ["study.toml", "record.json", "splits.tsv", "models", "maps", "figures"]
-    present = [name for name in others if (run.folder / name).exists()]
+    folder = run.folder
+    tables = sorted(run.relative(path) for path in folder.tables.glob("*.tsv"))
+    others = [folder.spec, folder.record, folder.splits, folder.models, folder.all_maps, folder.figures]
+    present = [run.relative(path) for path in others if path.exists()]
     text = Markup(", ").join(link(name) for name in [*present, *tables])
     opening = (
         "Every number of this report stands in a file beside it. Maps open in FSLeyes and 3D Slicer, tables anywhere."
@@ -126,10 +126,10 @@ def files(run: Run) -> Section:
 
 
 def _field_of_view(run: Run, figures: Path) -> list[Block]:
-    view, grid = run.field_of_view, _grid(run)
+    view, grid = run.field_of_view, next((trial.grid for trial in run.trials), None)
     if run.maps is not None and (unknown := run.maps.sidecar.get("FieldOfViewUnknown")):
         return [Note(tone="remark", text=f"What the network sees of its grid is {unknown}")]
-    if view is None or grid is None:
+    if run.maps is None or view is None or grid is None:
         return [missing("The field of view", "maps/ARM/METHOD/sub-…_relevance.json")]
     share = float(view["SeenShare"])
     shape = "×".join(str(stop) for stop in view["Stops"])
@@ -143,7 +143,7 @@ def _field_of_view(run: Run, figures: Path) -> list[Block]:
     title = f"What the network sees: {percent(share)} of its grid"
     for suffix in (".png", ".svg"):
         draw_field_of_view(
-            template, grid, run.seen(grid), title=title, centre=_CENTRE, path=figures / f"field-of-view{suffix}"
+            template, grid, run.maps.seen(grid), title=title, centre=_CENTRE, path=figures / f"field-of-view{suffix}"
         )
     text = Markup(
         "<strong>The network is blind to {} of its grid.</strong> Convolutions without padding and pools that round "
@@ -160,8 +160,3 @@ def _field_of_view(run: Run, figures: Path) -> list[Block]:
             sources=sidecar_sources(run),
         ),
     ]
-
-
-def _grid(run: Run) -> Grid | None:
-    description = next((trial.description for trial in run.trials if "grid" in trial.description), None)
-    return None if description is None else Grid.from_json(description["grid"])

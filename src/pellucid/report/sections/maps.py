@@ -51,7 +51,7 @@ def heatmaps(run: Run, figures: Path) -> Section:
     if not shown:
         section.add(missing("The logits that maps explain", f"maps/{maps.arm}/{maps.method}/sub-…_relevance.json"))
         return section
-    seen = run.seen(store.grid)
+    seen = maps.seen(store.grid)
     values = [read_volume(one.path).data for one in shown]
     limit = symmetric_limit(values)
     modality = store.modality
@@ -59,7 +59,7 @@ def heatmaps(run: Run, figures: Path) -> Section:
         Text(
             paragraphs=[
                 f"Each picture lays a subject's relevance map ({maps.method}) over its {modality}. Warm voxels speak "
-                f"for {store.classes.get(1, 'label 1')}, cool ones against. All share one colour scale, which ends at "
+                f"for {store.classes[1]}, cool ones against. All share one colour scale, which ends at "
                 f"the 99.9th percentile of |relevance| of these maps (± {number(limit)}). The planes cut through the "
                 "strongest voxel. The choice is by score alone: the surest hits, the surest miss or false alarm, the "
                 f"surest control. {_whose(maps)}"
@@ -90,7 +90,7 @@ def heatmaps(run: Run, figures: Path) -> Section:
                 alt=f"Axial, coronal and sagittal {modality} of {one.name} with its relevance map in colour.",
                 caption=f"{one.name}, group {one.group}: {one.reason}. {one.adds_up} "
                 + _lesion_note(store.lesions(one.row)),
-                sources=[str(one.path.relative_to(run.folder))],
+                sources=[run.relative(one.path)],
             )
         )
     return section
@@ -105,17 +105,17 @@ def averages(run: Run, figures: Path) -> Section:
     if maps is None or store is None:
         section.add(missing("Group averages", "maps"))
         return section
-    found = {one.group: one for one in map(_average, sorted(maps.folder.glob("group-*_relevance.nii.gz")))}
+    found = {one.group: one for one in map(_average, maps.averages)}
     if not found:
         section.add(missing("Group averages", f"maps/{maps.arm}/{maps.method}/group-GROUP_…_relevance.nii.gz"))
         return section
     volumes = {group: read_volume(one.path).data for group, one in found.items()}
     limit = symmetric_limit(list(volumes.values()))
     averaged, which = explained(maps, store), "held-out scans"
-    if run.spec.get("explain", {}).get("averages") == "correct":
+    if run.explain and run.explain.averages == "correct":
         averaged, which = averaged[averaged["correct"]], f"correctly classified {which}"
     groups = sorted(found, key=lambda group: group != run.positive)
-    centre = store.grid.world(strongest_voxel(volumes[groups[0]], run.seen(store.grid))).tolist()
+    centre = store.grid.world(strongest_voxel(volumes[groups[0]], maps.seen(store.grid))).tolist()
     for group in groups:
         rows = averaged.loc[averaged["group"].astype(str) == group, "row"].tolist()
         if len(rows) != found[group].scans:
@@ -132,7 +132,7 @@ def averages(run: Run, figures: Path) -> Section:
                 mean_scan(store, rows),
                 volumes[group],
                 store.grid,
-                run.seen(store.grid),
+                maps.seen(store.grid),
                 title=f"{group}: mean relevance of {len(rows)} {which}",
                 centre=centre,
                 limit=limit,
@@ -148,7 +148,7 @@ def averages(run: Run, figures: Path) -> Section:
                 f"scans. No participant is scaled; networks: {found[group].networks}. All groups are cut through the "
                 "strongest voxel of the first; their "
                 f"colours end at ± {number(limit)}.{found[group].alarm_note()}",
-                sources=[str(found[group].path.relative_to(run.folder))],
+                sources=[run.relative(found[group].path)],
             )
         )
     return section

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pellucid.ground.files import read_json
 from pellucid.ground.words import listed
 from pellucid.report.html.blocks import Section, Text
 from pellucid.report.references import atlases, references
 from pellucid.report.section_registry import text_section
 from pellucid.rundir.run import Run, Trial
-from pellucid.training.baselines.kinds import KINDS
+from pellucid.spec.arms import Baseline
+from pellucid.spec.sections import Split
+from pellucid.training.baselines.kinds import kind_of
 
 
 @text_section("method", title="Method, from what ran", order=200)
@@ -51,23 +52,22 @@ def _data_sentences(run: Run) -> list[str]:
             f"grid of {store.grid} by their affines and scaled by the method “{store.scaling}” within the brain, the "
             "background being 0."
         )
-    if run.splits is not None:
-        said += [_split_sentence(name, how) for name, how in run.spec.get("splits", {}).items()]
+    if run.splits is not None and run.spec is not None:
+        said += [_split_sentence(name, how) for name, how in run.spec.splits.items()]
     return said
 
 
-def _split_sentence(name: str, how: Mapping[str, Any]) -> str:
+def _split_sentence(name: str, how: Split) -> str:
     """Say how a cohort was divided."""
-    by = [str(part) for part in how.get("stratify", ["group"])]
+    by = how.stratify
     within = f"balanced by {', '.join(by)}" if len(by) > 1 else "at random within each group" if by else "at random"
-    if how.get("scheme") == "cross-validation":
-        folds, repeats = how.get("folds", 5), how.get("repeats", 1)
-        times = f", repeated {repeats} times" if repeats > 1 else ""
+    if how.scheme == "cross-validation":
+        times = f", repeated {how.repeats} times" if how.repeats > 1 else ""
         return (
-            f"Participants of {name} were divided {within} for a {folds}-fold cross-validation{times}; of each fold's "
-            "training subjects some were set aside for validation."
+            f"Participants of {name} were divided {within} for a {how.folds}-fold cross-validation{times}; of each "
+            "fold's training subjects some were set aside for validation."
         )
-    parts = "training, validation and holdout" if how.get("holdout") else "training and validation"
+    parts = "training, validation and holdout" if how.judges else "training and validation"
     return f"Participants of {name} were divided once into {parts}, {within}."
 
 
@@ -79,9 +79,9 @@ _NETWORKS = {
 
 def _network_sentence(description: Mapping[str, Any]) -> str:
     """Say which network a model is of: one of Pellucid's and its width, or the user's own and its options."""
-    kind, options = str(description.get("architecture")), description.get("options")
+    kind, options = description["architecture"], description.get("options")
     if options is None:
-        return f"The network is {_NETWORKS.get(kind, kind)}, with {description.get('channels')} channels a convolution."
+        return f"The network is {_NETWORKS.get(kind, kind)}, with {description['channels']} channels a convolution."
     given = ", ".join(f"{name} = {value}" for name, value in options.items())
     return f"The network is {kind}, which is not part of Pellucid{f', with {given}' if given else ''}."
 
@@ -96,7 +96,8 @@ def _network_sentences(run: Run) -> list[str]:
     known: dict[str, str] = {}
     for arm, trial in first.items():
         count = sum(other.arm == arm for other in run.trials)
-        said.append(_arm_sentence(arm, run.spec.get("training", {}).get(arm, {}), trial.trained, count, known))
+        start = run.arms[arm].start_from if arm in run.arms else None
+        said.append(_arm_sentence(arm, start, trial.trained, count, known))
     return said
 
 
@@ -108,23 +109,20 @@ _IMAGES = {
 """What an arm was given, if not the prepared scans."""
 
 
-def _arm_sentence(
-    arm: str, asked: Mapping[str, Any], trained: Mapping[str, Any], count: int, known: dict[str, str]
-) -> str:
+def _arm_sentence(arm: str, start: str | None, trained: Mapping[str, Any], count: int, known: dict[str, str]) -> str:
     """Say what an arm is: what it was given, what it started from, and how it was trained, if it was.
 
     `known` holds the settings that were said already, and of which arm.
     """
-    start = asked.get("start_from")
-    given = _IMAGES.get(str(trained.get("images", asked.get("images"))), "")
+    given = _IMAGES.get(trained["images"])
     subject = f"Arm {arm} {given}; it" if given else f"Arm {arm}"
-    if trained.get("untrained", asked.get("fit") is False):
+    if trained["untrained"]:
         kept = f"the weights of the selected trial of {start}" if start else "its random weights"
         return f"{subject} kept {kept}: a control that has learned nothing{' of this cohort' if start else ''}."
     origin = f"the selected trial of {start}" if start else "random weights"
     times = f"{count} time{'s' if count != 1 else ''}"
-    how = _settings(dict(trained.get("settings", {})))
-    first = known.setdefault(how, arm) if how else arm
+    how = _settings(trained["settings"])
+    first = known.setdefault(how, arm)
     said = how if first == arm else f" with the settings of {first}"
     return f"{subject} started from {origin} and was trained {times}{said}."
 
@@ -132,19 +130,17 @@ def _arm_sentence(
 def _baseline_sentences(run: Run) -> list[str]:
     """Say what each baseline is that was fitted, from what its model's description says."""
     said = []
-    for name, asked in run.spec.get("baselines", {}).items():
-        found = sorted((run.folder / "baselines" / name).glob("trial-*/model.json"))
-        if found:
-            said.append(_baseline_sentence(name, dict(read_json(found[0])["settings"]), asked.get("images")))
+    for name, baseline in run.baselines.items():
+        if run.folder.finished_fits(name):
+            said.append(_baseline_sentence(name, baseline))
     return said
 
 
-def _baseline_sentence(name: str, settings: Mapping[str, Any], images: str | None) -> str:
-    scans = "lesion-filled" if images == "lesion-filled" else "prepared"
-    return f"Baseline {name} is {KINDS[settings['kind'], settings['protocol']].words(settings, scans)}."
+def _baseline_sentence(name: str, asked: Baseline) -> str:
+    return f"Baseline {name} is {kind_of(asked).words(asked.settings.to_json(), asked.images)}."
 
 
-def _settings(settings: dict[str, Any]) -> str:
+def _settings(settings: Mapping[str, Any]) -> str:
     words = {
         "learning_rate": "learning rate {}",
         "decay": "decay {} a step",
@@ -153,10 +149,9 @@ def _settings(settings: dict[str, Any]) -> str:
         "patience": "early stopping on the validation loss with patience {}",
         "l2": "L2 penalty {}",
     }
-    said = [text.format(f"{settings[key]:g}") for key, text in words.items() if key in settings]
-    if "augment" in settings:
-        said.append("flips and shifts along the left-right axis" if settings["augment"] else "no augmentation")
-    return f" with Adam ({', '.join(said)})" if said else ""
+    said = [text.format(f"{settings[key]:g}") for key, text in words.items()]
+    said.append("flips and shifts along the left-right axis" if settings["augment"] else "no augmentation")
+    return f" with Adam ({', '.join(said)})"
 
 
 def _explain_sentences(run: Run) -> list[str]:
@@ -166,17 +161,16 @@ def _explain_sentences(run: Run) -> list[str]:
     parameters = ", ".join(f"{name} {float(value):g}" for name, value in sidecar.get("Parameters", {}).items())
     settings = f" ({parameters})" if parameters else ""
     seed = sidecar.get("SeedNeuron", "the output")
-    number_of = len(list(run.maps.folder.glob("sub-*_relevance.nii.gz")))
-    asked = run.spec.get("explain", {})
-    if asked.get("trials") == "all":
+    number_of, asked = len(run.maps.paths), run.explain
+    if asked and asked.trials == "all":
         whose = f"every trial of arm {run.maps.arm} that was trained without them; each map is the mean of these"
-    elif asked.get("choose") == "holdout":
+    elif asked and asked.choose == "holdout":
         whose = f"the trial of arm {run.maps.arm} that did best on the holdout itself, as in the original code"
     else:
         whose = f"the trial of arm {run.maps.arm} with the lowest validation loss"
-    if asked.get("trials") != "all" and run.is_cross_validated(run.maps.arm):
+    if not (asked and asked.trials == "all") and run.is_cross_validated(run.maps.arm):
         whose = f"a model of the fold that they were held out in: {whose}"
-    others = [str(arm) for arm in asked.get("arms", []) if arm != run.maps.arm]
+    others = [arm for arm in run.explained_arms if arm != run.maps.arm]
     likewise = f" The scans were explained likewise by {listed(others)}." if others else ""
     return [
         f"{number_of} held-out scans were explained by {run.maps.method}{settings}, starting at the {seed} of "
@@ -186,17 +180,16 @@ def _explain_sentences(run: Run) -> list[str]:
 
 def _analysis_sentences(run: Run) -> list[str]:
     said = []
-    analysis = run.spec.get("analysis", {})
     if run.table("table2") is not None:
         said.append(
             "Intervals of scores are 95 % intervals over subjects: Wilson's of sensitivity and specificity, their "
             "mean's of balanced accuracy, Newcombe's of the AUC; with fewer than five patients or controls they are "
             "quantiles of Beta distributions."
         )
-        if "bootstrap" in analysis:
+        if run.spec is not None:
             said.append(
-                f"Intervals in figures are percentiles of {analysis['bootstrap']} bootstrap draws of subjects within "
-                "group."
+                f"Intervals in figures are percentiles of {run.spec.analysis.bootstrap} bootstrap draws of subjects "
+                "within group."
             )
         if run.is_cross_validated():
             said.append(
@@ -236,5 +229,4 @@ def _analysis_sentences(run: Run) -> list[str]:
 
 
 def _version(run: Run) -> str:
-    runs = run.record.get("runs") or [{}]
-    return str(runs[-1].get("environment", {}).get("pellucid", "(version unknown)"))
+    return run.log.environment.get("pellucid") or "(version unknown)"

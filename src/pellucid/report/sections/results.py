@@ -27,8 +27,8 @@ METRICS = {
 
 def main_arm(run: Run, arms: Sequence[str]) -> str:
     """Return the arm that the page is about: of `arms`, the first to be explained, or the first of all if none was."""
-    named = [*run.spec.get("explain", {}).get("arms", []), run.maps.arm if run.maps else None]
-    return next((str(arm) for arm in named if arm in arms), arms[0])
+    named = [*run.explained_arms, *([run.maps.arm] if run.maps else [])]
+    return next((arm for arm in named if arm in arms), arms[0])
 
 
 @page_section("results", title="Results on the held-out subjects", order=40)
@@ -40,7 +40,7 @@ def results(run: Run, figures: Path) -> Section:
         section.add(missing("Scores", "tables/table2.tsv"))
     else:
         section.add(_scores(table, crossed=run.is_cross_validated()))
-    section.add(*(Note(tone="remark", text=f"{one[0].upper()}{one[1:]}.") for one in run.record.get("remarks", [])))
+    section.add(*(Note(tone="remark", text=f"{one[0].upper()}{one[1:]}.") for one in run.log.remarks))
     curves = run.table("roc")
     if curves is None:
         section.add(missing("ROC curves", "tables/roc.tsv"))
@@ -74,14 +74,14 @@ def training(run: Run, figures: Path) -> Section:
         [
             trial.arm,
             trial.name + (" (selected)" if run.selected(trial.arm) == trial else ""),
-            f"{trial.trained.get('epoch', DASH)} of {trial.trained.get('epochs', DASH)}",
-            number(trial.trained.get("val_loss")),
-            percent(trial.trained.get("val_accuracy")),
-            score(trial.trained.get("val_auc"), "auc"),
+            f"{trial.trained['epoch']} of {trial.trained['epochs']}",
+            number(trial.trained["val_loss"]),
+            percent(trial.trained["val_accuracy"]),
+            score(trial.trained["val_auc"], "auc"),
         ]
         for trial in run.trials
     ]
-    sources = [str(trial.folder.relative_to(run.folder) / "history.tsv") for trial in run.trials]
+    sources = [run.relative(trial.folder / "history.tsv") for trial in run.trials]
     section.add(
         Picture(
             stem="training",
@@ -121,10 +121,8 @@ def brightness(run: Run, figures: Path) -> Section:
             ]
         )
     )
-    cohorts = table["cohort"] if "cohort" in table else pd.Series("all scans", index=table.index)
-    for name, one in table.groupby(cohorts, sort=False):
-        stem = f"brightness-{name}".replace(" ", "-")
-        used = _scalings(run, str(name) if "cohort" in table else None)
+    for name, one in table.groupby("cohort", sort=False):
+        stem, used = f"brightness-{name}", _scalings(run, str(name))
         save(brightness_figure(one.reset_index(drop=True), used), figures / stem)
         section.add(
             Picture(
@@ -138,10 +136,10 @@ def brightness(run: Run, figures: Path) -> Section:
         )
     rows = [
         [
-            str(row.get("cohort", DASH)),
+            str(row["cohort"]),
             str(row["scaling"]),
             _auc_cell(row, "auc"),
-            score(row.get("separability"), "auc"),
+            score(row["separability"], "auc"),
         ]
         for row in records(table)
     ]
@@ -151,14 +149,10 @@ def brightness(run: Run, figures: Path) -> Section:
     return section
 
 
-def _scalings(run: Run, cohort: str | None) -> set[str]:
-    """Return the scalings of the images of a cohort's arms, or of all arms."""
-    arms = run.spec.get("training", {})
-    return {
-        str(trial.description.get("scaling"))
-        for trial in run.trials
-        if cohort is None or arms.get(trial.arm, {}).get("cohort") == cohort
-    }
+def _scalings(run: Run, cohort: str) -> set[str]:
+    """Return the scalings of the images of a cohort's arms."""
+    arms = {name for name, arm in run.arms.items() if arm.cohort == cohort}
+    return {trial.description["scaling"] for trial in run.trials if trial.arm in arms}
 
 
 def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
@@ -167,9 +161,9 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
     for arm, one in table.groupby("arm", sort=False):
         by_metric = {row["metric"]: row for row in records(one)}
         first = one.iloc[0]
-        start = first.get("pretraining")
+        start = first["pretraining"]
         cells = [_score(by_metric[metric]) if metric in by_metric else DASH for metric in METRICS]
-        counts = [f"{first[key]:.0f}" if key in one else DASH for key in ("n_trials", "n_subjects")]
+        counts = [f"{first[key]:.0f}" for key in ("n_trials", "n_subjects")]
         few = ", few" if first["few"] else ""
         rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, ", ".join(counts) + few])
     return Table(
@@ -185,7 +179,7 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         )
         + (
             " p: permutation test (share of label shuffles with an AUC at least this high). q: p with the false "
-            "discovery rate of all tests of AUC and balanced accuracy in this table controlled." * ("p_chance" in table)
+            "discovery rate of all tests of AUC and balanced accuracy in this table controlled."
         )
         + (
             " In a cross-validation a trial is a repeat; its AUC compares patients with controls of their own fold, as "
@@ -206,12 +200,11 @@ def _score(row: dict[str, Any]) -> Markup:
     spread = "" if pd.isna(row["sd"]) else f" ± {row['sd']:.3f}" if metric == "auc" else f" ± {100 * row['sd']:.1f}"
     value = DASH if pd.isna(row["mean"]) else f"{row['mean']:.3f}" if metric == "auc" else f"{100 * row['mean']:.1f}"
     unit = "" if metric == "auc" or value == DASH else " %"
-    why = str(row["reason"]) if isinstance(row.get("reason"), str) and row["reason"] else ""
+    why = "" if pd.isna(row["reason"]) else row["reason"]
     shown = twofold(f"{value}{spread}{unit}", f"n/a: {why}" if why else score_interval(row["low"], row["high"], metric))
-    p = row.get("p_chance") if metric == "auc" else None
-    if p is None or pd.isna(p):
+    if metric != "auc" or pd.isna(row["p_chance"]):
         return shown
-    return Markup("{}<br>p {}, q {}").format(shown, _chance(float(p)), _chance(float(row["q_chance"])))
+    return Markup("{}<br>p {}, q {}").format(shown, _chance(row["p_chance"]), _chance(row["q_chance"]))
 
 
 def _chance(p: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ from pellucid.report.html.blocks import (
 from pellucid.report.section_registry import text_section
 from pellucid.report.sections.lesions import COMPARED, compared_with_nulls, paired
 from pellucid.report.sections.results import main_arm
-from pellucid.rundir.run import RECORD, Run, sidecar_sources
+from pellucid.rundir.folder import RECORD, SPEC
+from pellucid.rundir.run import Run, sidecar_sources
+from pellucid.spec.arms import Arm, Baseline
+from pellucid.spec.sections import Split
 from pellucid.trust.lesion_measures import MEASURES
 from pellucid.trust.lesion_summary import in_words
 
@@ -59,14 +63,14 @@ def problems(run: Run) -> Section | None:
     """Return what failed, whom that cost, and what is to be known of the data, or None if there is nothing."""
     rows: list[list[str | Markup]] = []
     remarks: list[list[str | Markup]] = []
-    for name, task in tasks(run).items():
-        if task.get("state") in _BAD:
-            rows.append([f"task {name}", _BAD[task["state"]] + _tried(task), str(task.get("error", DASH))])
-        rows += [[name, problem["subject"], problem["message"]] for problem in task.get("problems", [])]
-        remarks += [[name, remark["subject"], remark["message"]] for remark in task.get("remarks", [])]
+    for name, task in run.log.tasks.items():
+        if task.state in _BAD:
+            rows.append([f"task {name}", _BAD[task.state] + task.tried, task.error or DASH])
+        for one in task.messages:
+            (rows if one.left_out else remarks).append([name, one.subject, one.message])
     for path, what in run.damaged.items():
         cure = "It is shown nowhere on this page; `pellucid study run` makes it again."
-        rows.append([path.relative_to(run.folder).as_posix(), "damaged", f"The file {what}. {cure}"])
+        rows.append([run.relative(path), "damaged", f"The file {what}. {cure}"])
     header, section = ["Where", "Who or what", "Message"], Section("problems", "Problems")
     if rows:
         said = (
@@ -92,17 +96,12 @@ def what_ran(run: Run) -> Section:
         verdict = Markup("<strong>Leakage guard:</strong> {} ({})").format(run.verdict, link("splits.tsv"))
         section.add(Text(paragraphs=[verdict]))
     section.add(*left_out(run), *_retried(run), _tasks(run), _machine(run))
+    if run.spec is None:
+        text = f"Missing: the specification; what hangs on it is left out. {run.spec_problem}"
+        section.add(Note(tone="missing", text=text))
     if run.spec_text:
-        section.add(Code(title="The specification, every default filled in", text=run.spec_text, source="study.toml"))
-    else:
-        section.add(missing("The specification", "study.toml"))
+        section.add(Code(title="The specification, every default filled in", text=run.spec_text, source=SPEC))
     return section
-
-
-def tasks(run: Run) -> dict[str, dict[str, Any]]:
-    """Return what the record says of each task, by name."""
-    found = run.record.get("tasks", {})
-    return found if isinstance(found, dict) else {}
 
 
 def left_out(run: Run) -> list[Block]:
@@ -110,23 +109,23 @@ def left_out(run: Run) -> list[Block]:
     if run.splits is None:
         return [missing("Who was left out of each arm", "splits.tsv")]
     rows, whole_arms = [], []
-    for kind, folder in (("training", "models"), ("baselines", "baselines")):
-        for name, settings in run.spec.get(kind, {}).items():
-            given = _given(run.folder / folder / name)
-            people = run.splits[run.splits["cohort"] == settings.get("cohort")]
-            if settings.get("subjects"):  # who was not drawn to train on is not left out
-                people = people[people["role"] != "train"]
-            absent = people[~people["participant_id"].isin(given)].drop_duplicates("participant_id")
-            if not given or people.empty:
-                continue
-            if absent.empty:
-                whole_arms.append(name)
-                continue
-            counts = absent["group"].value_counts().sort_index()
-            groups = ", ".join(f"{count} {group}" for group, count in counts.items())
-            why = _reason(run.folder / folder / name, str(settings.get("images", "prepared")))
-            number_of = f"{len(absent)} of {people['participant_id'].nunique()}"
-            rows.append([name, why, twofold(number_of, groups)])
+    users: dict[str, Arm | Baseline] = {**run.arms, **run.baselines}
+    for name, user in users.items():
+        fits = [trial.folder for trial in run.trials if trial.arm == name] or run.folder.finished_fits(name)
+        given = {who for fit in fits for who in read_tsv(fit / "predictions.tsv")["participant_id"]}
+        people = run.splits[run.splits["cohort"] == user.cohort]
+        if isinstance(user, Arm) and user.subjects:  # who was not drawn to train on is not left out
+            people = people[people["role"] != "train"]
+        absent = people[~people["participant_id"].isin(given)].drop_duplicates("participant_id")
+        if not given or people.empty:
+            continue
+        if absent.empty:
+            whole_arms.append(name)
+            continue
+        counts = absent["group"].value_counts().sort_index()
+        groups = ", ".join(f"{count} {group}" for group, count in counts.items())
+        number_of = f"{len(absent)} of {people['participant_id'].nunique()}"
+        rows.append([name, _reason(fits, user.images), twofold(number_of, groups)])
     if not rows:
         said = "No arm and no baseline had to leave out anybody of its cohort."
         return [Text(paragraphs=[said])] if whole_arms else []
@@ -136,32 +135,19 @@ def left_out(run: Run) -> list[Block]:
     return [Table(header=["Arm", "Why", "Left out"], rows=rows, caption=caption, sources=sources, words=2)]
 
 
-def _given(folder: Path) -> set[str]:
-    """Return the participants in the predictions of all models in a folder."""
-    found = [read_tsv(path)["participant_id"] for path in sorted(folder.glob("trial-*/predictions.tsv"))]
-    return set(pd.concat(found)) if found else set()
-
-
-def _reason(folder: Path, images: str) -> str:
-    """Say why an arm or baseline left somebody out, as far as its files tell."""
-    described = [read_json(path) for path in sorted(folder.glob("trial-*/model.json"))]
-    said = sorted({str(one["reason"]) for model in described for one in model.get("excluded", [])})
+def _reason(fits: Sequence[Path], images: str) -> str:
+    """Say why an arm or baseline left somebody out, as far as the files of its fits tell."""
+    described = [read_json(fit / "model.json", {"excluded?": [{"reason": str}]}) for fit in fits]
+    said = sorted({one["reason"] for model in described for one in model.get("excluded") or ()})
     if said:
         return "; ".join(said)
     return f"no lesion mask, which {images} images need" if images.startswith("lesion") else "not said"
 
 
-def _tried(task: dict[str, Any]) -> str:
-    """Say how often a task was tried, if more than once."""
-    return f", tried {task['attempts']} times" if task.get("attempts", 1) > 1 else ""
-
-
 def _retried(run: Run) -> list[Note]:
     """Name the tasks that were done, but not at the first attempt."""
     again = [
-        f"{name}{_tried(task)}"
-        for name, task in tasks(run).items()
-        if task.get("state") == "done" and task.get("attempts", 1) > 1
+        f"{name}{task.tried}" for name, task in run.log.tasks.items() if task.state == "done" and task.attempts > 1
     ]
     text = f"Done, but not at the first attempt: {'; '.join(again)}."
     return [Note(tone="remark", text=text)] if again else []
@@ -176,7 +162,7 @@ def _performance_cards(run: Run) -> list[Card]:
     for metric, label in (("auc", "AUC"), ("balanced_accuracy", "Balanced accuracy")):
         for row in records(table[(table["arm"] == arm) & (table["metric"] == metric)]):
             detail = f"95 % interval {score_interval(row['low'], row['high'], metric)}"
-            who = f"{row['n_subjects']:.0f} held-out subjects" if "n_subjects" in row else "held-out subjects"
+            who = f"{row['n_subjects']:.0f} held-out subjects"
             value = score(row["mean"], metric)
             cards.append(
                 Card(value=value, label=f"{label}, {arm}", detail=f"{detail}, {who}", source="tables/table2.tsv")
@@ -200,18 +186,14 @@ def _lesion_cards(run: Run) -> list[Card]:
 
 
 def _opening(run: Run) -> list[str | Markup]:
-    study = run.spec.get("study", {})
-    name = str(study.get("name") or run.record.get("study") or run.folder.name)
-    title = f" ({study['title']})" if study.get("title") else ""
-    seed = run.record.get("seed", study.get("seed"))
-    runs = run.record.get("runs") or [{}]
-    times = [_time(part) for part in (runs[0].get("started"), runs[-1].get("finished")) if part]
-    parts = [f"Study “{name}”{title}.", "" if seed is None else f"Seed {seed}."]
+    title, seed, starts = f" ({run.title})" if run.title else "", run.log.seed, run.log.starts
+    times = [_time(part) for part in (starts[0].started, starts[-1].finished) if part] if starts else []
+    parts = [f"Study “{run.name}”{title}.", "" if seed is None else f"Seed {seed}."]
     if times:
-        parts.append(f"Run from {' to '.join(times)} UTC" + (f", in {len(runs)} goes." if len(runs) > 1 else "."))
-    arms = run.spec.get("training", {})
-    if arms:
-        parts.append(f"Arms: {'; '.join(_arm(run, arm, settings) for arm, settings in arms.items())}.")
+        parts.append(f"Run from {' to '.join(times)} UTC" + (f", in {len(starts)} goes." if len(starts) > 1 else "."))
+    if run.spec is not None:
+        said = [_arm(name, arm, run.spec.splits[arm.cohort]) for name, arm in run.spec.training.items()]
+        parts.append(f"Arms: {'; '.join(said)}.")
     return [" ".join(part for part in parts if part)]
 
 
@@ -223,16 +205,13 @@ def _time(stamp: object) -> str:
         return brief(repr(stamp), 60)
 
 
-def _arm(run: Run, name: str, settings: dict[str, Any]) -> str:
-    cohort, start, trials = settings.get("cohort", "unknown"), settings.get("start_from"), settings.get("trials", 1)
-    split = run.spec.get("splits", {}).get(cohort, {})
-    crossed = split.get("scheme") == "cross-validation"
+def _arm(name: str, arm: Arm, split: Split) -> str:
+    folds = f" in each of {split.numbers} folds" if split.scheme == "cross-validation" else ""
     said = [
-        f"cohort {cohort}",
-        f"{trials} trial{'s' if trials != 1 else ''}"
-        + (f" in each of {int(split.get('folds', 5)) * int(split.get('repeats', 1))} folds" if crossed else ""),
-        f"starting from {start}" if start else "from random weights",
-        *([] if settings.get("fit", True) else ["not trained"]),
+        f"cohort {arm.cohort}",
+        f"{arm.trials} trial{'s' if arm.trials != 1 else ''}{folds}",
+        f"starting from {arm.start_from}" if arm.start_from else "from random weights",
+        *([] if arm.fit else ["not trained"]),
     ]
     return f"{name} ({', '.join(said)})"
 
@@ -250,7 +229,7 @@ def _participants(table: pd.DataFrame) -> Table:
         [
             str(row["cohort"]),
             twofold(str(row["group"]), str(row["role"])),
-            twofold(f"{plain(row.get('participants'))} ({plain(row.get('scans'))})", _women(row)),
+            twofold(f"{plain(row['participants'])} ({plain(row['scans'])})", _women(row)),
             _spread(row, "age", "mean"),
             _spread(row, "edss", "median"),
             _spread(row, "disease_duration_months", "mean"),
@@ -262,13 +241,13 @@ def _participants(table: pd.DataFrame) -> Table:
 
 
 def _women(row: dict[str, Any]) -> str:
-    known, people = row.get("sex_known", row["participants"]), row["participants"]
-    women = "woman" if row.get("female") == 1 else "women"
-    return f"{plain(row.get('female'))} {women}" + (f" of {plain(known)}" if known < people else "")
+    women = "woman" if row["female"] == 1 else "women"
+    known = f" of {plain(row['sex_known'])}" if row["sex_known"] < row["participants"] else ""
+    return f"{plain(row['female'])} {women}{known}"
 
 
 def _spread(row: dict[str, Any], column: str, centre: str) -> str | Markup:
-    if not row.get(f"{column}_n"):
+    if not row[f"{column}_n"]:
         return DASH
     deviation = f" ± {number(row[f'{column}_sd'])}" if centre == "mean" and row[f"{column}_n"] > 1 else ""
     limits = f"{number(row[f'{column}_min'])}–{number(row[f'{column}_max'])}"
@@ -277,15 +256,12 @@ def _spread(row: dict[str, Any], column: str, centre: str) -> str | Markup:
 
 
 def _tasks(run: Run) -> Block:
-    found = tasks(run)
+    found = run.log.tasks
     if not found:
         return missing("The log of tasks", f"{RECORD}: tasks")
-    rows = [
-        [name, str(task.get("state", DASH)) + _tried(task), duration(task.get("seconds"))]
-        for name, task in found.items()
-    ]
-    total = sum(task.get("seconds", 0.0) for task in found.values())
-    done = sum(task.get("state") == "done" for task in found.values())
+    rows = [[name, task.state + task.tried, duration(task.seconds)] for name, task in found.items()]
+    total = sum(task.seconds or 0.0 for task in found.values())
+    done = sum(task.state == "done" for task in found.values())
     return Table(
         header=["Task", "Outcome", "Time"],
         rows=rows,
@@ -297,20 +273,18 @@ def _tasks(run: Run) -> Block:
 
 
 def _machine(run: Run) -> Block:
-    runs = run.record.get("runs") or [{}]
-    environment = runs[-1].get("environment", {})
+    environment = run.log.environment
     if not environment:
         return missing("Versions and hardware", f"{RECORD}: runs")
-    packages = environment.get("packages", {})
     facts: dict[str, object] = {
         "Pellucid": environment.get("pellucid"),
         "Python": environment.get("python"),
-        **packages,
+        **(environment.get("packages") or {}),
         "Processor": environment.get("processor"),
         "Vector instructions": environment.get("vectors"),
         "Cores, threads used": f"{plain(environment.get('cores'))}, {plain(environment.get('threads'))}",
         "Memory (GB)": environment.get("memory_gb"),
-        "GPU": ", ".join(environment.get("gpus", [])) or "none",
+        "GPU": ", ".join(environment.get("gpus") or ()) or "none",
         "System": environment.get("platform"),
     }
     rows = [[name, plain(value)] for name, value in facts.items()]

@@ -11,6 +11,7 @@ from pellucid.ground.numbers import number, percent, seen_share
 from pellucid.report.html.blocks import Note, Section, Table, Text, over_networks, records, twofold
 from pellucid.report.section_registry import text_section
 from pellucid.rundir.run import Run
+from pellucid.simulate.settings import CohortSettings
 
 SUMMARY = "tables/truth_summary.tsv"
 
@@ -80,13 +81,13 @@ def truth(run: Run) -> Section | None:
 
 def _blurred(run: Run) -> str:
     """Say what places cannot tell apart, by whether the cohort's patients have lesions of their own."""
-    arm = run.spec.get("training", {}).get(run.maps.arm if run.maps else run.main_arm, {})
-    simulated = run.spec.get("cohorts", {}).get(arm.get("cohort"), {}).get("simulate", {})
+    arm = run.maps.arm if run.maps else run.main_arm or ""
+    simulate = run.spec.cohorts[run.arms[arm].cohort].simulate if run.spec and arm in run.arms else None
     said = (
         "Places lie in the template. Heads differ from it in size and by a smooth warp, and are not registered to it, "
         "so a place covers its neighbours too."
     )
-    if float(simulated.get("lesions", 1.0)) == 0:
+    if isinstance(simulate, CohortSettings) and simulate.lesions == 0:
         return f"{said} Patients of this cohort have the lesions of controls, so these do not tell the groups apart."
     return (
         f"{said} Places of grey matter and ventricles thus contain lesions, and the corpus callosum gets lesions of "

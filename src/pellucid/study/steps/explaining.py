@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from pellucid.analysis.averages import ONE_SCALE, PersonMap, average_people, is_of_several
 from pellucid.analysis.classification import THRESHOLD, scores
@@ -78,7 +77,7 @@ class HeldOut(NamedTuple):
     @property
     def name(self) -> str:
         """The scan's BIDS name."""
-        return scan_name(self.store.table.iloc[self.row])
+        return self.store.scan_name(self.row)
 
     @property
     def participant(self) -> str:
@@ -133,7 +132,7 @@ def held_out_scans(spec: Spec, asked: Explain, arm: str, method: str, folder: Ru
         )
         for n in map(int, rows["holdout"]):
             before = scans[n].explainers if n in scans else ()
-            path = out / map_name(scan_name(store.table.iloc[n]), method)
+            path = out / map_name(store.scan_name(n), method)
             scans[n] = HeldOut(before + models, method, path, store, n)
     return list(scans.values())
 
@@ -186,12 +185,6 @@ def _write(one: HeldOut) -> None:
         write_spread(one.path, one.explainers, found)
     said = describe_remark(one.store.table["remark"].iloc[one.row])
     write_map(one.path, one.explainers, mean_explained(found), source=source, source_grid=grid, said=said)
-
-
-def scan_name(row: pd.Series[Any]) -> str:
-    """Return the BIDS name of a scan of a store's table: `sub-01` or `sub-01_ses-02`."""
-    session = row["session_id"]
-    return str(row["participant_id"]) if pd.isna(session) else f"{row['participant_id']}_{session}"
 
 
 OF_MAP = ("arm", "method", "participant_id", "session_id", "group")

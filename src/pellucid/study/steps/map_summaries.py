@@ -11,9 +11,9 @@ from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import empty_table
+from pellucid.rundir.untaught import untaught_arms
 from pellucid.spec.spec import Spec
 from pellucid.study.steps.table_registry import after, study_table
-from pellucid.study.steps.untaught import untaught_arms
 from pellucid.trust.place_summary import place_summary
 from pellucid.trust.sums_summary import alarm_counts, ledger_means, sums_summary
 

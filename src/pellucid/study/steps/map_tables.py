@@ -23,11 +23,11 @@ from pellucid.maps.evidence import find_learned, lesion_evidence, truth_maps
 from pellucid.maps.sidecars import read_sums
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import empty_table
+from pellucid.rundir.untaught import untaught_arms
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, map_columns, scan_name
+from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, map_columns
 from pellucid.study.steps.table_registry import Needs, after, study_table
-from pellucid.study.steps.untaught import untaught_arms
 from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
 from pellucid.trust.nulls import NULLS, Learned, null_maps
 from pellucid.trust.places import relevance_in_places
@@ -202,7 +202,7 @@ def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Data
             for name, atlas in atlases.items():
                 table = regional_lesions(mask, atlas.labels, atlas.regions)
                 tables.append(_with_subject(table, whose | {"atlas": name}))
-        progress(n + 1, len(store), scan_name(row))
+        progress(n + 1, len(store), store.scan_name(n))
     return pd.concat(tables, ignore_index=True) if tables else empty_table("lesion_regions")
 
 

@@ -27,7 +27,6 @@ from pellucid.spec.sections import Split
 from pellucid.spec.spec import Spec
 from pellucid.training.trial import read_trial, run_trial, selected_trial
 
-SELECTED = "selected.json"
 TRIAL_FILES = ("history.tsv", "predictions.tsv", "model.safetensors", "model.json")
 
 
@@ -80,12 +79,12 @@ def trial_rows(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[S
 
 def is_selected(arm: str, folder: RunFolder) -> bool:
     """Tell whether all trials of an arm are there, and one of them is selected."""
-    return (folder.arm(arm) / SELECTED).is_file()
+    return folder.selection(arm).is_file()
 
 
 def read_selected(arm: str, folder: RunFolder, *, fold: int | None = None) -> str:
     """Return the name of an arm's selected trial, such as `trial-00`: of all, or of one fold."""
-    selected = read_json(folder.arm(arm) / SELECTED, {"trial": str, "folds?": dict})
+    selected = read_json(folder.selection(arm), {"trial": str, "folds?": dict})
     return str(selected["trial"] if fold is None else selected["folds"][str(fold)])
 
 
@@ -176,7 +175,7 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
 
 
 def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, ...]) -> Task:
-    out, how = folder.arm(name), spec.split_of(name)
+    how = spec.split_of(name)
 
     def run(_: Progress) -> None:
         results = [read_trial(folder.trial(name, number)) for number in range(spec.trial_count(name))]
@@ -185,7 +184,7 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             for fold in range(how.numbers)
         }
         write_json(
-            out / SELECTED,
+            folder.selection(name),
             {
                 "trial": selected_trial(results).folder.name,
                 "folds": {str(fold): trial for fold, trial in folds.items()},
@@ -194,4 +193,4 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             },
         )
 
-    return Task(kind="select", about=name, outputs=(out / SELECTED,), needs=needs, run=run)
+    return Task(kind="select", about=name, outputs=(folder.selection(name),), needs=needs, run=run)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pellucid.rundir.untaught import untaught_arms
 from pellucid.spec.reading import parse_spec
-from pellucid.study.steps.untaught import untaught_arms
 
 SPEC = """
 [study]
