@@ -139,9 +139,9 @@ def test_what_cannot_be_measured_is_missing_and_what_is_wrong_refused() -> None:
     assert clustered_interval([2.0] * 6, list("aabbcc")) == Clustered(2.0, 2.0, 3)
     for values, networks, words in (
         ([1.0, np.inf], None, "infinite"),
-        ([1.0, 2.0], ["a"], "one a person"),
+        ([1.0, 2.0], ["a"], "must be one per participant"),
         ([1.0, 2.0], ["a", None], "has none"),
-        ([[1.0]], None, "one a person"),
+        ([[1.0]], None, "must be one per participant"),
     ):
         with pytest.raises(InputError, match=words):
             clustered_interval(values, networks)  # type: ignore[arg-type]

@@ -89,7 +89,7 @@ def test_within_folds_delong_equals_its_slow_twin(sample: list[tuple[int, int, i
     if min((label == 1).sum(), (label == 0).sum()) < 2:
         return
     if not (fold[label == 1][:, None] == fold[label == 0]).any():
-        with pytest.raises(InputError, match="no patient was judged by a model that also judged a control"):
+        with pytest.raises(InputError, match="no model evaluated both a patient and a control"):
             delong(label, one, two, folds=(fold, fold))
         return
     found = delong(label, one, two, folds=(fold, fold))

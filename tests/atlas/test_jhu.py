@@ -223,14 +223,14 @@ def test_download_replaces_a_damaged_file(server: Path, tmp_path: Path) -> None:
 
 def test_download_of_something_else_leaves_nothing(server: Path, tmp_path: Path) -> None:
     server.write_text("version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(InputError, match=r"43 bytes came that are not the file: their SHA-256 is not"):
+    with pytest.raises(InputError, match=r"the 43 downloaded bytes are not the file: their SHA-256 is not"):
         download_jhu(tmp_path / "atlases")
     assert not (tmp_path / "atlases").exists()
 
 
 def test_download_without_a_server_or_a_place(server: Path, tmp_path: Path) -> None:
     server.unlink()
-    with pytest.raises(InputError, match=r"cannot be downloaded .*Fetch it in a browser"):
+    with pytest.raises(InputError, match=r"cannot be downloaded .*Download it in a browser"):
         download_jhu(tmp_path)
     with pytest.raises(InputError, match=r"PELLUCID_ATLASES: is not set"):
         download_jhu()

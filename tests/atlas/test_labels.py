@@ -47,15 +47,15 @@ def test_on_another_grid(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("index\tname\n3\tA\n", r"names 1 labels of .*own\.nii\.gz not at all: 14175"),
+        ("index\tname\n3\tA\n", r"does not contain 1 labels of .*own\.nii\.gz: 14175"),
         ("label\tname\n3\tA\n", "lacks the columns index; it has label, name"),
         ("index\tname\n3\tA\n14175\tB\n3\tC\n", "names labels twice: 3"),
         ("index\tname\n3\tA\n14175\tn/a\n", "a row of the atlas table lacks its name"),
         ("index\tname\n3\tA\n14175\t \n", "a row of the atlas table lacks its name"),
         ("index\tname\tarea\n3\tA\tA\n14175\tB\t\n", "lacks its name or area"),
         ("index\tname\tarea\n3\tA\tA\n14175\tB\tn/a\n", "lacks its name or area"),
-        ("index\tname\n3\tA\n14175\tB\n-1\tC\n", "an index is no whole number from 0 up"),
-        ("index\tname\n3.5\tA\n14175\tB\n", "an index is no whole number"),
+        ("index\tname\n3\tA\n14175\tB\n-1\tC\n", "an index is not a whole number from 0 up"),
+        ("index\tname\n3.5\tA\n14175\tB\n", "an index is not a whole number"),
         ("", "not a tab-separated table"),
     ],
 )
@@ -87,7 +87,7 @@ def test_no_label_map(tmp_path: Path, value: float) -> None:
 def test_probabilistic_atlas(tmp_path: Path) -> None:
     _, table = write(tmp_path, "index\tname\n3\tA\n")
     nib.save(nib.Nifti1Image(np.ones((3, 4, 5, 2), np.uint8), np.eye(4)), tmp_path / "p.nii")
-    with pytest.raises(InputError, match=r"4 dimensions \(3x4x5x2\), not 3\. .*a probabilistic atlas is none"):
+    with pytest.raises(InputError, match=r"4 dimensions \(3x4x5x2\), not 3\. .*not a probabilistic atlas"):
         read_atlas(tmp_path / "p.nii", table)
 
 

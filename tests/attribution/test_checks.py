@@ -52,9 +52,10 @@ def test_a_target_may_be_one_unit_or_one_for_each_item(
         (True, r"True is a truth value.*int\(True\) is 1"), (np.bool_(False), "False is a truth value"),
         ([True, False], "True is a truth value"), (torch.tensor(True), "True is a truth value"),
         (-1, "-1 is not an output unit. Give 0 to 2"), (3, "3 is not an output unit"), ([0, 3], "3 is not an output"),
-        (1.0, "1.0 is no whole number"), ("1", "'1' is no whole number"), (torch.tensor([1.0, 0.0]), "1.0 is no whole"),
-        ([0], "has 1 units for 2 batch items"), ([], "has 0 units"), (torch.tensor([[0, 1]]), "is no whole number"),
-        ({1}, "is no whole number"), (None, "is missing, and the model has 3 output units"),
+        (1.0, "1.0 is not a whole number"), ("1", "'1' is not a whole number"),
+        (torch.tensor([1.0, 0.0]), "1.0 is not a whole"),
+        ([0], "has 1 units for 2 batch items"), ([], "has 0 units"), (torch.tensor([[0, 1]]), "is not a whole number"),
+        ({1}, "is not a whole number"), (None, "is missing, and the model has 3 output units"),
     ],
 )  # fmt: skip
 def test_any_other_target_is_refused(model: nn.Module, x: torch.Tensor, target: Any, message: str, method: str) -> None:
@@ -85,7 +86,7 @@ def test_epsilon_may_be_any_number_that_the_data_type_can_hold(model: nn.Module,
     expected = explain(model, x, target=0, epsilon=0.5).relevance
     assert torch.equal(explain(model, x, target=0, epsilon=np.float32(0.5)).relevance, expected)
     explain(model.double(), x.double(), target=0, epsilon=1e-46)
-    with pytest.raises(InputError, match=r"epsilon: 1e-46 cannot be told from 0 or infinity in torch.float32"):
+    with pytest.raises(InputError, match=r"epsilon: 1e-46 cannot be distinguished from 0 or infinity in torch.float32"):
         explain(model.float(), x, target=0, epsilon=1e-46)
 
 
@@ -97,9 +98,9 @@ def _in_inference_mode() -> nn.Module:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Linear, r"is the class Linear. Make one of it: Linear\(...\)"),
-        (torch.relu, "is a builtin_function_or_method, no torch.nn.Module"),
-        (None, "is a NoneType, no torch.nn.Module"),
+        (nn.Linear, r"is the class Linear. Make an object: Linear\(...\)"),
+        (torch.relu, "is a builtin_function_or_method, not a torch.nn.Module"),
+        (None, "is a NoneType, not a torch.nn.Module"),
         (nn.Linear(8, 1, device="meta"), "its weight holds no values"),
         (nn.LazyLinear(1), "its weight holds no values"),
         (_in_inference_mode(), "its weight was made in torch.inference_mode"),

@@ -86,7 +86,7 @@ def test_where_the_end_cannot_be_seen_that_is_told(x: torch.Tensor) -> None:
             result = explain(model, x, method="gradient", target=0)
             assert result.head == "unknown"
             assert torch.equal(result.logit, model(x)[:, 0].detach())
-    with pytest.raises(PellucidError, match=r"what torch\.jit has compiled cannot be followed"):
+    with pytest.raises(PellucidError, match=r"a model compiled by torch\.jit cannot be traced"):
         explain(compiled, x)
 
 
@@ -130,7 +130,7 @@ def test_gradients_need_no_graph(x: torch.Tensor, method: str) -> None:
     result = explain(model, x, method=method, target=1)
     torch.testing.assert_close(result.relevance, expected)
     torch.testing.assert_close(result.logit, logit.detach())
-    with pytest.raises(PellucidError, match=r"cannot be followed at test_forward.py:\d+"):
+    with pytest.raises(PellucidError, match=r"cannot be traced at test_forward.py:\d+"):
         explain(model, x, target=1)
 
 

@@ -239,7 +239,7 @@ def test_a_hook_that_changes_a_layer_is_refused_and_one_that_looks_is_not() -> N
 
     expected = explain(make_with(None), x).relevance
     assert torch.equal(explain(make_with(lambda *_: None), x).relevance, expected)
-    with pytest.raises(PellucidError, match=r"^1: a hook changes what the layer is given or gives"):
+    with pytest.raises(PellucidError, match=r"^1: a hook changes the input or output of the layer"):
         explain(make_with(lambda _, __, given: given.flip(2)), x)
     result = explain(make_with(lambda _, __, given: given.flip(2)), x, method="gradient")
     assert result.relevance.shape == x.shape

@@ -26,8 +26,8 @@ def test_refuses_a_model_that_branches_on_values() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x if x.sum() > 0 else -x
 
-    place = r"at test_trace.py:\d+ \(return x if x.sum\(\) > 0 .* Rewrite that"
-    with pytest.raises(PellucidError, match=f"^Branch: its forward pass cannot be followed {place}"):
+    place = r"at test_trace.py:\d+ \(return x if x.sum\(\) > 0 .* Rewrite it"
+    with pytest.raises(PellucidError, match=f"^Branch: its forward pass cannot be traced {place}"):
         trace(Branch())
 
 
@@ -49,7 +49,7 @@ def test_refuses_a_model_of_two_inputs() -> None:
         def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             return x + y
 
-    with pytest.raises(PellucidError, match="Two must take one tensor and give one"):
+    with pytest.raises(PellucidError, match="Two must take one tensor and return one"):
         trace(Two())
 
 
@@ -58,7 +58,7 @@ def test_refuses_a_model_of_two_outputs() -> None:
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return x, x
 
-    with pytest.raises(PellucidError, match="Pair must take one tensor and give one"):
+    with pytest.raises(PellucidError, match="Pair must take one tensor and return one"):
         trace(Pair())
 
 

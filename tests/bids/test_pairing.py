@@ -70,7 +70,7 @@ def test_the_mask_of_one_is_never_the_other_s(one: str, other: str) -> None:
         assert pair(scans, masks[:1]) == {scans[0]: masks[0], scans[1]: None}
         assert pair(scans, masks) == dict(zip(scans, masks, strict=True))
         assert pair(scans, masks[::-1]) == dict(zip(scans, masks, strict=True))
-        with pytest.raises(InputError, match="its name says that it is of"):  # alone with the other's mask
+        with pytest.raises(InputError, match="its name says that it belongs to"):  # alone with the other's mask
             pair(scans[1:], masks[:1])
         with pytest.raises(InputError, match="no mask belongs to an image"):
             pair([scans[1], "sub-99_FLAIR.nii.gz"], masks[:1])

@@ -167,7 +167,7 @@ def test_bad_input_is_2_and_nothing_is_written(
         ([image, tmp_path / "missing.nii.gz", *usual], "does not exist"),
         ([image, image, *usual], "not binary"),
         ([image, mask, "--out", out, "--white-matter", tmp_path / "moved_white.nii.gz"], "on another grid"),
-        ([image, mask, "--out", out, "--white-matter", tmp_path / "percent.nii.gz"], "no probability map"),
+        ([image, mask, "--out", out, "--white-matter", tmp_path / "percent.nii.gz"], "nor a probability map"),
         ([image, mask, "--out", out, "--white-matter", tmp_path / "lesion.nii.gz"], "no white matter is left"),
         ([tmp_path / "far.nii.gz", tmp_path / "far_mask.nii.gz", "--out", out], "--white-matter"),
         ([image, mask, *usual, "--method", "blur"], "local, slice"),

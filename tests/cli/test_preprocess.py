@@ -125,7 +125,7 @@ def test_every_real_visit_goes_through_and_every_bad_one_is_named(out: Path) -> 
         "sub-empty": "holds neither a T1w nor a FLAIR",
         "sub-mirrored": "disagree about left and right",
         "sub-nowhere": "holds no affine",
-        "sub-offgrid": "the mask lies on none of its scans' grids",
+        "sub-offgrid": "the mask has the grid of none of its scans",
         "sub-two": "has 2 FLAIR images (sub-two_acq-a_FLAIR.nii.gz, sub-two_acq-b_FLAIR.nii.gz)",
     }.items():
         assert table.loc[name, "state"] == "failed"
@@ -300,9 +300,9 @@ def test_several_values_follow_one_option() -> None:
         (["raw", "out", "participant", "--scaling", "z"], "--scaling: is 'z'"),
         (["raw", "out", "participant", "--seed", "-1"], "--seed: is -1"),
         (["raw", "out", "participant", "--n-procs", "0"], "--n-procs: is 0"),
-        (["raw", "out", "participant", "--participant-label", "7"], "holds no sub-7"),
+        (["raw", "out", "participant", "--participant-label", "7"], "does not contain sub-7"),
         (["raw", "raw", "participant"], "is the raw dataset itself"),
-        (["raw", "out", "group"], "holds no visit that was processed"),
+        (["raw", "out", "group"], "contains no processed visit"),
     ],
 )
 def test_bad_usage_is_one_line(

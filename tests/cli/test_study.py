@@ -134,14 +134,14 @@ def test_a_check_names_everybody_who_is_left_out_and_what_was_mended(spec: Path,
     assert shown.code == 1, shown.err
     lines = shown.out.splitlines()
     for who, words in (
-        (first, "group 'ms' is neither 'MS' nor 'HC' (1 person). Did you mean 'MS'?"),
+        (first, "group 'ms' is neither 'MS' nor 'HC' (1 participant). Did you mean 'MS'?"),
         ("sub-99", "lists sub-99, and there is no folder"),
         ("sub-HC-1", "Labels in BIDS are letters and digits. Rename the folder"),
     ):
         assert any(line.startswith(f"  excluded: {who}: ") and words in line for line in lines), who
     for who, words in (
         (second, "were trimmed"),
-        ("group 'CIS'", f"takes no part: group 'CIS' is neither 'MS' nor 'HC' (1 person). They are {third}"),
+        ("group 'CIS'", f"is not used: group 'CIS' is neither 'MS' nor 'HC' (1 participant). They are {third}"),
         (fourth, "age 'inf' is not a number and counts as missing"),
     ):
         assert any(line.startswith(f"  remark: {who}: ") and words in line for line in lines), who

@@ -125,7 +125,7 @@ def test_no_participants_file(tmp_path: Path) -> None:
     [
         (lambda t: t.drop(columns="group"), "has no column 'group'"),
         (lambda t: t.rename(columns={"participant_id": "id"}), "has no column 'participant_id'"),
-        (lambda t: t.iloc[:0], "lists nobody"),
+        (lambda t: t.iloc[:0], "lists no participants"),
     ],
 )
 def test_a_participants_file_that_cannot_be_used(
@@ -232,7 +232,7 @@ def test_scans_where_nobody_looks_are_named_beside_those_that_are_taken(dataset:
     table = index_bids(dataset, modality="FLAIR").set_index("participant_id")
     assert table["problem"].isna().all()
     for who, name in odd.items():
-        assert f"not taken: there is {name}: " in table.loc[who, "remark"]
+        assert f"not used: there is {name}: " in table.loc[who, "remark"]
     assert "there is sub-05/ses-2: a session without a folder 'anat'" in table.loc["sub-05", "remark"]
     assert "no column 'session_id'" in table.loc["sub-05", "remark"]
     write_text(dataset / ".bidsignore", "sub-0*/[sS]es-2/\n*.NII.GZ\n*1.5T*\n")

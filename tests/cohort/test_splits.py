@@ -98,7 +98,7 @@ def test_rows_of_refuses_a_participant_without_role() -> None:
         ({"MS": 2, "HC": 2}, 2, 1, "leave none for group"),
         ({"MS": 2, "HC": 2}, 2, 0, None),
         ({"MS": 1, "HC": 1}, 2, 0, "2 of 2 participants"),
-        ({"MS": 9, "HC": 2}, 4, 6, "leave none|nobody of group"),
+        ({"MS": 9, "HC": 2}, 4, 6, "leave none|no participant of group"),
         ({"MS": 5, "HC": 5}, 1.0, 0.1, "holdout"),
         ({"MS": 5, "HC": 5}, -1, 0.1, "holdout"),
         ({"MS": 5, "HC": 5}, 0.2, float("nan"), "validation"),
@@ -116,7 +116,7 @@ def test_what_cannot_be_split_is_refused(
 
 def test_a_participant_has_one_group() -> None:
     table = pd.concat([cohort({"MS": 5, "HC": 5}), pd.DataFrame({"participant_id": ["sub-MS001"], "group": ["HC"]})])
-    with pytest.raises(InputError, match="sub-MS001 stands in two groups"):
+    with pytest.raises(InputError, match="sub-MS001 is in two groups"):
         split(table, holdout=0.2, validation=0.2, seed=0)
     table = cohort({"MS": 5, "HC": 5})
     table.loc[2, "group"] = None

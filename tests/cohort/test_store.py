@@ -190,7 +190,7 @@ if __name__ == "__main__":
     ended = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=100)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     folder = dataset.parent / "stores" / "killed"
-    with pytest.raises(InputError, match="holds no finished store"):
+    with pytest.raises(InputError, match="contains no finished store"):
         open_store(folder)
     noted = sorted(int(p.stem[-5:]) for p in (folder / "building").glob("scan-*.json"))
     assert len(noted) >= 3
@@ -396,7 +396,7 @@ def test_the_same_image_twice_is_found_by_its_hash(dataset: Path, small: Grid) -
 
 
 def test_a_damaged_store_is_refused(dataset: Path, small: Grid) -> None:
-    with pytest.raises(InputError, match="holds no finished store"):
+    with pytest.raises(InputError, match="contains no finished store"):
         open_store(dataset.parent / "nowhere")
     folder = build(dataset, "ms", small).folder
     whole = contents(folder)

@@ -71,7 +71,7 @@ def test_a_worker_that_ends_while_the_cluster_starts_is_said(monkeypatch: pytest
         raise RuntimeError("Nanny failed to start.")
 
     monkeypatch.setattr("distributed.LocalCluster", fail)
-    words = r"did not start \(Nanny failed to start.\).*The same command goes on"
+    words = r"did not start \(Nanny failed to start.\).*The same command resumes the run"
     with pytest.raises(PellucidError, match=words), open_pool("local", workers=1):
         pass
 

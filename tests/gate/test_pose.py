@@ -59,7 +59,8 @@ def test_every_orientation_but_left_and_right_is_refused(axes: Any, flips: Any, 
 
 
 @pytest.mark.parametrize(
-    ("axis", "words"), [(2, "is upside down: by its header its top is at the bottom"), (1, "lies back to front")]
+    ("axis", "words"),
+    [(2, "is upside down: according to its header, its top is at the bottom"), (1, "lies back to front")],
 )
 def test_what_is_turned_over_is_named(axis: int, words: str, flair: Any) -> None:
     (finding,) = flair.but(np.flip(flair.data, axis)).look().findings
@@ -84,7 +85,7 @@ def test_a_turn_by_thirty_degrees_is_remarked_on_and_by_forty_refused(axis: str,
     turn = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
     finding = flair.but(grid=moved(flair.grid, turn)).look().findings[0]
     assert finding.refused == (degrees == 40)
-    assert "turned by 4" in finding.seen or "turned by 3" in finding.seen
+    assert "rotated by 4" in finding.seen or "rotated by 3" in finding.seen
 
 
 @pytest.mark.parametrize("size", [0.9, 1.0, 1.1])

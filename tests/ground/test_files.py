@@ -172,7 +172,7 @@ def test_a_full_disk_is_said_in_words() -> None:
         trouble = disk_trouble(error)
     assert trouble is not None
     assert trouble.what == "the disk is full"
-    assert "the same command goes on from here" in trouble.fix
+    assert "the same command resumes from here" in trouble.fix
 
 
 def test_no_permission_is_said_in_words_and_other_errors_are_left(tmp_path: Path) -> None:

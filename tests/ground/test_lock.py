@@ -38,7 +38,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_second_process_is_told_who_holds_it(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    with pytest.raises(InputError, match=f"a run is under way here .*process {holder.pid} on "), locked(tmp_path):
+    with pytest.raises(InputError, match=f"a run is in progress here .*process {holder.pid} on "), locked(tmp_path):
         pass
 
 
@@ -66,7 +66,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EAGAIN])
 def test_both_ways_to_say_held_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     refuse(monkeypatch, number)
-    with pytest.raises(InputError, match=r"a run is under way here \(another process\)"), locked(tmp_path):
+    with pytest.raises(InputError, match=r"a run is in progress here \(another process\)"), locked(tmp_path):
         pass
 
 

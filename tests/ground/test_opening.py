@@ -36,7 +36,7 @@ def test_only_regular_files_are_opened_and_nothing_is_waited_for(read, tmp_path:
         "socket": "it is a socket, not a file",
         "zero": "it is a device, not a file",
         "null": "it is a device, not a file",
-        "nowhere": "it is a link to nowhere, where there is no file",
+        "nowhere": "it is a link to nowhere, which does not exist",
         "itself": "its symbolic links lead in a circle",
         "missing": "the file does not exist",
     }
@@ -59,7 +59,7 @@ def test_a_name_that_no_file_can_have() -> None:
             "../.git/annex/objects/q/J/MD5E-s9--0.nii.gz/MD5E-s9--0.nii.gz",
             r"\(git-annex\)\. Fetch it: datalad get '.*a b.nii'",
         ),
-        ("/store/02.nii", "it is a link to /store/02.nii, where there is no file"),
+        ("/store/02.nii", "it is a link to /store/02.nii, which does not exist"),
     ],
 )
 def test_a_link_to_nowhere_says_where_its_content_is(target: str, words: str, tmp_path: Path) -> None:
@@ -104,5 +104,5 @@ def test_a_text_may_have_the_mark_of_windows_and_is_not_endless(tmp_path: Path) 
     assert read_text(tmp_path / "a") == "ß"
     with (tmp_path / "b").open("wb") as file:
         file.truncate(1 << 36)  # sparse
-    with pytest.raises(InputError, match="it has 68719476736 bytes, and a file of its kind has at most"):
+    with pytest.raises(InputError, match="it has 68719476736 bytes, and a file of this kind has at most"):
         read_text(tmp_path / "b")

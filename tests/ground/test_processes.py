@@ -118,7 +118,7 @@ def test_workers_end_with_their_parent_and_nothing_but_its_word_is_heard(
 def test_workers_that_die_are_an_error_in_words_that_knows_their_jobs(script: Path) -> None:
     done = subprocess.run([sys.executable, script, "die"], env=environment(), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (9, "")
-    assert done.stdout.startswith("ended by WorkerDiedError('A worker process was ended from outside")
+    assert done.stdout.startswith("ended by WorkerDiedError('A worker process was stopped from outside")
     assert sorted(done.stdout.split()[-6:]) == list("012345")
 
 

@@ -219,7 +219,7 @@ def test_standardised_scan_is_refused() -> None:
     data = PHANTOM.data
     inside = data > 0
     standardised = np.where(inside, (data - data[inside].mean()) / data[inside].std(), 0).astype(np.float32)
-    with pytest.raises(InputError, match="it was standardised before"):
+    with pytest.raises(InputError, match="it was already standardised"):
         prepare(Volume(standardised, MNI_2MM), PAPER_GRID, scaling="robust")
 
 

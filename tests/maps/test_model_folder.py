@@ -37,7 +37,7 @@ def test_a_run_given_as_a_model_is_told_which_models_it_has(tmp_path: Path) -> N
         ("models", "models/second"),
         ("models/second", "models/second/trial-00"),
     ):
-        with pytest.raises(InputError, match=r"no model\.json, for it holds several models") as caught:
+        with pytest.raises(InputError, match=r"no model\.json, because it contains several models") as caught:
             find_model(tmp_path / "run" / named)
         assert str(tmp_path / "run" / offered) in caught.value.fix
     with pytest.raises(InputError, match="does not exist"):

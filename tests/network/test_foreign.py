@@ -124,8 +124,8 @@ def test_equal_seeds_give_equal_weights_and_the_process_s_generator_is_left_alon
         ("smallnets:SmalNet", ["has no class SmalNet", "Did you mean SmallNet?", "smallnets.py"]),
         ("smallnets:not_a_class", ["has no class not_a_class"]),
         ("smallnets:small", ["a function of", "smallnets.py", "Only a class of networks is ever called"]),
-        ("subprocess:Popen", ["no subclass of torch.nn.Module", "not called"]),
-        ("pathlib:Path", ["no subclass of torch.nn.Module"]),
+        ("subprocess:Popen", ["not a subclass of torch.nn.Module", "not called"]),
+        ("pathlib:Path", ["not a subclass of torch.nn.Module"]),
         ("os:system", ["'os:system'"]),
         ("builtins:exec", ["'builtins:exec'", "no source text"]),
         ("torch:relu", ["has no class relu"]),
@@ -164,8 +164,8 @@ def test_the_current_folder_is_not_searched(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: 3, ["gives a int, no torch.nn.Module"]),
-        (nn.Flatten, ["no parameter that can be trained"]),
+        (lambda: 3, ["returns a int, not a torch.nn.Module"]),
+        (nn.Flatten, ["no trainable parameter"]),
         (partial(nn.LazyLinear, 1), ["is lazy: weight has no size yet"]),
         (lambda: nn.Linear(2, 1).double(), ["weight", "torch.float64, not float32"]),
         (lambda: with_tensor(torch.tensor([torch.inf])), ["extra", "NaN or infinity", "persistent=False"]),
@@ -208,7 +208,7 @@ class Failing(nn.Module):
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (partial(ForeignNetwork, "smallnets:Squeezed"), ["shape ()", "not one logit a scan"]),
+        (partial(ForeignNetwork, "smallnets:Squeezed"), ["shape ()", "not one logit per scan"]),
         (partial(ForeignNetwork, "smallnets:TwoUnits"), ["shape (1, 2)"]),
         (partial(ForeignNetwork, "smallnets:Chain"), ["fails on an image of shape (1, 1, 24, 28, 24)", "RuntimeError"]),
         (partial(ForeignNetwork, Failing, options={"what": "raise"}), ["KeyError: 'no such thing'"]),
@@ -251,7 +251,7 @@ def test_batch_norm_of_a_single_value_says_what_to_change() -> None:
     model = ForeignNetwork(Averaging, GRID, seed=0)
     model.train()
     assert model(image(2)).shape == (2,)
-    with pytest.raises(PellucidError, match="Take another batch_size"):
+    with pytest.raises(PellucidError, match="Use another batch_size"):
         model(image(1))
 
 
@@ -378,7 +378,7 @@ def test_a_model_file_has_nothing_imported(tmp_path: Path) -> None:
     env = {"PYTHONPATH": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert not (tmp_path / "ran").exists()
-    assert "never imported on their word" in done.stderr
+    assert "never imported because they say so" in done.stderr
     loaded = load_model(tmp_path / "model", network=import_network(SMALL))  # the caller says whose code runs
     assert loaded.name == SMALL
 
@@ -390,7 +390,7 @@ def test_a_missing_or_needless_class_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"is smallnets:Grouped, but the model .* is of smallnets:SmallNet"):
         load_model(tmp_path / "own", network="smallnets:Grouped")
     save_model(tmp_path / "paper", PaperNetwork(1, seed=0), INFO)
-    with pytest.raises(InputError, match=r"holds a PaperNetwork\. Leave it out"):
+    with pytest.raises(InputError, match=r"holds a PaperNetwork\. Remove it"):
         load_model(tmp_path / "paper", network=SMALL)
 
 
@@ -432,7 +432,7 @@ def test_options_of_the_file_that_the_class_does_not_take_are_said(tmp_path: Pat
     save_model(tmp_path, trained(), INFO)
     content = read_json(tmp_path / "model.json")
     write_json(tmp_path / "model.json", content | {"options": {"depth": 2}})
-    with pytest.raises(InputError, match=r"model.json: its options do not fit: .*depth"):
+    with pytest.raises(InputError, match=r"model.json: its options are wrong: .*depth"):
         load_model(tmp_path, network=SMALL)
     write_json(tmp_path / "model.json", {key: value for key, value in content.items() if key != "options"})
     with pytest.raises(InputError, match="it lacks `options`"):

@@ -137,7 +137,7 @@ def test_a_recorded_network_takes_what_the_network_takes(model: VolumeNetwork) -
     ("volumes", "advice"),
     [
         (5, "a batch of 5 volumes. Use batches of 2 or fewer"),
-        (1, "a batch of 1 volume, and no batch is smaller. End other programs"),
+        (1, "a batch of 1 volume, and no batch is smaller. Close other programs"),
     ],
 )
 def test_too_little_memory_says_which_batch_may_fit(error: Exception, volumes: int, advice: str) -> None:

@@ -76,7 +76,7 @@ def test_a_field_that_no_coil_makes_is_refused(monkeypatch: pytest.MonkeyPatch) 
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", wild)
-    with pytest.raises(InputError, match=r"bias field: N4's field runs from .* which no coil makes.*--skip bias"):
+    with pytest.raises(InputError, match=r"bias field: N4's field ranges from .* which no coil produces.*--skip bias"):
         correct_bias(data, brain, grid)
 
 

@@ -34,7 +34,7 @@ def test_skip_believes_the_scan_and_checks_its_size() -> None:
     found = extract_brain(Volume(data, grid), "skip")
     assert found.stripped
     assert np.array_equal(found.mask, brain)
-    with pytest.raises(InputError, match="what was found of a brain has 38 ml"):
+    with pytest.raises(InputError, match="the brain that was found has 38 ml"):
         extract_brain(Volume(data, grid_of((60, 70, 60), (1.0, 1.0, 1.0))), "skip")
     with pytest.raises(InputError, match="--skull-strip: is 'never'"):
         extract_brain(Volume(data, grid), "never")  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def test_what_holds_no_brain_is_said_to() -> None:
         extract_brain(flat)
     spot = np.zeros(grid.shape, np.float32)
     spot[18:22, 18:22, 18:22] = np.random.default_rng(0).random((4, 4, 4))
-    with pytest.raises(InputError, match=r"spot\.nii.*(no brain was found|no contrast|of a brain has)"):
+    with pytest.raises(InputError, match=r"spot\.nii.*(no brain was found|no contrast|the brain that was found has)"):
         extract_brain(Volume(spot, grid, Path("spot.nii")))
 
 

@@ -38,6 +38,6 @@ def test_an_empty_mask_leaves_the_scan_as_it_is(inputs: tuple[Path, Path], tmp_p
 
 
 def test_the_mask_of_another_is_refused(inputs: tuple[Path, Path], tmp_path: Path, scans: Path) -> None:
-    with pytest.raises(InputError, match="its name says that it is of sub-02"):
+    with pytest.raises(InputError, match="its name says that it belongs to sub-02"):
         fill_scan(scans / "images" / "sub-01_FLAIR.nii.gz", inputs[1], out=tmp_path / "filled.nii")
     assert not list(tmp_path.iterdir())

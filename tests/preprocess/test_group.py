@@ -234,12 +234,12 @@ def test_a_dataset_is_described_once_and_never_over_another(tmp_path: Path, raw:
     with pytest.raises(InputError, match="the folder is not empty"):
         describe_dataset(tmp_path / "full", raw, None)
     write_json(tmp_path / "other" / "dataset_description.json", {"GeneratedBy": [{"Name": "fMRIPrep"}]})
-    with pytest.raises(InputError, match="holds a dataset made by fMRIPrep"):
+    with pytest.raises(InputError, match="contains a dataset made by fMRIPrep"):
         describe_dataset(tmp_path / "other", raw, None)
 
 
 def test_without_any_visit_there_is_nothing_to_sum_up(tmp_path: Path, raw: Path) -> None:
-    with pytest.raises(InputError, match="holds no visit that was processed"):
+    with pytest.raises(InputError, match="contains no processed visit"):
         summarise(tmp_path / "none", raw)
 
 

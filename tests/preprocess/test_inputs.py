@@ -104,7 +104,7 @@ def test_what_lies_there_under_another_name_is_named(dataset: Path) -> None:
     assert "named acq-c, which" in visits["sub-03"].remarks[0]
     masks, flair = visits["sub-06"].remarks
     assert "sub-06_dseg.nii.gz: lesion masks lie in" in masks
-    assert "not taken: sub-06_flair.nii.gz" in flair
+    assert "not used: sub-06_flair.nii.gz" in flair
     assert "its name says sub-01, and it lies in the folder of sub-07" in (visits["sub-07"].problem or "")
 
 
@@ -114,7 +114,7 @@ def test_bidsignore_leaves_out_participants_and_files(dataset: Path) -> None:
     assert not any(name.startswith("sub-02") for name in visits)
     assert visits["sub-03"].problem is None
     assert visits["sub-03"].remarks == (".bidsignore leaves out sub-03/anat/sub-03_acq-a_FLAIR.nii.gz",)
-    with pytest.raises(InputError, match="leaves out sub-02"):
+    with pytest.raises(InputError, match="excludes sub-02"):
         find_visits(dataset, participants=["02"])
 
 
@@ -133,7 +133,7 @@ def test_participants_and_sessions_are_chosen_with_or_without_prefix(dataset: Pa
         "sub-02_ses-3",
     ]
     assert names(find_visits(dataset, sessions=["1"])) == ["sub-02_ses-1"]
-    with pytest.raises(InputError, match=r"holds no sub-99.*Its participants are sub-01, sub-02"):
+    with pytest.raises(InputError, match=r"does not contain sub-99.*Its participants are sub-01, sub-02"):
         find_visits(dataset, participants=["99"])
     with pytest.raises(InputError, match="no visit is one of ses-9"):
         find_visits(dataset, sessions=["9"])

@@ -237,7 +237,7 @@ def test_workers_that_are_killed_take_no_other_visit_along(visits: list[Visit], 
     assert {name: found[0] for name, found in lines.items()} == states
     for name, state in states.items():
         assert read_json(tmp_path / "out" / "logs" / f"{name}.json")["state"] == state
-    assert "ended from outside, perhaps for want of memory" in lines["sub-03"][1]
+    assert "stopped from outside, perhaps because memory is too small" in lines["sub-03"][1]
     assert "--n-procs 1" in lines["sub-03"][1]
     # Twice, or once if another visit's death ended it with the pool that both were in.
     assert (tmp_path / "out-sub-03.deaths").read_text() in {"1", "2"}

@@ -40,7 +40,9 @@ def test_a_mask_belongs_to_the_scan_whose_grid_it_lies_on() -> None:
     assert drawn_on(masks[0], scans[0], scans[1]) == "t1w"
     assert drawn_on(masks[1], scans[0], scans[1]) == "flair"
     assert drawn_on(masks[0], scans[0], scans[0]) == "flair"
-    with pytest.raises(InputError, match=r"mask\.nii: the mask lies on none of its scans' grids \(mask 4x5x6 at 3x3x3"):
+    with pytest.raises(
+        InputError, match=r"mask\.nii: the mask has the grid of none of its scans \(mask 4x5x6 at 3x3x3"
+    ):
         drawn_on(masks[2], scans[0], scans[1])
 
 
@@ -67,7 +69,7 @@ def test_a_brain_that_goes_on_beyond_its_field_of_view_is_remarked_on(tmp_path: 
     cut = brain[:, :, : last - 3]  # 12 mm off
     _remark_on_edges(chain, "t1w", cut, Grid.of(cut.shape, grid.affine))
     (warning,) = chain.warnings
-    assert "the brain goes on beyond the top of the field of view" in warning
+    assert "the brain extends beyond the top of the field of view" in warning
 
 
 def test_a_flair_whose_brain_is_not_found_takes_the_t1ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,5 +44,5 @@ def test_captions_say_what_sidecars_say_of_sums_and_alarms(copy: Path, restate: 
     assert [alarm_note(table.loc[f"sub-000{n}"].to_dict()) for n in (1, 2, 7)] == [
         "Gross relevance 357 times |logit|. Alarm: the biases absorbed +9, more than all.",
         "Gross relevance n/a: the logit is 0.",
-        "Gross relevance 3.0 times |logit|. Nothing says whether it adds up: it has no ledger.",
+        "Gross relevance 3.0 times |logit|. It is unknown whether it adds up: it has no ledger.",
     ]

@@ -120,11 +120,11 @@ def test_a_section_that_cannot_be_drawn_costs_no_other(copy: Path, parse: Callab
     said: list[str] = []
     text = write_report(copy, note=said.append).read_text(encoding="utf-8")
     lacking = "comparisons.tsv: the table lacks the column arm_two, metric, test, "
-    assert any(words.startswith("“Arms compared” could not be drawn: ") and lacking in words for words in said)
-    assert any("“Relevance by region” could not be drawn" in words and "regions_summary.tsv" in words for words in said)
+    assert any(words.startswith("“Arms compared” could not be made: ") and lacking in words for words in said)
+    assert any("“Relevance by region” could not be made" in words and "regions_summary.tsv" in words for words in said)
     left_out = 4 + 2  # what is slow; learning curves and methods compared, of which there are none
     assert len(parse(text).of("section")) == len(SECTIONS) - left_out
-    assert text.count("This section could not be drawn.") == sum("“CITATION" not in words for words in said)
+    assert text.count("This section could not be made.") == sum("“CITATION" not in words for words in said)
 
 
 @pytest.mark.usefixtures("quickly")
@@ -142,8 +142,8 @@ def test_what_is_not_as_the_run_left_it_is_named_and_not_shown(copy: Path) -> No
     path.write_bytes(b"".join(lines[:-1]))
     text = write_report(copy, note=said.append).read_text(encoding="utf-8")
     assert said[0].startswith("changed since the run wrote it: tables/calibration.tsv has ")
-    assert any("“Calibration” could not be drawn" in words for words in said)
-    assert "It is shown nowhere on this page; `pellucid study run` makes it again." in text
+    assert any("“Calibration” could not be made" in words for words in said)
+    assert "It is not shown on this page; `pellucid study run` makes it again." in text
 
 
 @pytest.mark.usefixtures("quickly")
@@ -153,8 +153,8 @@ def test_a_page_without_its_specification_says_so(copy: Path) -> None:
     text = write_report(copy, note=said.append).read_text(encoding="utf-8")
     assert said[0].startswith("without its specification: ")
     assert "unknown key `study.nmae`" in said[0]
-    assert "Missing: the specification; what hangs on it is left out." in text
-    assert "could not be drawn" not in text
+    assert "Missing: the specification; sections that need it are not shown." in text
+    assert "could not be made" not in text
 
 
 @pytest.mark.usefixtures("quickly")

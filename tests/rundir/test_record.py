@@ -115,5 +115,5 @@ def test_a_record_that_was_changed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     Record(path, study="s", seed=0).begin(["pellucid"])
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
-    with pytest.raises(InputError, match="was changed since the run wrote it"):
+    with pytest.raises(InputError, match="was changed after the run wrote it"):
         Record(path, study="s", seed=0)

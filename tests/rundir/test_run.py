@@ -126,15 +126,15 @@ def test_only_a_cross_validated_arm_is_corrected(copy: Path) -> None:
     assert run.correction("finetuned") == correction(2)
     assert run.correction("pretraining") == 1.0
     assert "a trial is a repeat" in run.spread_of_trials(["pretraining", "finetuned"])
-    assert run.spread_of_trials(["pretraining"]) == "the optimiser's chance alone"
+    assert run.spread_of_trials(["pretraining"]) == "due to the seeds of training only"
 
 
 def test_drawn_training_subjects_are_part_of_the_spread_of_trials(copy: Path) -> None:
     change_spec(copy, lambda spec: change_arm(spec, "scratch", subjects=4))
     run = open_run(copy)
     assert run.correction("scratch") == 1.0
-    assert run.spread_of_trials(["finetuned"]) == "the optimiser's chance alone"
-    assert "drawn to train on" in run.spread_of_trials(["finetuned", "scratch"])
+    assert run.spread_of_trials(["finetuned"]) == "due to the seeds of training only"
+    assert "random choice of training participants" in run.spread_of_trials(["finetuned", "scratch"])
 
 
 def test_an_empty_run_has_nothing_and_says_so(empty_run: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_damaged_record_is_refused(tmp_path: Path, name: str, text: str, words
     ("text", "words"),
     [
         ("a = " + "[" * 100_000, "nested too deep"),
-        ("a = " + "1" * 5000, "a number of thousands of digits"),
+        ("a = " + "1" * 5000, "a number with thousands of digits"),
         ("a =", "not valid TOML"),
         ("[study]\nnmae = 'x'", "unknown key `study.nmae`"),
     ],
@@ -239,7 +239,7 @@ def test_a_run_of_an_earlier_version_opens_and_says_what_of_its_specification_is
 
 
 def test_a_folder_without_a_record_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no run directory"):
+    with pytest.raises(InputError, match="not a run directory"):
         open_run(tmp_path)
 
 

@@ -32,9 +32,9 @@ def test_a_table_is_written_in_the_declared_order_a_family_in_its_place(pair: pd
     ("change", "words"),
     [
         ({"colour": "red"}, "column colour is not declared"),
-        ({"size": "large"}, "column size has something else than numbers"),
-        ({"worn": [0.5, 1.0]}, "column worn has something else than true and false"),
-        ({"maker": 3}, "column maker has something else than text"),
+        ({"size": "large"}, "column size has values that are not numbers"),
+        ({"worn": [0.5, 1.0]}, "column worn has values that are not true and false"),
+        ({"maker": 3}, "column maker has values that are not text"),
     ],
 )
 def test_what_is_not_declared_is_not_written(pair: pd.DataFrame, change: dict[str, object], words: str) -> None:

@@ -95,7 +95,7 @@ cohort = "ms"
 cohort = "ms"
 kind = "logistic-confounds"
 """
-    with pytest.raises(InputError, match="has 'sex', which is what is to be told"):
+    with pytest.raises(InputError, match="has 'sex', which is the label that the network predicts"):
         parse_spec(text, file=Path("study.toml"))
     spec = parse_spec(text + 'confounds = ["age"]\n', file=Path("study.toml"))
     assert spec.baselines["all"].settings.confounds == ("age",)
@@ -233,13 +233,13 @@ def test_a_wrong_specification_is_refused_with_file_and_key(old: str, new: str, 
         ("patients = 5", "patients = 1000000000", "`cohorts.ms.simulate.patients` is 1000000000"),
         ("visits = 2", "visits = 1000000000", "`cohorts.pretraining.simulate.visits` is 1000000000"),
         ("trials = 2", "trials = 1000000000", "`training.finetuned.trials` is 1000000000"),
-        ("trials = 2", "trials = 10000", "it asks for 100.. models"),
+        ("trials = 2", "trials = 10000", "it needs 100.. models"),
         ("channels = 2", "channels = 100000", "`training.pretraining.channels` is 100000"),
         ("max_epochs = 2", "batch_size = 1000000000000", "`training.pretraining.batch_size` is 1000000000000"),
         ("max_epochs = 2", "max_epochs = 1" + 30 * "0", "`training.pretraining.max_epochs` is 10000000"),
         ("bootstrap = 100", "bootstrap = 1000000000000", "`analysis.bootstrap` is 1000000000000"),
         ("holdout = 4", "scheme = 'cross-validation'\nrepeats = 1000000000", "`splits.ms.repeats` is 1000000000"),
-        ("holdout = 4", "scheme = 'cross-validation'\nfolds = 1000\nrepeats = 1000", "it asks for .* models"),
+        ("holdout = 4", "scheme = 'cross-validation'\nfolds = 1000\nrepeats = 1000", "it needs .* models"),
         (
             "[50, 500]",
             str(list(range(1, 102))),
@@ -249,7 +249,7 @@ def test_a_wrong_specification_is_refused_with_file_and_key(old: str, new: str, 
         ("seed = 3", "seed = 1" + 4200 * "0", "`study.seed` is a number of 13953 bits"),
         ('name = "tiny"', f'name = "{500 * "a"}"', "64 at most"),
         ("[training.scratch]", f"[training.{500 * 'a'}]", "64 at most"),
-        ("[study]", 70_000 * "# a long remark\n" + "[study]", "a file of its kind has at most 1048576"),
+        ("[study]", 70_000 * "# a long remark\n" + "[study]", "a file of this kind has at most 1048576"),
     ],
 )
 def test_what_no_machine_could_do_is_refused_before_it_is_begun(old: str, new: str, words: str, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_nobody_held_out_trains_what_a_fold_starts_from() -> None:
     text = TINY.replace("holdout = 4", 'scheme = "cross-validation"\nfolds = 2')
     parse(text)
     chain = text.replace("[training.pretraining]", '[training.pretraining]\nstart_from = "scratch"')
-    with pytest.raises(InputError, match="by way of another cohort, from `scratch`, trained on `ms` too"):
+    with pytest.raises(InputError, match="through another cohort, from `scratch`, which is trained on `ms` too"):
         parse(chain)
     parse(chain.replace('scheme = "cross-validation"\nfolds = 2', "holdout = 4"))  # held out of every arm
 
@@ -313,7 +313,7 @@ def test_a_specification_may_have_the_mark_that_windows_puts_before_text(tmp_pat
     ("text", "words"),
     [
         ("a = " + "[" * 100_000, "it is nested too deep"),
-        ("a = " + "1" * 5000, "it holds a number of thousands of digits"),
+        ("a = " + "1" * 5000, "it holds a number with thousands of digits"),
         ("a = [", "not valid TOML"),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_study_on_t1w_has_none_and_says_so_once() -> None:
     spec = parse_spec(T1W, file=FILE)
     assert counted(spec) == {}
     (remark,) = without_bright_voxels(spec)
-    assert remark.startswith("cohort ad: no bright-voxels baseline, for it is T1w")
+    assert remark.startswith("cohort ad: no bright-voxels baseline, because it is T1w")
     assert without_bright_voxels(parse_spec(FLAIR, file=FILE)) == []
 
 
@@ -93,5 +93,5 @@ def test_two_cohorts_have_one_each() -> None:
 @pytest.mark.parametrize("section", ["training", "baselines"])
 def test_its_name_is_its_own(section: str) -> None:
     taken = f'[{section}.bright-voxels]\ncohort = "ms"\n' + 'kind = "svm-image"\n' * (section == "baselines")
-    with pytest.raises(InputError, match=rf"{section}.bright-voxels.*is given\. Rename it"):
+    with pytest.raises(InputError, match=rf"{section}.bright-voxels.*has\. Rename it"):
         parse_spec(FLAIR + taken, file=FILE)

@@ -236,12 +236,12 @@ def test_a_lost_record_or_specification_is_said(
     assert "written again: study.toml" in caplog.records[-1].getMessage()
     (root / "record.json").unlink()
     run_study(read_spec(TINY), root, watcher=counter(), command=["test"])
-    assert "the record does not say what these left" in caplog.records[-1].getMessage()
+    assert "the record does not say what these wrote" in caplog.records[-1].getMessage()
     assert f"and {TASKS - 3} more" in caplog.records[-1].getMessage()
     assert damaged_tasks(read_record(root / "record.json"), root) == {}
     (root / "study.toml").unlink()
     other = read_spec(TINY).at_most(1)
-    with pytest.raises(InputError, match=r"study.toml: is missing, and the run was of another specification"):
+    with pytest.raises(InputError, match=r"study.toml: is missing, and the run had another specification"):
         run_study(other, root, watcher=counter(), command=["test"])
 
 

@@ -81,7 +81,7 @@ def test_each_trial_has_its_fold(run: Path) -> None:
             predictions = read_tsv(trial / "predictions.tsv")
             for role in ("train", "validation", "holdout"):
                 assert set(predictions["participant_id"][predictions["role"] == role]) == members(run, number, role)
-    assert "in each of 4 folds no participant stands in two" in read_json(run / "splits.json")["Guard"]
+    assert "in each of 4 folds no participant is in two" in read_json(run / "splits.json")["Guard"]
 
 
 def test_an_arm_starts_from_the_same_fold(run: Path) -> None:

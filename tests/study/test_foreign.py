@@ -146,7 +146,7 @@ def test_a_finished_trial_of_another_network_or_other_options_is_refused(finishe
     same = run_trial(store, rows, settings, trial, architecture=SMALL, options={"width": 3})
     assert same.model(network=SMALL).options == {"width": 3}
     for architecture, options in ((SMALL, {"width": 2}), ("smallnets:Grouped", {"width": 3}), ("paper", {})):
-        with pytest.raises(InputError, match="holds a trial with other settings"):
+        with pytest.raises(InputError, match="contains a trial with other settings"):
             run_trial(store, rows, settings, trial, architecture=architecture, options=options, channels=2)
 
 
@@ -214,7 +214,7 @@ def test_a_wrong_specification_is_refused_with_its_line(old: str, new: str, word
             "smallnets:Chain",
             "smallnets:Branching",
             "training.plain.network",
-            ["records another computation than the model's own", "behind its last layer"],
+            ["does not record the model's own computation", "behind its last layer"],
         ),
         ("width = 3", "depth = 3", "training.mine.options", ["'depth'", "takes (width"]),
         ("[explain]", '[explain]\nmethods = ["gradient:epsilon=0.1"]', "explain.methods", ["takes no parameters"]),
@@ -260,7 +260,7 @@ def test_the_bytes_of_such_a_network_are_known() -> None:
 
 def test_a_map_can_be_made_by_who_hands_the_class_over(finished: Path) -> None:
     folder = finished / "models" / "mine" / "trial-00"
-    with pytest.raises(InputError, match="hand it over"):
+    with pytest.raises(InputError, match="pass it"):
         open_explainer(folder, method="lrp-epsilon")
     assert open_explainer(folder, method="lrp-epsilon", network=SMALL).view.known is False
 

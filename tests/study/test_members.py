@@ -33,25 +33,25 @@ def test_only_the_two_groups_of_the_study_take_part_and_others_are_named(tmp_pat
     assert dict(zip(found.rows["participant_id"], found.rows["group"], strict=True)) == {"sub-A": "MS", "sub-B": "HC"}
     assert found.left_out == []
     assert found.remarks == (
-        ("group 'CIS'", "takes no part: group 'CIS' is neither 'MS' nor 'HC' (1 person). They are sub-E"),
-        ("group 'ON'", "takes no part: group 'ON' is neither 'MS' nor 'HC' (2 people). They are sub-C, sub-D"),
+        ("group 'CIS'", "is not used: group 'CIS' is neither 'MS' nor 'HC' (1 participant). They are sub-E"),
+        ("group 'ON'", "is not used: group 'ON' is neither 'MS' nor 'HC' (2 participants). They are sub-C, sub-D"),
     )
 
 
 @pytest.mark.parametrize(
     ("group", "reason"),
     [
-        ("ms", "group 'ms' is neither 'MS' nor 'HC' (1 person). Did you mean 'MS'?"),
-        ("Hc", "group 'Hc' is neither 'MS' nor 'HC' (1 person). Did you mean 'HC'?"),
-        ("M\u200bS", r"group 'M\u200bS' is neither 'MS' nor 'HC' (1 person). Did you mean 'MS'?"),
+        ("ms", "group 'ms' is neither 'MS' nor 'HC' (1 participant). Did you mean 'MS'?"),
+        ("Hc", "group 'Hc' is neither 'MS' nor 'HC' (1 participant). Did you mean 'HC'?"),
+        ("M\u200bS", r"group 'M\u200bS' is neither 'MS' nor 'HC' (1 participant). Did you mean 'MS'?"),
         ("\uff2d\uff33", "Did you mean 'MS'?"),
         ('"MS', "Did you mean 'MS'?"),
         ("M S", "Did you mean 'MS'?"),
-        ("NA", "'NA' is no group (1 person). State it or remove the row."),
-        ("N/A", "'N/A' is no group"),
-        ("nan", "'nan' is no group"),
-        ("None", "'None' is no group"),
-        ("null", "'null' is no group"),
+        ("NA", "'NA' is not a group (1 participant). Give a group or remove the row."),
+        ("N/A", "'N/A' is not a group"),
+        ("nan", "'nan' is not a group"),
+        ("None", "'None' is not a group"),
+        ("null", "'null' is not a group"),
         ("", "sub-X has no group"),
         (" ", "sub-X has no group"),
         ("n/a", "sub-X has no group"),
@@ -83,9 +83,11 @@ def test_a_group_that_is_called_none_is_one_if_the_study_asks_for_it(tmp_path: P
 
 def test_a_group_without_anybody_is_one_class_only(tmp_path: Path) -> None:
     root = dataset(tmp_path, {"A": "MS", "B": "HC", "C": "ON"})
-    with pytest.raises(InputError, match=r"one class only: nobody is in group 'AD' \(groups there: 'HC', 'MS', 'ON'\)"):
+    with pytest.raises(
+        InputError, match=r"one class only: no participant is in group 'AD' \(existing groups: 'HC', 'MS', 'ON'\)"
+    ):
         members("one", cohort("AD"), root)
-    with pytest.raises(InputError, match=r"nobody is in group 'ms'.*Did you mean 'MS'"):
+    with pytest.raises(InputError, match=r"no participant is in group 'ms'.*Did you mean 'MS'"):
         members("one", cohort("ms"), root)
 
 

@@ -122,7 +122,7 @@ def test_stopped_and_run_again(
         patch.setattr(trial, at, stop)
         with pytest.raises(KeyboardInterrupt):
             run(store, rows, folder)
-    with pytest.raises(InputError, match=r"is no finished trial: .*model\.json missing"):
+    with pytest.raises(InputError, match=r"is not a finished trial: .*model\.json missing"):
         read_trial(folder)
     assert sha256(run(store, rows, folder).folder / "predictions.tsv") == sha256(finished.folder / "predictions.tsv")
 
@@ -206,7 +206,7 @@ def test_what_cannot_be_trained_on(store: Store, rows: Rows, tmp_path: Path) -> 
         run(store, rows | {"train": np.array([0, 2, 4])}, tmp_path)
     with pytest.raises(InputError, match=r"validation: a study with one class only \(MS\)"):
         run(store, rows | {"validation": np.array([11, 13])}, tmp_path)
-    with pytest.raises(InputError, match=r"validation: a study with one class only \(nobody\)"):
+    with pytest.raises(InputError, match=r"validation: a study with one class only \(no participants\)"):
         run(store, {"train": rows["train"]}, tmp_path)
     with pytest.raises(InputError, match="the role 'test' is unknown"):
         run(store, {"train": rows["train"], "validation": rows["validation"], "test": rows["holdout"]}, tmp_path)

@@ -132,7 +132,7 @@ def test_other_networks_maps_can_be_the_rival_and_both_sides_networks_count() ->
         ((0.2, 0.0, "intensity"), "no better than bright voxels (intensity)"),
         ((0.2, -0.1, "edge"), "no better than edges (edge)"),
         ((-0.2, -0.3, "brightest-percent"), "no better than bright voxels (brightest-percent)"),
-        ((0.2, NAN, "random"), "too few people to compare with noise (random)"),
+        ((0.2, NAN, "random"), "too few participants to compare with noise (random)"),
         ((-0.2, NAN, "random"), "no better than noise (random)"),
         ((0.0, NAN, "random"), "no better than noise (random)"),
     ],
@@ -157,7 +157,7 @@ def test_of_a_measure_of_which_less_is_better_the_best_null_has_least(monkeypatc
     assert row["high"] < 0
     assert in_words(row) == "less than edges (edge)"
     assert in_words(row | {"high": 0.1}) == "no better than edges (edge)"
-    assert in_words(row | {"low": NAN, "high": NAN}) == "too few people to compare with edges (edge)"
+    assert in_words(row | {"low": NAN, "high": NAN}) == "too few participants to compare with edges (edge)"
     assert in_words(row | {"best_null": "of-a-module"}) == "less than of-a-module"
 
 

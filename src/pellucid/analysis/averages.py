@@ -83,7 +83,7 @@ def group_means(maps: Iterable[Part]) -> dict[str, Average]:
         one = np.asarray(values)
         shape = shape or one.shape
         if one.shape != shape:
-            raise InputError("maps", f"a map of {group} has shape {one.shape}, not {shape}", "Bring all to one grid")
+            raise InputError("maps", f"a map of {group} has shape {one.shape}, not {shape}", "Resample all to one grid")
         sums[group] = sums.get(group, 0.0) + share * scale * one.astype(np.float64)
         people[group] = people.get(group, 0.0) + share
     return {

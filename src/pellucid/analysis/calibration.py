@@ -172,7 +172,7 @@ def calibrate(label: npt.ArrayLike, logit: npt.ArrayLike) -> Calibration:
 def _checked_probability(label: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[IntArray, Float64Array]:
     truth, value = paired_with_labels(label, probability, "probabilities")
     if not truth.size:
-        raise InputError("predictions", "there is nobody", "Give predictions of somebody")
+        raise InputError("predictions", "there are no participants", "Give the predictions of at least one participant")
     if not ((value >= 0) & (value <= 1)).all():
         raise InputError("predictions", "a probability is missing or not in 0-1", "Give sigmoid(logit), not the logit")
     return truth, value

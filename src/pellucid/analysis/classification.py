@@ -207,14 +207,14 @@ def by_person(predictions: pd.DataFrame, *, classes: int = 2) -> People:
         raise InputError("predictions", what, "Keep the rows of one role, such as holdout")
     for column in ("participant_id", "label"):
         if predictions[column].isna().any():
-            raise InputError("predictions", f"a row has no {column}: it would vanish", "Give every row one")
+            raise InputError("predictions", f"a row has no {column}, so it would be lost", "Give every row one")
     labels = predictions.groupby("participant_id")["label"].nunique()
     if (labels > 1).any():
         both = ", ".join(labels.index[labels > 1])
         raise InputError("predictions", f"participants with two labels: {both}", "Give each participant one label")
     table = _with_sessions(predictions)
     if table.duplicated([*_SCAN, "trial"]).any():
-        raise InputError("predictions", "a scan occurs twice in one trial", "Keep one row a scan and trial")
+        raise InputError("predictions", "a scan occurs twice in one trial", "Keep one row per scan and trial")
     logits = table.pivot(index=_SCAN, columns="trial", values="logit")  # noqa: PD010 (a pivot without aggregation)
     if logits.isna().to_numpy().any():
         raise InputError(
@@ -225,8 +225,8 @@ def by_person(predictions: pd.DataFrame, *, classes: int = 2) -> People:
     if "fold" in predictions:
         folds = table.pivot(index=_SCAN, columns="trial", values="fold").groupby("participant_id")  # noqa: PD010
         if (folds.min() != folds.max()).to_numpy().any():
-            what = "a participant was judged in two folds of a trial"
-            raise InputError("predictions", what, "Divide by participant")
+            what = "a participant was evaluated in two folds of a trial"
+            raise InputError("predictions", what, "Split by participant")
         fold = folds.min().to_numpy(dtype=int)
     label = people.index.get_level_values("label").to_numpy()
     for trial in people:

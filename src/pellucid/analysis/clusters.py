@@ -77,9 +77,11 @@ def clustered_interval(
     """
     y = np.asarray(values, dtype=np.float64)
     if y.ndim != 1 or (networks is not None and len(networks) != y.size):
-        raise InputError("values", "are not one a person, each with its networks", "Give (n,) values and n names")
+        raise InputError(
+            "values", "must be one per participant, with the names of its networks", "Give (n,) values and n names"
+        )
     if np.isinf(y).any():
-        raise InputError("values", "one is infinite", "Leave out what cannot be measured")
+        raise InputError("values", "one is infinite", "Exclude what cannot be measured")
     there = ~np.isnan(y)
     y = y[there]
     low, high = _of_people(y, statistic)
@@ -149,6 +151,6 @@ def _membership(networks: ObjectArray) -> BoolArray:
     """Return whom each network judged, (networks, people); networks that judged the same people are one."""
     sets = [set() if pd.isna(names) else set(str(names).split()) for names in networks]
     if not all(sets):
-        raise InputError("networks", "a person has none", "Name the networks that each value comes from")
+        raise InputError("networks", "a participant has none", "Name the networks of each value")
     names = sorted(set().union(*sets))
     return np.unique(np.array([[name in some for some in sets] for name in names]), axis=0)

@@ -87,7 +87,7 @@ def delong(
     n_patients, n_controls = int((truth == 1).sum()), int((truth == 0).sum())
     if min(n_patients, n_controls) < 2:
         what = f"{n_patients} patients and {n_controls} controls have no variance"
-        raise InputError("predictions", what, "Compare on at least two of each")
+        raise InputError("predictions", what, "Compare with at least two of each")
     of_patients_one, of_controls_one = _components(truth, first, folds[0])
     of_patients_two, of_controls_two = _components(truth, second, folds[1])
     d_patients, d_controls = of_patients_one - of_patients_two, of_controls_one - of_controls_two
@@ -280,8 +280,8 @@ def _components(truth: IntArray, value: Float64Array, fold: npt.ArrayLike | None
             w[c, model] = n_p - (rank[n_p:] - rankdata(value[c, model]))
             pairs += n_p * n_c
         if not pairs:
-            what = "no patient was judged by a model that also judged a control"
-            raise InputError("predictions", what, "Compare where folds hold both")
+            what = "no model evaluated both a patient and a control"
+            raise InputError("predictions", what, "Use folds that contain both")
         v[:, model] *= patients.sum() / pairs
         w[:, model] *= controls.sum() / pairs
     return v[patients].mean(axis=1), w[controls].mean(axis=1)

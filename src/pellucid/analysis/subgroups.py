@@ -203,15 +203,15 @@ def _levels(people: pd.DataFrame, label: pd.Series) -> Iterator[_Level]:
 def _known(people: pd.DataFrame, participants: pd.Index) -> pd.DataFrame:
     """Return the rows of `people` of these participants, in their order, indexed by them, numbers as numbers."""
     if "participant_id" not in people:
-        raise InputError("people", "there is no column participant_id", "Give one row a participant")
+        raise InputError("people", "there is no column participant_id", "Give one row per participant")
     twice = people["participant_id"][people["participant_id"].duplicated()]
     if len(twice):
-        raise InputError("people", f"{twice.iloc[0]} has several rows", "Keep one row a participant")
+        raise InputError("people", f"{twice.iloc[0]} has several rows", "Keep one row per participant")
     table = people.set_index("participant_id")
     absent = participants.difference(table.index)
     if len(absent):
         names = ", ".join(map(str, absent[:10]))
-        raise InputError("people", f"predicted participants have no row: {names}", "Give everybody a row")
+        raise InputError("people", f"predicted participants have no row: {names}", "Give every participant a row")
     table = table.loc[participants].copy()
     for column, _, _ in _NUMBERS.values():
         if column in table:

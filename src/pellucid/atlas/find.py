@@ -98,7 +98,7 @@ def _path(name: str | Path) -> Path:
     if not path.is_file():
         raise InputError(path, "the file does not exist", "Check the path")
     if not _table(path).is_file() and not jhu.is_jhu(path):
-        fix = f"Write {stem(path)}.tsv with columns index, name and, where wanted, area"
+        fix = f"Write {stem(path)}.tsv with columns index, name and, optionally, area"
         raise InputError(path, "there is no table of its labels beside it", fix)
     return path
 

@@ -174,14 +174,14 @@ def download_jhu(folder: str | Path | None = None) -> Path:
     path = target / URL.rpartition("/")[2]
     if path.is_file() and sha256(path) == SHA256:
         return path
-    fix = f"Fetch it in a browser and put it into {target}, or use FSL's {STEMS[0]}.nii.gz"
+    fix = f"Download it in a browser and put it into {target}, or use FSL's {STEMS[0]}.nii.gz"
     try:
         with urlopen(URL, timeout=_SECONDS) as answer:
             content = answer.read()
     except (URLError, OSError) as error:
         raise InputError(URL, f"the file cannot be downloaded ({error})", fix) from None
     if hashlib.sha256(content).hexdigest() != SHA256:
-        what = f"{len(content)} bytes came that are not the file: their SHA-256 is not {SHA256[:12]}..."
+        what = f"the {len(content)} downloaded bytes are not the file: their SHA-256 is not {SHA256[:12]}..."
         raise InputError(URL, what, fix)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)

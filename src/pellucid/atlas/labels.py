@@ -81,7 +81,7 @@ def read_atlas(nifti: str | Path, table: str | Path) -> Atlas:
 
 def read_label_map(nifti: str | Path) -> tuple[Int32Array, Grid]:
     """Read a label map (X, Y, Z) and its grid; raise InputError where a voxel is no whole number from 0 up."""
-    fix = "Give a label map, one label a voxel; a probabilistic atlas is none"
+    fix = "Give a label map with one label per voxel, not a probabilistic atlas"
     try:
         volume = read_volume(nifti)
     except NotOneVolumeError as error:  # a series of probabilities is not to be split, as a series of scans is
@@ -102,7 +102,7 @@ def check_atlas(atlas: Atlas, nifti: str | Path, table: str | Path) -> Atlas:
     """
     unnamed = np.setdiff1d(np.unique(atlas.labels), [0, *atlas.regions["index"]])
     if unnamed.size:
-        what = f"the table names {unnamed.size} labels of {nifti} not at all: {', '.join(map(str, unnamed[:10]))}"
+        what = f"the table does not contain {unnamed.size} labels of {nifti}: {', '.join(map(str, unnamed[:10]))}"
         raise InputError(table, what, "Add a row for each")
     xyz = atlas.grid.world(np.argwhere(atlas.labels))
     inside = float(((xyz >= _BRAIN_BOX[0]) & (xyz <= _BRAIN_BOX[1])).all(axis=1).mean())
@@ -160,7 +160,7 @@ def read_regions(path: str | Path) -> pd.DataFrame:
     missing = [name for name in ("index", "name") if name not in regions]
     if missing:
         what = f"the atlas table lacks the columns {', '.join(missing)}; it has {', '.join(map(str, regions))}"
-        raise InputError(path, what, "Name its columns index, name and, where wanted, area")
+        raise InputError(path, what, "Name its columns index, name and, optionally, area")
     if "area" not in regions:
         regions = regions.assign(area=regions["name"])
     regions = regions.loc[:, list(_COLUMNS)]
@@ -168,10 +168,10 @@ def read_regions(path: str | Path) -> pd.DataFrame:
     if not blank["index"].any() and pd.api.types.is_integer_dtype(regions["index"]):
         regions, blank = regions[regions["index"] != 0], blank[regions["index"] != 0]
     if blank.to_numpy().any() or not pd.api.types.is_integer_dtype(regions["index"]) or (regions["index"] < 0).any():
-        what = "a row of the atlas table lacks its name or area, or an index is no whole number from 0 up"
+        what = "a row of the atlas table lacks its name or area, or an index is not a whole number from 0 up"
         raise InputError(path, what, "Complete the table; without a column `area` every label is its own")
     twice = regions.loc[regions["index"].duplicated(), "index"]
     if len(twice):
         what = f"the atlas table names labels twice: {', '.join(map(str, twice.head(10)))}"
-        raise InputError(path, what, "Keep one row a label")
+        raise InputError(path, what, "Keep one row per label")
     return regions.astype({"name": str, "area": str}).reset_index(drop=True)

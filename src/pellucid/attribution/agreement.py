@@ -38,18 +38,18 @@ def agree(found: torch.Tensor, expected: torch.Tensor, size: torch.Tensor) -> bo
 def refuse_other_function(model: nn.Module, traced: Trace, x: torch.Tensor, what: str) -> NoReturn:
     """Raise PellucidError: torch.fx saw another function than the model computes; say `what` came of it and where."""
     raise PellucidError(
-        f"{type(model).__name__}: torch.fx records another computation than the model's own, {what}"
-        f"{_first_difference(traced, x)}. It cannot see a branch on what kind of thing a "
-        "tensor is (isinstance, torch.is_tensor, hasattr), a patched method, or what changes from call to call. "
-        "Rewrite that, or explain it with method='input-x-gradient', which runs the model as it is."
+        f"{type(model).__name__}: torch.fx does not record the model's own computation, "
+        f"{what}{_first_difference(traced, x)}. It cannot record a branch on the type of a tensor (isinstance, "
+        "torch.is_tensor, hasattr), a patched method, or what changes from call to call. Rewrite that, or explain it "
+        "with method='input-x-gradient', which runs the model unchanged."
     )
 
 
 def refuse_meeting_items(model: nn.Module, alone: str) -> NoReturn:
     """Raise PellucidError: the items of a batch meet in the model."""
     raise PellucidError(
-        f"{type(model).__name__}: the items of a batch meet in it: for x[:1] alone {alone}. A map would depend on the "
-        "others. Explain each item by itself, or give batch norm running statistics."
+        f"{type(model).__name__}: the items of a batch influence each other: for x[:1] alone {alone}. A map would "
+        "depend on the others. Explain each item by itself, or give batch norm running statistics."
     )
 
 

@@ -91,7 +91,7 @@ def _call(hook: Callable[..., Any], place: str, *given: Any) -> Any:
     changed = result is not None and not _are_equal(_together(result), gradients)
     if changed or any(g._version != version for g, version in versions):
         raise PellucidError(
-            f"{place} changes a gradient, so that a map would not be of what the model computes. Take the hook off."
+            f"{place} changes a gradient, so a map would not explain what the model computes. Remove the hook."
         )
     return result
 

@@ -54,7 +54,7 @@ def gradient(x: torch.Tensor, logit: torch.Tensor) -> torch.Tensor:
         if "modified by an inplace operation" in str(error):
             raise OverwrittenError(str(error)) from error
         said = " ".join(str(error).split()).split(". ")[0].rstrip(".")
-        raise PellucidError(f"Autograd cannot go back through the model ({said}). Mend its forward pass.") from error
+        raise PellucidError(f"Autograd cannot differentiate the model ({said}). Repair its forward pass.") from error
     if at_x is None:
         raise PellucidError(
             "The model's output does not depend on its input, or its forward pass runs without gradients. There is "

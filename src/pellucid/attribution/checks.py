@@ -22,16 +22,16 @@ _COUNTED = "Give the number of an output unit, from 0 on, or one for each batch 
 def check_model(model: object) -> None:
     """Refuse what is no module, and modules whose tensors hold no values or cannot be recorded."""
     if isinstance(model, type):
-        raise InputError("model", f"is the class {model.__name__}", f"Make one of it: {model.__name__}(...)")
+        raise InputError("model", f"is the class {model.__name__}", f"Make an object: {model.__name__}(...)")
     if not isinstance(model, nn.Module):
-        what = f"is a {type(model).__name__}, no torch.nn.Module"
-        raise InputError("model", what, "Call it in the forward of a module, and give that")
+        what = f"is a {type(model).__name__}, not a torch.nn.Module"
+        raise InputError("model", what, "Call it in the forward of a module, and give the module")
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if tensor.is_meta or isinstance(tensor, UninitializedParameter | UninitializedBuffer):
-            raise InputError("model", f"its {name} holds no values", "Load its weights, or run it once, before")
+            raise InputError("model", f"its {name} holds no values", "First load its weights, or run it once")
         if tensor.is_inference():
             what = f"its {name} was made in torch.inference_mode, where nothing can be recorded"
-            raise InputError("model", what, "Make or load the model outside of that")
+            raise InputError("model", what, "Make or load the model outside of it")
 
 
 def check_input(model: nn.Module, x: object) -> torch.Tensor:
@@ -42,7 +42,7 @@ def check_input(model: nn.Module, x: object) -> torch.Tensor:
     if x.dtype not in (torch.float32, torch.float64):
         raise InputError("x", f"is {x.dtype}; relevance needs float32 or float64", "Convert it with x.float()")
     if x.is_meta:
-        raise InputError("x", "is on the meta device, where tensors hold no values", "Give one that does")
+        raise InputError("x", "is on the meta device, where tensors have no values", "Give a tensor with values")
     if x.ndim < 2 or x.numel() == 0:
         raise InputError("x", f"has shape {tuple(x.shape)}, not (batch, channels, ...)", "Add the missing axes")
     if x.layout != torch.strided:
@@ -83,7 +83,7 @@ def _unit(value: object) -> int:
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise InputError("target", f"{value!r} is no whole number", _COUNTED) from None
+        raise InputError("target", f"{value!r} is not a whole number", _COUNTED) from None
 
 
 def select(output: torch.Tensor, units: torch.Tensor | None) -> torch.Tensor:

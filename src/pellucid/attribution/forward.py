@@ -91,7 +91,7 @@ def run_forward(model: nn.Module, x: torch.Tensor) -> Forward:
         if is_out_of_memory(error):
             raise PellucidError(too_large(len(x))) from error
         what = f"of shape {tuple(x.shape)} makes {name} fail ({type(error).__name__}: {shortened(error)})"
-        fix = "Give what the network takes, (batch, channels, ...); x[None] adds a batch axis"
+        fix = "Give the shape that the network takes, (batch, channels, ...); x[None] adds a batch axis"
         raise InputError("x", what, fix) from error
     if not isinstance(output, torch.Tensor) or output.shape[:1] != x.shape[:1]:
         shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
@@ -100,8 +100,8 @@ def run_forward(model: nn.Module, x: torch.Tensor) -> Forward:
         )
     if watch.random:
         raise PellucidError(
-            f"{name} draws random numbers in evaluation mode ({watch.random}), so that a map would be of one draw. "
-            "Leave that out where self.training is false, as F.dropout(h, training=self.training) does."
+            f"{name} draws random numbers in evaluation mode ({watch.random}), so a map would explain one draw only. "
+            "Do not draw if self.training is false, as in F.dropout(h, training=self.training)."
         )
     return _ended(output, watch)
 

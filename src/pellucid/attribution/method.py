@@ -144,7 +144,7 @@ class Method(ABC):
         for name in given:
             if name not in known:
                 takes = ", ".join(known) or "no parameters"
-                raise InputError(name, f"is not a parameter of {self.name}, which takes {takes}", "Leave it out")
+                raise InputError(name, f"is not a parameter of {self.name}, which takes {takes}", "Remove it")
         return replace(self, **given)
 
     def with_text(self, given: str) -> Self:
@@ -154,7 +154,7 @@ class Method(ABC):
             name, equals, text = (piece.strip() for piece in part.partition("="))
             if not equals or not name:
                 raise InputError(
-                    "method", f"{part.strip()!r} is no parameter", f"Write {self.name}:key=value,key=value"
+                    "method", f"{part.strip()!r} is not a parameter", f"Write {self.name}:key=value,key=value"
                 )
             found[name] = _read(text, kinds.get(name, str))
         return self.with_parameters(found)
@@ -172,12 +172,12 @@ def _checked(one: Field[Any], kind: object, value: object) -> Any:
     fix = f"Give {one.default!r}, or another {'number' if kind in (int, float) else 'value'}"
     if kind is bool:
         if not isinstance(value, bool | np.bool_):
-            raise InputError(one.name, f"{value!r} is no truth value", "Give true or false")
+            raise InputError(one.name, f"{value!r} is neither true nor false", "Give true or false")
         return bool(value)
     if kind is str:
         if not isinstance(value, str) or (limits.choices and value not in limits.choices):
             fix = f"Choose one of {', '.join(limits.choices)}" if limits.choices else "Give a text"
-            raise InputError(one.name, f"{value!r} is not known" if limits.choices else f"{value!r} is no text", fix)
+            raise InputError(one.name, f"{value!r} is not known" if limits.choices else f"{value!r} is not text", fix)
         return value
     right = Integral if kind is int else Real
     if not isinstance(value, right) or isinstance(value, bool | np.bool_):

@@ -159,7 +159,7 @@ class Recording(LogitRun):
         output = getattr(self, node.op)(node.target, *self._filled(args, node.kwargs, values, target, written))
         if any(value._version != version for value, version in fixed):
             raise PellucidError(
-                f"{node.meta[PLACE]}: works in place, which cannot be seen beforehand. {_OUT_OF_PLACE}."
+                f"{node.meta[PLACE]}: works in place, which cannot be known in advance. {_OUT_OF_PLACE}."
             )
         given, named = self._filled(args, node.kwargs, values, target, self._copy_of(target, values))
         self._check_hooks(node, given, named, output)
@@ -191,7 +191,7 @@ class Recording(LogitRun):
     ) -> Any:
         """Record an operation that overwrote the tensor of `target`, for whoever reads that or a view of it later."""
         if output is not None and not (is_same_memory(output, written) and layout_of(output) == layout_of(written)):
-            raise PellucidError(f"{node.meta[PLACE]}: does not give the tensor that it overwrites. {_OUT_OF_PLACE}.")
+            raise PellucidError(f"{node.meta[PLACE]}: does not return the tensor that it overwrites. {_OUT_OF_PLACE}.")
         memory = self._memories[target]
         aliases = [other for other in self.env if self._memories.get(other) is memory]
         value = written.detach()
@@ -262,8 +262,8 @@ class Recording(LogitRun):
         layer = self.module.get_submodule(str(node.target))
         if is_watched(layer) and not torch.equal(layer.forward(*args, **kwargs), output):
             raise PellucidError(
-                f"{node.meta[PLACE]}: a hook changes what the layer is given or gives, and lrp-epsilon has no rule for "
-                "that. Take the hook off, or do what it does in the network's forward."
+                f"{node.meta[PLACE]}: a hook changes the input or output of the layer, and lrp-epsilon has no rule "
+                "for that. Remove the hook, or do the same in the network's forward."
             )
 
     def _run_fused(self, node: Node, inputs: dict[object, torch.Tensor]) -> torch.Tensor | None:

@@ -88,8 +88,8 @@ def trace(model: nn.Module, x: torch.Tensor | None = None, *, anew: bool = False
     """
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise PellucidError(
-            f"{type(model).__name__}: what torch.jit has compiled cannot be followed. Give the module that it was made "
-            "from, or explain it with method='input-x-gradient', which runs the model as it is."
+            f"{type(model).__name__}: a model compiled by torch.jit cannot be traced. Give the module that it was "
+            "made from, or explain it with method='input-x-gradient', which runs the model unchanged."
         )
     with _tracing:  # torch.fx patches nn.Module while it traces
         state = _state(model)
@@ -152,7 +152,7 @@ class _Tracer(Tracer):
         try:
             return self.sizes.of(proxy.node)
         except Exception as error:  # of any of the model's operations
-            raise TraceError(f"its value is not known beforehand ({shortened(error)})") from error
+            raise TraceError(f"its value is not known in advance ({shortened(error)})") from error
         finally:
             self._measures = False
 
@@ -241,13 +241,13 @@ def _follow(model: nn.Module, root: nn.Module, tracer: _Tracer) -> Graph:
             graph = tracer.trace(root)
     except Exception as error:  # tracing runs the user's forward, which may raise anything
         raise PellucidError(
-            f"{name}: its forward pass cannot be followed{_where(error)}: {_why(error)}. Or explain it with "
-            f"method='input-x-gradient', which runs the model as it is. ({type(error).__name__}: {shortened(error)})"
+            f"{name}: its forward pass cannot be traced{_where(error)}: {_why(error)}. Or explain it with "
+            f"method='input-x-gradient', which runs the model unchanged. ({type(error).__name__}: {shortened(error)})"
         ) from error
     required = [node for node in graph.nodes if node.op == "placeholder" and not node.args]
     output = next(node for node in graph.nodes if node.op == "output")
     if len(required) != 1 or not isinstance(output.args[0], Node):
-        raise PellucidError(f"{name} must take one tensor and give one. Wrap it in a module that does.")
+        raise PellucidError(f"{name} must take one tensor and return one. Wrap it in a module that does.")
     for node in graph.nodes:
         _name(node, root, wrapped=root is not model)
     return graph
@@ -340,8 +340,8 @@ def _word(value: object) -> Any:
 def _why(error: Exception) -> str:
     """Say what torch.fx has against a forward pass, and what to do, without a full stop."""
     if isinstance(error, NameError) and "installed as a submodule" in str(error):
-        return "it calls a module that is not one of its own. Make that an attribute of the model"
-    return "it asks for a tensor's value, shape or type in a way that torch.fx cannot record. Rewrite that"
+        return "it calls a module that is not one of its own. Make it an attribute of the model"
+    return "it uses a tensor's value, shape or type in a way that torch.fx cannot record. Rewrite it"
 
 
 def _where(error: Exception) -> str:

@@ -78,7 +78,7 @@ def match_masks(
         scan, mask = scans[0], listed[0]
         if all(_differ(one, mask) for one in names[scan]):
             raise InputError(
-                mask, f"its name says that it is of {owner(mask)}, and the scan is {scan.name}", _rename(what)
+                mask, f"its name says that it belongs to {owner(mask)}, but the scan is {scan.name}", _rename(what)
             )
         return {scan: mask}
     found: dict[Path, Path | None] = {}
@@ -98,7 +98,8 @@ def match_masks(
     if listed and not any(found.values()):
         raise InputError(
             listed[0],
-            f"no {what} belongs to an image: this one is of {owner(listed[0])}, the first image of {owner(scans[0])}",
+            f"no {what} belongs to an image: this one belongs to {owner(listed[0])}, the first image to "
+            f"{owner(scans[0])}",
             _rename(what),
         )
     return found

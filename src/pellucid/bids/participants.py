@@ -61,7 +61,7 @@ def read_people(root: Path, *, columns: Sequence[str] = ()) -> People:
     for column in ("participant_id", *columns):
         table.require(column)
     if not table.rows:
-        raise InputError(table.path, "lists nobody", "Add one row a participant")
+        raise InputError(table.path, "lists no participants", "Add one row per participant")
     remarks = [(TABLE, text) for text in table.remarks]
     rows: dict[str, list[Row]] = {}
     for row in table.rows:
@@ -91,7 +91,7 @@ def odd_folders(root: Path) -> dict[str, str]:
         if path.name in known or path.name.startswith("."):
             continue
         if path.name.startswith("sub-") and path.is_symlink() and not path.exists():
-            found[path.name] = f"{path}: it is a link to {os.readlink(path)}, where there is nothing. Mend the link."
+            found[path.name] = f"{path}: it is a link to {os.readlink(path)}, where there is nothing. Repair the link."
         elif path.is_dir() and (_SUB.match(path.name) or _has_anat(path)):
             better = naming.as_label(path.name)
             example = "" if better in known else f", for example {better}"  # sub-0_1 is not to become another's sub-01

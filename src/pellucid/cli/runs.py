@@ -29,7 +29,7 @@ def run_study(
     from pellucid.study.run import run_study as run
 
     if workers is not None and cluster not in (None, "local"):
-        raise InputError("--workers", f"cannot be used with --cluster {cluster}", "Leave it out")
+        raise InputError("--workers", f"cannot be used with --cluster {cluster}", "Remove it")
     path, spec, folder = read(study, trials, out)
     may_import = trusted(spec, path, networks)
     if unknown := [name for name in own_networks(spec) if name not in may_import]:

@@ -74,5 +74,5 @@ def trusted(spec: Spec, path: Path, named: Sequence[str]) -> set[str]:
     own = {arm.own_network for arm in spec.training.values() if arm.own_network is not None}
     if strange := [name for name in named if name not in own]:
         there = ", ".join(sorted(own)) or "none"
-        raise InputError("--network", f"{strange[0]} is no network of this study (those are: {there})", "Leave it out")
+        raise InputError("--network", f"{strange[0]} is no network of this study (those are: {there})", "Remove it")
     return own & set(named) if of_a_run(path) else own

@@ -179,7 +179,7 @@ def _scans(
     lone = sorted(str(name) for name in visits.keys() - {session for session, _ in naming.visits(root, subject)})
     if rows:
         more = [f"{subject}_sessions.tsv lists {some(lone)}, of which there is no folder"] if lone else []
-        more += [f"not taken: {one}" for one in missed]
+        more += [f"not used: {one}" for one in missed]
         rows[0]["remark"] = _joined([*([str(rows[0]["remark"])] if rows[0]["remark"] else []), *more])
     else:
         there = f" ({'; '.join(missed)})" if missed else ""
@@ -217,7 +217,7 @@ def _refuse_names(root: Path, people: Iterable[str], wanted: dict[str, object]) 
         raise InputError(
             root,
             f"no image of this derivative dataset is named {name}, without res-; there is {others[0].name}",
-            "Run `pellucid preprocess` on the raw dataset, or name brain-extracted images in that space so",
+            "Run `pellucid preprocess` on the raw dataset, or give brain-extracted images in that space such names",
         )
 
 

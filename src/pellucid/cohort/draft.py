@@ -32,7 +32,7 @@ ARRAYS = {"images": np.float32, "brain": np.bool_, "lesions": np.bool_}
 """The arrays of a store, each `NAME.npy` of shape (N, X, Y, Z)."""
 
 _REQUEST = "request.json"
-_ANYWAY = "`force = true` in the cohort's section takes it as it is, and says so"
+_ANYWAY = "`force = true` in the cohort's section includes it, marked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,9 @@ def _prepare(job: Job) -> dict[str, Any]:
 def _filled(volume: Volume, mask: Mask | None, job: Job) -> Volume:
     """Return a scan with its lesions filled; as it is, if its mask is empty."""
     if mask is None:
-        raise InputError(job.image, "it has no lesion mask, so nobody knows what to fill", "Draw one, empty or not")
+        raise InputError(
+            job.image, "it has no lesion mask, so it is not known what to fill", "Add a mask; it may be empty"
+        )
     if not mask.data.any():
         return volume
     white = find_white_matter(volume, mask.data)

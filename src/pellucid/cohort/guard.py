@@ -48,11 +48,11 @@ def check_leakage(splits: Mapping[str, pd.DataFrame], *, hashes: pd.DataFrame | 
         found = "; ".join(f"{a} and {b} share {_name(ids)}" for a, b, ids in shared)
         raise LeakageError(f"Leakage: {found}. Put each participant into one set only.")
     sizes = ", ".join(f"{name} ({len(ids)})" for name, ids in sets.items())
-    verdict = f"no participant stands in two of the sets {sizes}"
+    verdict = f"no participant is in two of the sets {sizes}"
     if hashes is None:
         return f"{verdict}; image contents were not compared"
     _check_contents(hashes)
-    return f"{verdict}; none of {len(hashes)} images stands under two participants"
+    return f"{verdict}; none of {len(hashes)} images belongs to two participants"
 
 
 def _check_contents(hashes: pd.DataFrame) -> None:
@@ -61,7 +61,7 @@ def _check_contents(hashes: pd.DataFrame) -> None:
     twice = [sorted(ids) for ids in owners if len(ids) > 1]
     if twice:
         found = _name(" = ".join(ids) for ids in twice)
-        raise LeakageError(f"Leakage: the same image stands under several participants: {found}. Keep one of each.")
+        raise LeakageError(f"Leakage: the same image belongs to several participants: {found}. Keep one of each.")
 
 
 def _name(ids: Iterable[str]) -> str:

@@ -106,7 +106,7 @@ def cross_validation(
         raise InputError("folds", f"{folds} folds, {repeats} times", "Give at least 2 folds and 1 repeat")
     if n < folds:
         what = f"{folds} folds, but only {n} participants of group {smallest!r}"
-        raise InputError("folds", what, "Ask for fewer folds: each needs somebody of each group")
+        raise InputError("folds", what, "Use fewer folds: each needs a participant of each group")
     tables = []
     for repeat in range(repeats):
         generator = np.random.default_rng([seed, repeat])
@@ -131,16 +131,16 @@ def _participants(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         raise InputError("stratify", what, f'Give nothing, or "group" and then any of {", ".join(STRATA[1:])}')
     absent = [name for name in by if name not in table]
     if absent:
-        raise InputError("stratify", f"the participants have no {absent[0]}", "State it, or leave it out")
+        raise InputError("stratify", f"the participants have no {absent[0]}", "Add it, or do not stratify by it")
     people = table[["participant_id", "group"]].drop_duplicates()
     missing = people[people.isna().any(axis=1)]
     if len(missing):
         raise InputError(
-            "group", f"missing for {missing['participant_id'].iloc[0]}", "State it or leave the participant out"
+            "group", f"missing for {missing['participant_id'].iloc[0]}", "Add it, or remove the participant"
         )
     twice = people["participant_id"][people["participant_id"].duplicated()]
     if len(twice):
-        raise InputError("group", f"{twice.iloc[0]} stands in two groups", "Give each participant one group")
+        raise InputError("group", f"{twice.iloc[0]} is in two groups", "Give each participant one group")
     if people["group"].nunique() < 2:
         groups = ", ".join(repr(group) for group in people["group"].unique()) or "no participants"
         raise InputError("group", f"a study with one class only ({groups})", "Give participants of two groups")
@@ -196,10 +196,10 @@ def _check_roles(people: pd.DataFrame, role: dict[str, str], *, validation: floa
     for group in people["group"].unique():
         roles = set(found["role"][found["group"] == group])
         if "train" not in roles:
-            raise InputError("validation", f"nobody of group {group!r} is left for training", "Ask for fewer")
+            raise InputError("validation", f"no participant of group {group!r} is left for training", "Use fewer")
         for name, size in (("holdout", holdout), ("validation", validation)):
             if size and name not in roles:
-                what = f"nobody of group {group!r} was drawn"
+                what = f"no participant of group {group!r} was drawn"
                 raise InputError(name, what, "Stratify by group, take another seed, or ask for more")
 
 
@@ -220,7 +220,7 @@ def _shares(name: str, size: float, available: dict[str, int]) -> dict[str, int]
         raise InputError(
             name,
             f"{n} of {total} participants leave none for group {without[0]!r} ({available[without[0]]} available)",
-            "Give more participants or a larger share, or 0 to go without this role",
+            "Give more participants or a larger share, or 0 to omit this role",
         )
     return share
 
@@ -242,7 +242,7 @@ def draw_some(people: pd.DataFrame, n: int, *, seed: int) -> set[str]:
     """
     known = _participants(people, ("group",))
     if n > len(known):
-        raise InputError("subjects", f"{n} of {len(known)} participants", "Ask for fewer")
+        raise InputError("subjects", f"{n} of {len(known)} participants", "Use fewer")
     order = _shuffled(known, np.random.default_rng(seed), ("group",))
     if n == len(known):
         return set(known["participant_id"])
@@ -261,5 +261,5 @@ def rows_of(table: pd.DataFrame, people: pd.DataFrame) -> dict[str, IndexArray]:
     roles = table["participant_id"].map(people.set_index("participant_id")["role"])
     if roles.isna().any():
         name = table["participant_id"][roles.isna()].iloc[0]
-        raise InputError("the split", f"gives {name} no role", "Split the participants of this very table")
+        raise InputError("the split", f"gives {name} no role", "Split the participants of this table")
     return {role: np.flatnonzero(roles == role) for role in ROLES}

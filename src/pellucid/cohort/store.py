@@ -114,7 +114,7 @@ def open_store(folder: Path) -> Store:
     """
     folder = Path(folder)
     if not (folder / _DESCRIPTION).exists():
-        raise InputError(folder, "holds no finished store", "Build it, or check the path")
+        raise InputError(folder, "contains no finished store", "Build it, or check the path")
     content = read_json(folder / _DESCRIPTION, _SHAPE)
     try:
         grid = Grid.from_json(content["grid"])
@@ -212,7 +212,7 @@ def build_store(
     request = _digest([description, [name for name, _ in problems]], usable, folder)
     if (folder / _DESCRIPTION).exists():
         if read_json(folder / _DESCRIPTION).get("request") != request:
-            raise InputError(folder, "holds a store of other scans or settings", "Delete it or name another folder")
+            raise InputError(folder, "contains a store of other scans or settings", "Delete it or name another folder")
         shutil.rmtree(folder / _DRAFT, ignore_errors=True)  # left if the last call was killed in its last line
         return open_store(folder)
     start(folder / _DRAFT, request, (len(usable), *grid.shape))
@@ -230,7 +230,7 @@ def build_store(
     kept = [n for n, note in enumerate(notes) if "problem" not in note]
     if not kept:
         what = f"none of {len(problems)} scans can be used; the first: {problems[0][1]}"
-        raise InputError(folder, what.rstrip("."), "Mend the scans")
+        raise InputError(folder, what.rstrip("."), "Repair the scans")
     finish(folder / _DRAFT, folder, kept, len(jobs))
     write_tsv(folder / _TABLE, _table(usable, notes, kept))
     odd = [(jobs[n].name, notes[n]["remark"]) for n in kept if notes[n]["remark"]]
@@ -258,7 +258,7 @@ def _classes(rows: pd.DataFrame, positive: str, problems: list[tuple[str, str]])
     """Return label to group; raise InputError unless there are one or two groups, `positive` among them."""
     if rows.empty:
         first = problems[0][1].rstrip(".") if problems else "it is empty"
-        raise InputError("the index", f"has no usable scan; the first problem: {first}", "Mend the dataset")
+        raise InputError("the index", f"has no usable scan; the first problem: {first}", "Repair the dataset")
     groups = sorted(set(rows["group"]))
     if positive not in groups or len(groups) > 2:
         names = ", ".join(repr(group) for group in groups)

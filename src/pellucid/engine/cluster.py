@@ -96,8 +96,8 @@ def check_cluster(cluster: str, settings: ClusterSettings | None) -> None:
             raise InputError(
                 "cluster",
                 "slurm has no settings",
-                "Give a specification with a section [cluster] that says queue, memory, walltime, cores and workers; "
-                "a run directory keeps none",
+                "Give a specification with a section [cluster] with queue, memory, walltime, cores and workers; a "
+                "run directory has none",
             )
     elif cluster != "local" and not cluster.startswith(("tcp://", "tls://")):
         raise InputError("cluster", f"is {cluster!r}", "Give local, slurm or a scheduler's address, tcp://host:port")
@@ -212,8 +212,9 @@ def _local_cluster(workers: int, security: Any) -> Any:
         )
     except (RuntimeError, TimeoutError, OSError) as error:
         raise PellucidError(
-            f"The worker processes of the local cluster did not start ({error}); perhaps one was ended from outside, "
-            "or the memory does not suffice. The same command goes on; with fewer --workers it needs less memory."
+            f"The worker processes of the local cluster did not start ({error}); perhaps one was stopped from "
+            "outside, or memory is too small. The same command resumes the run; with fewer --workers it needs less "
+            "memory."
         ) from error
 
 

@@ -143,7 +143,9 @@ class _Run:
         if threads:
             self._alive = now
         elif now - self._alive > self._pool.patience:
-            raise InputError("cluster", "no worker is left", "Start workers again; the same command goes on")
+            raise InputError(
+                "cluster", "no worker is left", "Start workers again; then the same command resumes the run"
+            )
         return len(threads) - len(self._running)
 
     def _submit(self, task: Task) -> None:
@@ -202,7 +204,9 @@ def _outcome(task: Task, future: Any) -> tuple[Result, int]:
         died = f"its worker process died ({error.last_worker.address})"
         return Result(task=task, state="failed", fresh=True, error=died, trace=str(error)), error.allowed_failures + 1
     except CancelledError:
-        raise InputError("cluster", "the scheduler was lost", "Start it again; the same command goes on") from None
+        raise InputError(
+            "cluster", "the scheduler was lost", "Start it again; then the same command resumes the run"
+        ) from None
     except Exception as error:  # what the worker could not even read
         return failure(task, error), 1
     if result.state == "done" and not _seen(task):

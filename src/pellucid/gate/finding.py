@@ -13,8 +13,8 @@ PREPROCESS = (
     "and give the scans named desc-brain that it writes"
 )
 RECONVERT = (
-    "Convert the scan again from DICOM (dcm2niix), for its header and its voxels disagree; then run "
-    "`pellucid preprocess BIDS derivatives/pellucid participant`"
+    "Convert the scan again from DICOM (dcm2niix), because its header and its voxels disagree; then run `pellucid "
+    "preprocess BIDS derivatives/pellucid participant`"
 )
 EXPORT = "Export the scan itself again, with its original intensities"
 ANYWAY = "--force takes it as it is, and says so beside every result"

@@ -161,7 +161,7 @@ def judge_pose(fit: Fit) -> list[Finding]:
     if fit.other > fit.own and fit.degrees > _SHOWN_TURNED:
         return [Finding("pose", _named(fit.turn), True, RECONVERT)]
     if fit.degrees > bounds.TILTED_DEGREES:
-        seen = f"its brain is turned by {fit.degrees:.0f} degrees against the template's"
+        seen = f"its brain is rotated by {fit.degrees:.0f} degrees relative to the template's"
         return [Finding("pose", seen, fit.degrees > bounds.TURNED_DEGREES, PREPROCESS), *odd]
     return odd
 
@@ -177,7 +177,7 @@ def _named(turn: Float64Array) -> str:
         ("back", "top"): "its brain lies back to front",
         ("back", "bottom"): "its brain is upside down and lies back to front",
     }
-    where = f"by its header its top is at the {lies['top']} and its front at the {lies['front']}"
+    where = f"according to its header, its top is at the {lies['top']} and its front at the {lies['front']}"
     word = known.get((lies["front"], lies["top"]), "its brain is turned by 90 degrees")
     return f"{word}: {where}"
 

@@ -124,7 +124,7 @@ def judge_faces(found: list[Face]) -> list[Finding]:
             "coverage",
             f"it is cut off at the {face.side}: {face.area:.0f} cm² of it lie on its outermost slices",
             face.area > bounds.FACE_REFUSED_CM2,
-            "Take a scan whose field of view holds the whole brain",
+            "Use a scan whose field of view contains the whole brain",
         )
         for face in cut
     ]

@@ -108,7 +108,7 @@ def judge_tissues(tissues: Tissues, modality: str) -> list[Finding]:
         seen = f"it shows little anatomy: the tissues of the template explain {tissues.share:.2f} of its brightness"
         faint = [Finding("anatomy", f"{seen}, where they explain 0.11 and more of scans", False, PREPROCESS)]
     if not low <= tissues.grey <= high:
-        seen = f"it has the contrast of no scan: {ratio}, where scans have 0.56 to 1.51"
+        seen = f"its contrast is not that of a scan: {ratio}; scans have 0.56 to 1.51"
         return [Finding("contrast", seen, True, "Give the scan itself, not what was made of it")]
     return faint + (_judge_contrast(tissues, modality) if modality in OTHER else [])
 

@@ -33,7 +33,7 @@ def judge_values(data: Float32Array, brain: BoolArray) -> list[Finding]:
     probable = low >= 0.0 and high <= 1.0 + _ROUNDING
     if share > bounds.EQUAL_LABELS or (share > bounds.EQUAL_PROBABILITY and probable):
         what = "a map of a tissue's probability" if probable and high > low else "a mask or a label map"
-        seen = f"it is {what}, no scan: {100 * share:.0f} % of neighbouring voxels have exactly one value"
+        seen = f"it is {what}, not a scan: {100 * share:.0f} % of neighbouring voxels have exactly one value"
         return [Finding("values", seen, True, "Give the scan itself, not what was made of it")]
     usual = float(np.percentile(values, 99.0))
     if high > bounds.SPIKE * usual:

@@ -232,7 +232,7 @@ def is_union(hint: Any) -> bool:
 
 
 def _said(value: object) -> str:
-    """Write a value; a number of thousands of digits, which Python does not write, by how many bits it takes."""
+    """Write a value; a number with thousands of digits, which Python does not write, by how many bits it takes."""
     if isinstance(value, int) and value.bit_length() > 4096:
         return f"a number of {value.bit_length()} bits"
     return brief(repr(value))

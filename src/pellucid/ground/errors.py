@@ -39,7 +39,7 @@ def trouble(error: Exception) -> str:
     if isinstance(error, OSError):
         return printable(str(error))
     if isinstance(error, MemoryError):
-        return f"the memory does not suffice ({brief(error) or 'MemoryError'}). Free some, or use a larger machine."
+        return f"memory is too small ({brief(error) or 'MemoryError'}). Free some, or use a larger machine."
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(__file__).parent in Path(frame.filename).parents] or frames
     at = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""

@@ -107,7 +107,7 @@ def disk_trouble(error: BaseException) -> InputError | None:
         return None
     what, fix = _TROUBLES[error.errno]
     return InputError(
-        error.filename or "what is written or printed", what, f"{fix}; the same command goes on from here"
+        error.filename or "what is written or printed", what, f"{fix}; the same command resumes from here"
     )
 
 
@@ -147,7 +147,7 @@ def parse_toml(text: str, where: str | Path) -> dict[str, Any]:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError, MemoryError) as error:
         what = f"the file is not valid TOML ({_of_parser(error)})"
-        raise InputError(where, what, "Mend the line that it names") from None
+        raise InputError(where, what, "Correct the line that it names") from None
 
 
 def _of_parser(error: BaseException) -> str:
@@ -155,7 +155,7 @@ def _of_parser(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deep"
     if isinstance(error, ValueError) and "integer string conversion" in str(error):
-        return "it holds a number of thousands of digits"
+        return "it holds a number with thousands of digits"
     return brief(error)
 
 

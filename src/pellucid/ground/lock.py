@@ -65,7 +65,7 @@ def locked(folder: Path, *, name: str = NAME, wait: bool = False) -> Iterator[No
                 handle.seek(0)
                 holder = handle.read().strip() or "another process"
                 raise InputError(
-                    folder, f"a run is under way here ({holder})", "Wait for it, stop it, or use another --out"
+                    folder, f"a run is in progress here ({holder})", "Wait for it, stop it, or use another --out"
                 ) from None
             logging.getLogger("pellucid").warning(
                 "%s: this file system has no locks (%s). Start no second run here.", folder, error.strerror

@@ -45,7 +45,7 @@ def demand_memory(where: str | Path, size: int, what: str) -> None:
         raise InputError(
             where,
             f"{what} takes {_gigabytes(size)} of memory, and {_gigabytes(left)} are free",
-            "If it is meant to be so large, use a machine with more memory; else its description is damaged",
+            "If this size is right, use a machine with more memory; otherwise its description is damaged",
         )
 
 

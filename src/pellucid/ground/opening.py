@@ -34,7 +34,7 @@ _TROUBLES = {
     errno.ENOTDIR: ("the file does not exist", "Check the path"),
     errno.ENAMETOOLONG: ("the file does not exist, its name is too long", "Check the path"),
     errno.EISDIR: ("it is a folder, not a file", "Give a file"),
-    errno.ELOOP: ("its symbolic links lead in a circle", "Mend the links, or give the file itself"),
+    errno.ELOOP: ("its symbolic links lead in a circle", "Repair the links, or give the file itself"),
     errno.EACCES: ("there is no permission to read it", "Ask its owner for the permission; the file may be whole"),
     errno.EPERM: ("there is no permission to read it", "Ask its owner for the permission; the file may be whole"),
     errno.ENOMEM: ("the memory does not suffice to open it", "Free memory or raise its limit; the file may be whole"),
@@ -60,7 +60,7 @@ def without_content(path: Path) -> InputError | None:
         target = os.readlink(path)
         if ".git/annex/objects" in Path(target).as_posix():
             return InputError(path, f"{_ELSEWHERE} (git-annex)", f"Fetch it: datalad get {shlex.quote(str(path))}")
-        return InputError(path, f"it is a link to {target}, where there is no file", "Mend the link")
+        return InputError(path, f"it is a link to {target}, which does not exist", "Repair the link")
     if not path.is_file() or path.stat().st_size > _POINTER_BYTES:
         return None
     with open_file(path) as file:
@@ -132,7 +132,7 @@ def read_bytes(path: Path, *, most: int = MOST_TEXT) -> bytes:
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
-            what = f"it has {size} bytes, and a file of its kind has at most {most}"
+            what = f"it has {size} bytes, and a file of this kind has at most {most}"
             raise InputError(path, what, "Check that it is the right file")
         return file.read(most + 1)
 

@@ -42,8 +42,8 @@ class WorkerDiedError(PellucidError):
     def __init__(self, jobs: Sequence[object]) -> None:
         self.jobs = tuple(jobs)
         super().__init__(
-            "A worker process was ended from outside, perhaps for want of memory. "
-            "What is done is kept: run the same command again, with one worker."
+            "A worker process was stopped from outside, perhaps because memory is too small. Finished work is kept: "
+            "run the same command again, with one worker."
         )
 
 

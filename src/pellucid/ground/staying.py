@@ -67,5 +67,5 @@ def _identity(folder: Path) -> Identity | None:
 
 
 def _gone(folder: Path) -> InputError:
-    fix = "Put it back and give the same command again, or begin anew"
+    fix = "Put it back and run the same command again, or start again from the beginning"
     return InputError(folder, "was moved or deleted while it was written to", fix)

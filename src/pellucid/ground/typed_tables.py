@@ -86,7 +86,7 @@ def read_typed(path: Path) -> TypedTable:
             cells = cells[:-1]
         problem = None
         if len(cells) != len(columns):
-            problem = f"line {number} has {len(cells)} cells and the header {len(columns)}: its cells may have moved"
+            problem = f"line {number} has {len(cells)} cells and the header {len(columns)}: its cells may be shifted"
         rows.append(Row(number, dict(zip(columns, cells, strict=False)), problem))
     return TypedTable(path, columns, tuple(rows), tuple(remarks))
 

@@ -122,7 +122,7 @@ class Grid:
         """
         wrong = misfit(content, {"shape": [int], "affine": [[float]]})
         if wrong is None and (len(content["shape"]) != 3 or [len(row) for row in content["affine"]] != [4] * 4):
-            wrong = "it is no shape of three numbers and an affine of four rows of four"
+            wrong = "it does not have a shape of three numbers and an affine of four rows of four"
         wrong = wrong or flaw(tuple(content["shape"]), np.array(content["affine"], dtype=np.float64))
         if wrong:
             raise ValueError(f"the grid cannot be used: {wrong}")
@@ -147,9 +147,9 @@ def flaw(shape: tuple[int, ...], affine: Affine) -> str | None:
     'its voxels are 2x2e-09x2 mm large, which are none of a scan (0.01 to 50 mm)'
     """
     if len(shape) != 3 or min(shape) < 1:
-        return f"{'x'.join(map(str, shape))} voxels are no volume"
+        return f"{'x'.join(map(str, shape))} voxels are not a volume"
     if max(shape) > _MOST_VOXELS:
-        return f"an axis of {max(shape)} voxels is none of a scan (at most {_MOST_VOXELS})"
+        return f"an axis of {max(shape)} voxels is too long for a scan (at most {_MOST_VOXELS})"
     sizes, volume = np.zeros(3), 0.0
     if np.isfinite(affine).all():
         with np.errstate(all="ignore"):
@@ -160,7 +160,7 @@ def flaw(shape: tuple[int, ...], affine: Affine) -> str | None:
         return f"the affine is singular ({'; '.join(' '.join(f'{v:g}' for v in row) for row in affine[:3])})"
     if sizes.min() < _SMALLEST_MM or sizes.max() > _LARGEST_MM:
         stated = "x".join(f"{size:.3g}" for size in sizes)
-        return f"its voxels are {stated} mm large, which are none of a scan ({_SMALLEST_MM:g} to {_LARGEST_MM:g} mm)"
+        return f"its voxels are {stated} mm large, which no scan has ({_SMALLEST_MM:g} to {_LARGEST_MM:g} mm)"
     lengths = sizes * shape
     if lengths.max() > _LONGEST_MM:
         return f"its field of view is {lengths.max():.0f} mm long (at most {_LONGEST_MM:.0f})"

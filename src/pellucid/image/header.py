@@ -93,7 +93,7 @@ def read_header(path: Path, content: Content) -> Header:
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
         what = f"the voxels are of type {dtype}, not a real number"
-        raise InputError(path, what, "Save the image with one real number a voxel")
+        raise InputError(path, what, "Save the image with one real number per voxel")
     offset = _offset(path, header, size)
     claimed = offset + math.prod(shape) * dtype.itemsize
     if claimed > content.most:
@@ -131,7 +131,7 @@ def _no_nifti(path: Path, block: bytes, size: int | None) -> InputError:
     if block.lower().startswith(_PAGES):
         return InputError(path, "it is a web page, not an image", "Download the file itself")
     if size is not None and block[_KINDS[size][2] :][:4] in _PAIRS:
-        return InputError(path, "it is the header alone of an image of two files (.hdr and .img)", _NOT_NIFTI)
+        return InputError(path, "it is only the header of an image with two files (.hdr and .img)", _NOT_NIFTI)
     return InputError(path, "the file is not NIfTI", _NOT_NIFTI)
 
 
@@ -144,7 +144,7 @@ def _parse(path: Path, kind: Any, block: bytes, order: str) -> tuple[Any, list[s
     except (HeaderDataError, ValueError, OverflowError) as error:
         raise InputError(path, f"its NIfTI header is damaged ({brief(error)})", _EXPORT) from None
     return header, [
-        f"its {name} {code} is none that NIfTI knows; that form was not followed"
+        f"its {name} {code} is not defined in NIfTI; that form was ignored"
         for name, code in codes.items()
         if int(header[name]) != code
     ]

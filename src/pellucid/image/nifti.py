@@ -200,7 +200,7 @@ def _read(path: Path) -> tuple[Float32Array, Grid, tuple[str, ...]]:
     bad = int(data.size - np.count_nonzero(np.isfinite(data)))
     if bad:
         what = f"{bad} of {data.size} voxels are NaN or infinite"
-        raise InputError(path, what, "Find the step that made them; set them to 0 if they lie outside the brain")
+        raise InputError(path, what, "Find the step that made them; set them to 0 if they are outside the brain")
     return data, Grid.of(header.shape, header.affine), remarks
 
 

@@ -111,7 +111,7 @@ def find_brain(data: Float32Array, *, where: str = "the image") -> BoolArray:
     bright = data > threshold
     negative = np.count_nonzero(data < -threshold) / np.count_nonzero(bright)
     if negative > _MOST_NEGATIVE:
-        what = f"it has {100 * negative:.0f} % as many negative voxels as positive ones: it was standardised before"
+        what = f"it has {100 * negative:.0f} % as many negative voxels as positive ones: it was already standardised"
         raise InputError(where, what, "Give the scan with its original, positive intensities and a background of 0")
     # A rim of background, so that all background outside the brain is one part.
     box = bounding_box(bright)

@@ -41,7 +41,7 @@ def scale(unscaled: Float32Array, brain: BoolArray, method: str, *, where: str =
         `method` is none of these, or the brain is empty or has no spread; `where` names the image in the message.
     """
     if method not in SCALINGS:
-        raise InputError(method, "is no intensity scaling", f"Choose one of {', '.join(SCALINGS)}")
+        raise InputError(method, "is not an intensity scaling", f"Choose one of {', '.join(SCALINGS)}")
     x = unscaled[brain].astype(np.float64)
     if x.size == 0:
         raise InputError(where, "no brain was found in it", "Check that it shows a brain in MNI space")

@@ -139,7 +139,7 @@ def read_learned(path: Path) -> Learned:
         elif any(len(part) != len(FEATURES) for part in parts.values()) or min(parts["sd"]) <= 0:
             wrong = "a feature of `Logistic` has no mean, SD or weight"
     if wrong:
-        raise InputError(path, wrong, "Run the study again: it is written beside the model")
+        raise InputError(path, wrong, "Run the study again: it writes this file beside the model")
     return Learned(percent=percent, logistic=logistic, missing=content["Missing"])
 
 

@@ -184,8 +184,8 @@ def check_apart(maps: Sequence[Path], judged: Path) -> None:
             continue
         first = seen.setdefault((owner(path), name), path)
         if first != path:
-            what = f"its name tells the same scan, and the same method ({name}), as {first}; both would be averaged"
-            fix = "Name each map after its scan, and judge maps of two models apart, each with an --out of its own"
+            what = f"its name has the same scan and method ({name}) as {first}; both would be averaged"
+            fix = "Name each map after its scan, and judge the maps of two models separately, each with its own --out"
             raise InputError(path, what, fix)
 
 

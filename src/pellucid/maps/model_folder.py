@@ -30,7 +30,7 @@ def find_model(path: Path) -> Path:
         trial = content.get("trial") if isinstance(content, dict) else None
         if not isinstance(trial, str) or not re.fullmatch(r"trial-\d+", trial):
             raise InputError(
-                path / SELECTED, "names no trial", f"Give one of the arm's folders, such as {path / 'trial-00'}"
+                path / SELECTED, "does not name a trial", f"Give one of the arm's folders, such as {path / 'trial-00'}"
             )
         return path / trial
     if not any((path / name).exists() for name in MODEL_FILES):
@@ -39,7 +39,7 @@ def find_model(path: Path) -> Path:
         if inside:
             raise InputError(
                 path,
-                "there is no model.json, for it holds several models",
+                "there is no model.json, because it contains several models",
                 f"Give one of them: {some(map(str, inside), 5)}",
             )
     return path

@@ -70,12 +70,12 @@ def open_earlier(folder: Path, made_by: Mapping[str, Any]) -> Earlier:
     description = read_json(path)
     rows = description.get("Predictions") if isinstance(description, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InputError(path, "the file is no description of predictions", "Name another --out, or remove it")
+        raise InputError(path, "the file does not describe predictions", "Name another --out, or remove it")
     asked = json.loads(json.dumps(dict(made_by)))
     for key, value in asked.items():
         if key in description and description[key] != value:
             what, (old, new) = _WORDS.get(key, key), (_short(key, one) for one in (description[key], value))
-            said = f"it holds results of another {what} ({old}, now {new})"
+            said = f"it contains results of another {what} ({old}, now {new})"
             raise InputError(folder, said, "Name another --out, or remove the folder")
     known = {Path(str(row.get("image"))).resolve() for row in rows}
     rowless = tuple(path for path in names if path not in known)
@@ -88,7 +88,9 @@ def merged(path: Path, table: pd.DataFrame, *, key: str, done: Collection[str]) 
         return table
     before = read_tsv(path)
     if key not in before:
-        raise InputError(path, f"has no column {key!r}, so it is no table of ours", "Name another --out, or remove it")
+        raise InputError(
+            path, f"has no column {key!r}, so Pellucid did not write it", "Name another --out, or remove it"
+        )
     before = before[~before[key].isin([one_cell(name) for name in done])]  # as the file has them
     if before.empty:
         return table

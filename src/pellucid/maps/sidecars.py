@@ -45,7 +45,7 @@ _SHAPE = {
     "NetworkScale?": str,
     "FieldOfView?": {"Stops": [int], "SeenShare?": float, "Grid?": dict},
 }
-_FIX = "Mend the sidecar, or take it away: the map can be judged without it"
+_FIX = "Repair the sidecar, or remove it: the map can be judged without it"
 
 
 def describe_map(explainers: Sequence[Explainer], folder: Path) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def describe_map(explainers: Sequence[Explainer], folder: Path) -> dict[str, Any
 def describe_view(view: FieldOfView, grid: Grid) -> dict[str, Any]:
     """Say what a model sees of its grid, or, under another name, that nobody knows: nothing then states a share."""
     if not view.known:
-        why = "unknown: the layers do not tell what the network cannot see. Every voxel counts as seen."
+        why = "unknown: the layers do not show what the network cannot see. Every voxel counts as seen."
         return {"FieldOfViewUnknown": why}
     return {
         "FieldOfView": {
@@ -100,7 +100,7 @@ def describe_view(view: FieldOfView, grid: Grid) -> dict[str, Any]:
 
 def describe_source(explained: Explained, folder: Path, *, source: Path, source_grid: Grid) -> dict[str, Any]:
     """Say which scan a map in `folder` explains, and the model's output for it."""
-    unseen = "the output; the end of the model cannot be seen, so it may be a probability"
+    unseen = "the output; the end of the model is unknown, so it may be a probability"
     return {
         **({"SeedNeuron": unseen} if explained.head == "unknown" else {}),
         "Sources": [relative(source, folder)],

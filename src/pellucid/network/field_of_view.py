@@ -168,7 +168,7 @@ def derive_view(model: nn.Module, shape: tuple[int, ...]) -> FieldOfView:
     _check_axes(layers, shape)
     axes = [tuple(layer[axis] for layer in layers) for axis in range(len(shape))]
     if any(_lengths(axis, n)[-1] < 1 for axis, n in zip(axes, shape, strict=True)):
-        raise InputError("shape", f"{_by(shape)} is too small: a layer has nothing left to read", "Give a larger input")
+        raise InputError("shape", f"{_by(shape)} is too small: a layer has no input left", "Give a larger input")
     return FieldOfView(
         stops=tuple(_stop(axis, n) for axis, n in zip(axes, shape, strict=True)),
         shape=shape,
@@ -249,7 +249,7 @@ def _check_axes(layers: list[tuple[Window, ...]], shape: tuple[int, ...]) -> Non
     for layer in layers:
         if len(layer) != len(shape):
             raise InputError(
-                "shape", f"{_by(shape)} has {len(shape)} axes, the layers are {len(layer)}D", "Give one length an axis"
+                "shape", f"{_by(shape)} has {len(shape)} axes, the layers are {len(layer)}D", "Give one length per axis"
             )
 
 

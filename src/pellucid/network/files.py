@@ -157,7 +157,7 @@ def load_model(path: Path | str, *, network: str | Maker | None = None) -> Netwo
     if sha256(weights_file) != described.digest:
         raise InputError(weights_file, f"the weights are not those that {DESCRIPTION} describes (SHA-256)", RETRAIN)
     if claims.notes.get(_NOTE) != _meaning(content):
-        what = f"it is not what {WEIGHTS} was saved with: one of {', '.join(_MEANING)} is another"
+        what = f"it was not saved together with {WEIGHTS}: one of {', '.join(_MEANING)} differs"
         raise InputError(folder / DESCRIPTION, what, RETRAIN)
     tensors = read_tensors(weights_file, claims)
     inner = model.inner
@@ -213,12 +213,10 @@ def _read_description(file: Path, content: dict[str, Any]) -> _Description:
             raise InputError(file, what, f"Known are {', '.join(known)}")
     classes = {int(label): content["classes"][label] for label in ("0", "1")}
     if len(content["classes"]) != len(classes):
-        raise InputError(file, "its classes are other than 0 and 1", RETRAIN)
+        raise InputError(file, "its classes are not 0 and 1", RETRAIN)
     for key, name in (("modality", content["modality"]), *((f"classes.{n}", name) for n, name in classes.items())):
         if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
-            raise InputError(
-                file, f"its `{key}`, {brief(repr(name), 60)}, is no name", "Give one of letters and digits"
-            )
+            raise InputError(file, f"its `{key}`, {brief(repr(name), 60)}, is not a name", "Use letters and digits")
     try:
         grid = Grid.from_json(content["grid"])
     except ValueError as error:
@@ -242,13 +240,13 @@ def _check_class(folder: Path, architecture: str, network: str | Maker | None) -
     name = architecture.rpartition(":")[2]
     if not is_import_path(architecture):
         if network is not None:
-            raise InputError("network", f"is given, but {folder} holds a {architecture}", "Leave it out")
+            raise InputError("network", f"is given, but {folder} holds a {architecture}", "Remove it")
     elif network is None:
         raise InputError(
             folder,
-            f"the model is of {architecture}, whose code is not in its files and is never imported on their word",
-            f"If you trust that code, hand it over: load_model(folder, network={name}), or on the command line "
-            f"--network {architecture}",
+            f"the model is of {architecture}, whose code is not in its files and is never imported because they say so",
+            f"If you trust that code, pass it: load_model(folder, network={name}), or on the command line --network "
+            f"{architecture}",
         )
     elif isinstance(network, str | type) and name_of(network).rpartition(":")[2] != name:
         raise InputError(
@@ -263,7 +261,7 @@ def _make_foreign(file: Path, shapes: Shapes, network: str | Maker, described: _
     except InputError as error:
         if error.where != "options":
             raise
-        raise InputError(file.with_name(DESCRIPTION), f"its options do not fit: {error.what}", error.fix) from error
+        raise InputError(file.with_name(DESCRIPTION), f"its options are wrong: {error.what}", error.fix) from error
     check_shapes(
         file,
         shapes,
@@ -278,7 +276,7 @@ def _make(file: Path, shapes: Shapes, described: _Description) -> VolumeNetwork:
     """Make one of Pellucid's networks, for weights of `shapes`."""
     kind, channels = _KINDS[described.architecture], described.channels
     if channels < 1:
-        raise InputError(file.with_name(DESCRIPTION), f"it says {channels} channels", RETRAIN)
+        raise InputError(file.with_name(DESCRIPTION), f"it has {channels} channels", RETRAIN)
     try:
         one, two = (_shapes(kind(n, described.grid, seed=0)) for n in (1, 2))
     except InputError as error:

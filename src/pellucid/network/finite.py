@@ -15,5 +15,5 @@ def check_finite(x: torch.Tensor) -> None:
     broken = [str(b) for b, item in enumerate(x) if not bool(torch.isfinite(item).all())]
     if broken:
         raise InputError(
-            "x", f"has NaN or infinity in batch item {', '.join(broken)}", "Clean these images or leave them out"
+            "x", f"has NaN or infinity in batch item {', '.join(broken)}", "Clean these images or exclude them"
         )

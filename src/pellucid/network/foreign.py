@@ -22,7 +22,7 @@ Maker = Callable[..., nn.Module]
 """A class of networks, or a function that returns one: what a caller hands over in Python."""
 
 _ONE_SCAN = "Expected more than 1 value per channel"  # how PyTorch says that batch norm has nothing to average over
-_CONTRACT = "A network takes x: (B, 1, X, Y, Z) and gives one logit a scan, of shape (B,) or (B, 1)"
+_CONTRACT = "A network takes x: (B, 1, X, Y, Z) and returns one logit per scan, of shape (B,) or (B, 1)"
 
 
 class ForeignNetwork(nn.Module, Described):
@@ -121,8 +121,8 @@ class ForeignNetwork(nn.Module, Described):
                 raise PellucidError(too_large(len(input))) from error
             if _ONE_SCAN in str(error):
                 raise PellucidError(
-                    f"{self.name} has batch norm, and a batch of one scan leaves it nothing to average over. "
-                    "Take another batch_size, so that the last batch of an epoch is not a single scan."
+                    f"{self.name} has batch norm, which cannot average over a batch of one scan. Use another "
+                    "batch_size, so that the last batch of an epoch is not a single scan."
                 ) from error
             raise
 
@@ -172,7 +172,7 @@ def one_logit(output: torch.Tensor) -> torch.Tensor:
         raise InputError("network", f"its output is a {type(output).__name__}, not a tensor", _CONTRACT)
     if output.ndim not in (1, 2) or (output.ndim == 2 and output.shape[1] != 1):
         shape = tuple(output.shape)
-        raise InputError("network", f"its output has the shape {shape}, which is not one logit a scan", _CONTRACT)
+        raise InputError("network", f"its output has the shape {shape}, which is not one logit per scan", _CONTRACT)
     return output.reshape(-1)
 
 
@@ -212,7 +212,7 @@ def check_tensors(name: str, network: nn.Module) -> None:
         float32, or holds NaN or infinity, or if its state holds anything but tensors.
     """
     if not any(parameter.requires_grad for parameter in network.parameters()):
-        raise InputError("network", f"{name} has no parameter that can be trained", "Give a network that has")
+        raise InputError("network", f"{name} has no trainable parameter", "Give a network that has one")
     for key, tensor in network.state_dict(keep_vars=True).items():
         if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
             raise InputError("network", f"{name} is lazy: {key} has no size yet", "Give every layer its sizes")
@@ -249,7 +249,7 @@ def _make(network: str | Maker, options: dict[str, Any], seed: int | None) -> nn
             generator.set_state(before)
     if not isinstance(made, nn.Module):
         raise InputError(
-            "network", f"{name} gives a {type(made).__name__}, no torch.nn.Module", "Give a class of networks"
+            "network", f"{name} returns a {type(made).__name__}, not a torch.nn.Module", "Give a class of networks"
         )
     return made
 

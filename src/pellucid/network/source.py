@@ -80,11 +80,11 @@ def import_class(path: str, base: type[Base], kind: str = "network") -> type[Bas
         raise InputError(kind, f"is {path!r}, whose module needs {error.name}", f"Install {error.name}") from None
     except (Exception, SystemExit) as error:  # a user's module may raise anything
         what = f"is {path!r}, whose module cannot be imported: {told(error)}"
-        raise InputError(kind, what, f"Mend the module until python -c 'import {where}' works") from error
+        raise InputError(kind, what, f"Correct the module until python -c 'import {where}' works") from error
     if not (isinstance(found, type) and issubclass(found, base)):
         home = "torch.nn" if base.__module__.startswith("torch.nn") else base.__module__
         whole = f"{home}.{base.__name__}"
-        what = f"is {path!r}, which is no subclass of {whole}, so that it was not called"
+        what = f"is {path!r}, which is not a subclass of {whole}, so it was not called"
         raise InputError(kind, what, f"Write a class that inherits {whole}, and name that")
     return found
 

@@ -192,10 +192,10 @@ def too_large(volumes: int) -> str:
     """Say that a batch is too large for the memory, and what to do."""
     if volumes < 2:
         return (
-            "The memory does not suffice for a batch of 1 volume, and no batch is smaller. End other programs, or use "
-            "a machine with more."
+            "Memory is too small for a batch of 1 volume, and no batch is smaller. Close other programs, or use a "
+            "machine with more memory."
         )
-    return f"The memory does not suffice for a batch of {volumes} volumes. Use batches of {volumes // 2} or fewer."
+    return f"Memory is too small for a batch of {volumes} volumes. Use batches of {volumes // 2} or fewer."
 
 
 def _check_type(x: torch.Tensor, dtype: torch.dtype) -> None:

@@ -95,7 +95,7 @@ def read_tensors(file: Path, claims: Claims) -> dict[str, torch.Tensor]:
     except (SafetensorError, ValueError) as error:
         raise _no_weights(file, error) from None
     except (RuntimeError, MemoryError) as error:  # as PyTorch says that it cannot map the file
-        what = f"the memory does not suffice to read it ({brief(error)})"
+        what = f"memory is too small to read it ({brief(error)})"
         raise InputError(file, what, "Free memory or raise its limit; the file may be whole") from None
     return tensors
 

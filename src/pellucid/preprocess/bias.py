@@ -70,12 +70,12 @@ def correct_bias(
         inside = read_volume(field_path).data
     centre = float(np.median(inside[brain[box]]))
     if not centre > 0.0:
-        raise InputError("bias field", "N4 found none", "Look at the scan, or leave the correction out: --skip bias")
+        raise InputError("bias field", "N4 found none", "Check the scan, or skip the correction: --skip bias")
     inside = inside / np.float32(centre)
     extremes = inside[brain[box]]
     if extremes.min() < 1.0 / _LARGEST or extremes.max() > _LARGEST:
-        what = f"N4's field runs from {extremes.min():.2g} to {extremes.max():.2g}, which no coil makes"
-        raise InputError("bias field", what, "Look at the scan, or leave the correction out: --skip bias")
+        what = f"N4's field ranges from {extremes.min():.2g} to {extremes.max():.2g}, which no coil produces"
+        raise InputError("bias field", what, "Check the scan, or skip the correction: --skip bias")
     margins = [(s.start, n - s.stop) for s, n in zip(box, image.shape, strict=True)]
     field = np.pad(inside.clip(1.0 / _LARGEST, _LARGEST), margins, mode="edge")
     corrected = image / field

@@ -92,11 +92,11 @@ def check_size(brain: BoolArray, grid: Grid, where: str) -> BoolArray:
     """Return `brain`: (X, Y, Z) on `grid`, or raise InputError where it is too small or too large for one."""
     volume_ml = float(np.count_nonzero(brain)) * grid.voxel_volume_ml
     if not _SMALLEST_ML <= volume_ml <= _LARGEST_ML:
-        what = f"what was found of a brain has {volume_ml:.0f} ml, where brains have {_SMALLEST_ML:.0f} to 2200 ml"
+        what = f"the brain that was found has {volume_ml:.0f} ml; brains have {_SMALLEST_ML:.0f} to 2200 ml"
         raise InputError(
             where,
             what,
-            "Look at the scan: is it a whole head, and its affine in millimetres? See --skull-strip too",
+            "Check the scan: is it a whole head, and is its affine in millimetres? See also --skull-strip",
         )
     return brain
 

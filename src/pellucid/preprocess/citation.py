@@ -49,7 +49,7 @@ def citation(records: Sequence[Mapping[str, Any]]) -> str:
         modes = sorted({record["settings"]["skull_strip"] for record in done})
         sentences.append(
             f"Brains were extracted by the networks of deepbet {cite('Fisch 2024')}{some('brain extraction')}; scans "
-            f"that came without a skull kept their own foreground (mode {', '.join(modes)})."
+            f"without a skull kept their own foreground (mode {', '.join(modes)})."
         )
     if counts["bias field"]:
         sentences.append(f"Bias fields were corrected by N4 in the brain {cite('Tustison 2010')}{some('bias field')}.")
@@ -68,8 +68,8 @@ def citation(records: Sequence[Mapping[str, Any]]) -> str:
     if counts["given"]:
         sentences.append(f"Transforms, masks or tissue maps that existed before were used as given{some('given')}.")
     sentences.append(
-        "Scans went to the template's 1 mm grid by one linear interpolation, masks by the nearest voxel; outside the "
-        "brain they are 0."
+        "Scans were resampled to the template's 1 mm grid by one linear interpolation, masks by nearest neighbour; "
+        "outside the brain they are 0."
     )
     if counts["tissue"]:
         sentences.append(
@@ -77,8 +77,8 @@ def citation(records: Sequence[Mapping[str, Any]]) -> str:
             f"{cite('Ashburner 2005', 'Zhang 2001')}{some('tissue')}."
         )
     for method, words in (
-        ("local", "from the healthy white matter around each, voxel by voxel, after the idea of"),
-        ("slice", "with one number an axial slice, as the code of Eitel 2019 did, after"),
+        ("local", "from the healthy white matter around each, voxel by voxel, following the idea of"),
+        ("slice", "with one number per axial slice, as in the code of Eitel 2019, after"),
     ):
         if counts[f"filled {method}"]:
             sentences.append(f"Lesions were filled {words} {cite('Valverde 2014')}{some(f'filled {method}')}.")

@@ -17,7 +17,7 @@ from pellucid.preprocess.admission import admit
 from pellucid.preprocess.filling import METHODS, Filled, fill_lesions
 from pellucid.preprocess.white_matter import find_white_matter
 
-_GIVE = "Or give its white matter with --white-matter: then the scan may lie anywhere"
+_GIVE = "Or give its white matter with --white-matter: then the scan may be in any space"
 WHITE = 0.5  # a tissue that is more probable than that is the most probable one
 
 
@@ -106,7 +106,11 @@ def _check(image: Path, mask: Path, *, out: Path, method: str, white_matter: Pat
     if seed < 0:
         raise InputError("--seed", f"is {seed}", "Give a whole number of at least 0")
     if not out.name.endswith(SUFFIXES):
-        raise InputError("--out", f"is {str(out)!r}, which is no NIfTI file's name", "End it in .nii or .nii.gz")
+        raise InputError(
+            "--out",
+            f"is {str(out)!r}, which is not the name of a NIfTI file",
+            "Use a name that ends in .nii or .nii.gz",
+        )
     for path in (image, mask, white_matter):
         # a.nii and a.nii.gz share a.json.
         if path and str(path.resolve()).removesuffix(".gz") == str(out.resolve()).removesuffix(".gz"):
@@ -154,7 +158,7 @@ def _white_matter(volume: Volume, lesions: Mask, path: Path | None) -> BoolArray
             raise InputError(path, what, "Resample it onto the scan's grid")
         low, high = float(white.data.min()), float(white.data.max())
         if low < 0.0 or high > 1.0:
-            what = f"its values run from {low:g} to {high:g}, so it is no mask and no probability map"
+            what = f"its values range from {low:g} to {high:g}, so it is neither a mask nor a probability map"
             raise InputError(path, what, "Give a map of values from 0 to 1")
         return white.data > WHITE
     return find_white_matter(volume, lesions.data)

@@ -108,7 +108,7 @@ def fill_lesions(
         if values is not None and values.shape != grid.shape:
             raise ValueError(f"{name} of shape {values.shape} is not on the grid {grid}")
     if method not in METHODS:
-        raise InputError(method, "is no method of lesion filling", f"Choose one of {', '.join(METHODS)}")
+        raise InputError(method, "is not a method of lesion filling", f"Choose one of {', '.join(METHODS)}")
     if not lesions.any():
         return Filled(image.copy(), *(np.zeros(grid.shape, dtype=np.bool_) for _ in range(4)))
     rng = np.random.default_rng(seed)
@@ -172,7 +172,7 @@ def healthy_white(image: Float32Array, lesions: BoolArray, white: BoolArray, gri
     candidates = inner if inner.any() else candidates
     if not candidates.any():
         what = "no white matter is left outside the lesions and their margin"
-        raise InputError("white matter", what, "Check that white matter, lesions and image lie on one another")
+        raise InputError("white matter", what, "Check that white matter, lesions and image are aligned")
     median, spread = robust(image[candidates])
     return np.asarray(candidates & (np.abs(image - np.float32(median)) <= _GROSS * spread))
 

@@ -56,7 +56,7 @@ def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
     """
     path = out / "dataset_description.json"
     if out.resolve() == raw.resolve():
-        raise InputError(out, "is the raw dataset itself", "Name another folder; raw data are never written to")
+        raise InputError(out, "is the raw dataset itself", "Name another folder; raw data are never changed")
     # Looked at first, for another job may describe the dataset and fill it at this moment.
     strange = out.is_dir() and any(entry.name != LOGS and not is_leftover(entry) for entry in out.iterdir())
     if path.is_file():
@@ -64,10 +64,12 @@ def describe_dataset(out: Path, raw: Path, lesions: Path | None) -> None:
         made = [entry.get("Name") for entry in said.get("GeneratedBy") or []]
         if "Pellucid" not in made:
             raise InputError(
-                out, f"holds a dataset made by {', '.join(map(str, made)) or 'others'}", "Name another folder"
+                out, f"contains a dataset made by {', '.join(map(str, made)) or 'others'}", "Name another folder"
             )
     elif strange:
-        raise InputError(out, "the folder is not empty and holds no derivative dataset", "Choose an empty folder")
+        raise InputError(
+            out, "the folder is not empty and does not contain a derivative dataset", "Choose an empty folder"
+        )
     # Relative, so that both can move together; a URI reference, as BIDS asks for.
     links = {"raw": Path(os.path.relpath(raw, out)).as_posix()}
     masks = lesions or raw / "derivatives" / "lesions"
@@ -100,7 +102,7 @@ def summarise(out: Path, raw: Path) -> pd.DataFrame:
     """
     records = read_records(out)
     if not records:
-        raise InputError(out, "holds no visit that was processed", "Run the participant level first")
+        raise InputError(out, "contains no processed visit", "Run the participant level first")
     people = raw_people(raw)
     table = _with_people(quality_table(records, overrides(out)), people)
     _write_people(out, raw, people, sorted({str(record["participant_id"]) for record in records}))

@@ -113,11 +113,11 @@ def find_visits(
     visits: list[Visit] = []
     for participant in dict.fromkeys(wanted):
         if participant in left_out:
-            raise InputError(root / naming.IGNORE, f"leaves out {participant}", "Take that line away to use it")
+            raise InputError(root / naming.IGNORE, f"excludes {participant}", "Remove that line to use it")
         if participant not in everybody:
             near = guess(participant, everybody)
             raise InputError(
-                root, f"holds no {participant}.{near}".rstrip("."), f"Its participants are {some(everybody)}"
+                root, f"does not contain {participant}.{near}".rstrip("."), f"Its participants are {some(everybody)}"
             )
         found = naming.visits(root, participant)
         drawn = {session for session, _ in naming.visits(masks, participant)} - {session for session, _ in found}
@@ -125,7 +125,7 @@ def find_visits(
         own += [_lonely_mask(masks, participant, session) for session in drawn]
         places = [anat for _, anat in found]
         spare = [
-            f"not taken: {path}: {why}" for path, why in _spare(root, masks, participant) if path.parent not in places
+            f"not used: {path}: {why}" for path, why in _spare(root, masks, participant) if path.parent not in places
         ]
         if not own:
             why = f" ({'; '.join(spare)})" if spare else ""
@@ -160,8 +160,8 @@ def read_filters(path: Path) -> dict[str, dict[str, Any]]:
         if role not in ROLES:
             raise InputError(path, f"has a filter for {role!r}", f"Roles are {', '.join(ROLES)}")
         if unknown := naming.unknown_key(content[role]):
-            what = f"{role}: {unknown!r} is no entity of BIDS.{guess(unknown, naming.ENTITIES)}".rstrip(".")
-            raise InputError(path, what, "Write it as in names (acq, run) or in full (acquisition)")
+            what = f"{role}: {unknown!r} is not an entity of BIDS.{guess(unknown, naming.ENTITIES)}".rstrip(".")
+            raise InputError(path, what, "Write it as in file names (acq, run) or in full (acquisition)")
     return content
 
 
@@ -199,9 +199,7 @@ def _visit(
         elif found:
             images[role] = found[0]
     remarks += [
-        f"not taken: {path.name}: {why}"
-        for path, why in _spare(root, masks, participant)
-        if path.parent == root / place
+        f"not used: {path.name}: {why}" for path, why in _spare(root, masks, participant) if path.parent == root / place
     ]
     if not problems and not images.keys() & {"t1w", "flair"}:
         said = f" ({'; '.join(remarks[:3])})" if remarks else ""

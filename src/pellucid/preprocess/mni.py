@@ -39,7 +39,7 @@ def to_mni(chain: Chain, t1w: Scan | None, t1w_to_mni: Affine, flair: Scan | Non
     assert first is not None
     space = InMni(carried(first.brain, first.grid, matrix, MNI_1MM), 1.0 / abs(float(np.linalg.det(matrix[:3, :3]))))
     if not space.brain.any():
-        raise InputError("registration", "nothing of the brain arrived in MNI space", "Look at the scan's orientation")
+        raise InputError("registration", "no part of the brain is in MNI space", "Check the scan's orientation")
     chain.outputs.write("brain_mni", space.brain, MNI_1MM, sources=chain.raw("t1w", "flair"), Type="Brain")
     if t1w is not None:
         space.t1w = warped(t1w, t1w_to_mni, space.brain)

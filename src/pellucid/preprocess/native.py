@@ -97,7 +97,8 @@ def carried(brain: BoolArray, grid: Grid, to_brain: Affine, target: Grid) -> Boo
 def _remark_on_edges(chain: Chain, role: str, brain: BoolArray, grid: Grid) -> None:
     """Remark on each edge of the field of view that the brain goes beyond."""
     chain.warnings += [
-        f"{role}: the brain goes on beyond the {face.side} of the field of view ({face.area:.0f} cm² of it lie there)"
+        f"{role}: the brain extends beyond the {face.side} of the field of view ({face.area:.0f} cm² of it are cut "
+        "there)"
         for face in edges(brain, grid)
         if face.area > _EDGE_CM2
     ]

@@ -62,9 +62,9 @@ FILES = {
     "grey": _mni("probseg", "Probability of grey matter", label="GM"),
     "white": _mni("probseg", "Probability of white matter", label="WM"),
     "filled_mni": _mni("FLAIR", "FLAIR with its lesions filled, 0 outside the brain", desc="filled"),
-    "t1w_network": _mni("T1w", "T1w as a network reads it", res="network", desc="brain"),
-    "flair_network": _mni("FLAIR", "FLAIR as a network reads it", res="network", desc="brain"),
-    "filled_network": _mni("FLAIR", "Filled FLAIR as a network reads it", res="network", desc="filled"),
+    "t1w_network": _mni("T1w", "T1w as the network's input", res="network", desc="brain"),
+    "flair_network": _mni("FLAIR", "FLAIR as the network's input", res="network", desc="brain"),
+    "filled_network": _mni("FLAIR", "Filled FLAIR as the network's input", res="network", desc="filled"),
 }
 """Every file of a visit, by its key."""
 

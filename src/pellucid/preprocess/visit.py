@@ -93,7 +93,7 @@ def refuse_twins(t1w: Volume, flair: Volume) -> None:
     """Raise InputError if the T1w and the FLAIR are one image under two names."""
     if t1w.data.shape == flair.data.shape and np.array_equal(t1w.data, flair.data):
         what = f"it is the same image, voxel for voxel, as the T1w {t1w.path}"
-        raise InputError(str(flair.path), what, "One of the two has a wrong name: put the scan that belongs there")
+        raise InputError(str(flair.path), what, "One of the two has a wrong name: replace it with the right scan")
 
 
 def drawn_on(lesions: Mask, t1w: Volume | None, flair: Volume | None) -> str:
@@ -104,7 +104,7 @@ def drawn_on(lesions: Mask, t1w: Volume | None, flair: Volume | None) -> str:
     grids = ", ".join(f"{role} {scan.grid}" for role, scan in (("FLAIR", flair), ("T1w", t1w)) if scan is not None)
     raise InputError(
         str(lesions.path),
-        f"the mask lies on none of its scans' grids (mask {lesions.grid}; {grids})",
+        f"the mask has the grid of none of its scans (mask {lesions.grid}; {grids})",
         "Resample the mask onto the scan that it was drawn on, with nearest-neighbour interpolation",
     )
 

@@ -50,7 +50,7 @@ def explained(maps: Maps, store: Store) -> pd.DataFrame:
 def alarm_note(one: Mapping[str, Any]) -> str:
     """Say for the caption of a row of `explained` how much of its map cancels, and what is wrong with it."""
     if one["alarms"] is None:
-        return f"{one['gross']} Nothing says whether it adds up: it has no ledger."
+        return f"{one['gross']} It is unknown whether it adds up: it has no ledger."
     return " ".join([one["gross"], *(f"Alarm: {alarm}." for alarm in one["alarms"])])
 
 

@@ -71,5 +71,5 @@ def _drawn(anchor: str, title: str, draw: Callable[[], Section | None], note: Ca
             raise
         known = isinstance(error, PellucidError)
         why = str(error) if known else f"{type(error).__name__}: {error}. Please report it."
-        note(f"“{title}” could not be drawn: {why}")
-        return Section(anchor, title, [Note(tone="error", text=f"This section could not be drawn. {why}")])
+        note(f"“{title}” could not be made: {why}")
+        return Section(anchor, title, [Note(tone="error", text=f"This section could not be made. {why}")])

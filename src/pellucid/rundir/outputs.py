@@ -22,7 +22,7 @@ CHECKSUM = "checksum"
 OWNED = ("cohorts", "stores", "models", "baselines", "maps", "deletion", "tables")
 """Folders of a run in which nothing belongs to anybody else."""
 
-_FIX = "Restore it, or delete it: the run goes on then, and takes what it finds as it is"
+_FIX = "Restore it, or delete it: then the run continues and uses the files that exist"
 
 
 class Damage(NamedTuple):
@@ -60,7 +60,7 @@ class Stamp:
         A `quick` look does not read a file of a million bytes or more whose size and time of change are those recorded.
         """
         if not path.is_file():
-            return "is missing" if not path.exists() else "is no file"
+            return "is missing" if not path.exists() else "is not a file"
         found = path.stat()
         if found.st_size != self.bytes:
             return f"has {found.st_size} bytes, not {self.bytes}"
@@ -105,14 +105,14 @@ def read_record(path: Path) -> dict[str, Any]:
         If it is no record, or not as it was written.
     """
     if path.exists() and not path.is_file():
-        raise InputError(path, "is no file", _FIX)
+        raise InputError(path, "is not a file", _FIX)
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("tasks", {}), dict):
         raise InputError(path, "the file is not a record of a run", _FIX)
     if not all(isinstance(entry, dict) for entry in content.get("tasks", {}).values()):
         raise InputError(path, "the file is not a record of a run", _FIX)
     if CHECKSUM in content and content[CHECKSUM] != checksum(content):
-        raise InputError(path, "the file was changed since the run wrote it", _FIX)
+        raise InputError(path, "the file was changed after the run wrote it", _FIX)
     return content
 
 

@@ -230,10 +230,10 @@ class Run:
     def spread_of_trials(self, arms: Sequence[str]) -> str:
         """Say what the SD over the trials of arms is, for a caption."""
         if any(self.is_cross_validated(arm) for arm in arms):
-            return "due to other folds, training and validation subjects and seeds, for a trial is a repeat"
+            return "due to other folds, training and validation participants and seeds, because a trial is a repeat"
         if any(arm in self.arms and self.arms[arm].subjects for arm in arms):
-            return "the optimiser's chance, and that of which subjects were drawn to train on"
-        return "the optimiser's chance alone"
+            return "due to the seeds of training, and to the random choice of training participants"
+        return "due to the seeds of training only"
 
     def table(self, name: str) -> pd.DataFrame | None:
         """Return tables/NAME.tsv, or None if it was not made; InputError if it lacks what `tables` declares of it."""
@@ -350,7 +350,7 @@ def open_run(folder: Path) -> Run:
     """
     paths = RunFolder(Path(folder))
     if not paths.record.exists():
-        what = f"holds no {paths.record.name}, so it is no run directory"
+        what = f"has no {paths.record.name}, so it is not a run directory"
         raise InputError(folder, what, "Give the folder that a study wrote")
     record, text, spec, problem = read_record(paths.record), "", None, ""
     try:

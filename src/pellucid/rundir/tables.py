@@ -65,12 +65,12 @@ def as_declared(table: pd.DataFrame, name: str) -> pd.DataFrame:
     troubles = [f"column {column} is not declared" for column in table if column not in found]
     troubles += [f"column {column} is missing" for column in found if column not in table]
     troubles += [
-        f"column {column} has something else than {_KINDS[kind]}"
+        f"column {column} has values that are not {_KINDS[kind]}"
         for column, kind in found.items()
         if column in table and not _holds(table[column], kind)
     ]
     if troubles:
-        raise InputError(f"table {name}", "; ".join(troubles), "Write what pellucid.rundir.tables declares of it")
+        raise InputError(f"table {name}", "; ".join(troubles), "Write what pellucid.rundir.tables declares for it")
     return table[list(found)]
 
 

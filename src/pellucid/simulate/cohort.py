@@ -72,13 +72,15 @@ def _claim(out: Path, settings: Settings) -> None:
         if differing:
             raise InputError(
                 out,
-                "holds a cohort simulated with other settings "
+                "contains a cohort simulated with other settings "
                 f"({', '.join(f'{k}: {found.get(k)} there, {described.get(k)} asked' for k in differing)})",
                 "Choose another folder, or delete this one",
             )
         return
     if out.is_dir() and any(out.iterdir()):
-        raise InputError(out, "the folder is not empty and holds no simulated cohort", "Choose an empty folder")
+        raise InputError(
+            out, "the folder is not empty and does not contain a simulated cohort", "Choose an empty folder"
+        )
     write_json(path, described)
 
 
@@ -183,9 +185,9 @@ def _write_tables(out: Path, settings: Settings, people: list[Person]) -> None:
         )
     write_text(
         out / "README",
-        f"A simulated cohort of {kind.disease} and controls. No person stands behind any image.\n\n"
-        "Images are brain-extracted and lie in MNI152NLin6Asym space, with bias field and noise as a scanner leaves\n"
-        "them. What differs between the groups, and where, is under derivatives/truth.\n",
+        f"A simulated cohort of {kind.disease} and controls. No image shows a real person.\n\nImages are "
+        "brain-extracted and lie in MNI152NLin6Asym space, with bias field and noise as a scanner leaves\nthem. What "
+        "differs between the groups, and where, is under derivatives/truth.\n",
     )
     write_json(
         out / "dataset_description.json",

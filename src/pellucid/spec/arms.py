@@ -77,9 +77,11 @@ class Arm(TrialSettings):
     def __post_init__(self) -> None:
         check_options(self.options)
         if self.options and not self.own_network:
-            raise InputError("options", f"belong to no network {self.network!r}", "Set `channels`, or leave them out")
+            raise InputError("options", f"cannot be given for {self.network!r}", "Set `channels`, or remove them")
         if self.own_network and self.channels != _CHANNELS:
-            raise InputError("channels", f"is {self.channels}, which {self.network} has not", "Set `options` instead")
+            raise InputError(
+                "channels", f"is {self.channels}, but {self.network} has no channels", "Set `options` instead"
+            )
 
     @property
     def settings(self) -> TrialSettings:

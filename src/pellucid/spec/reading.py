@@ -39,7 +39,7 @@ def find_spec(name: str) -> Path:
         raise InputError(
             name,
             "there is no such specification",
-            f"Give a TOML file, a run directory, or the name of one that ships: {', '.join(shipped)}",
+            f"Give a TOML file, a run directory, or the name of an included one: {', '.join(shipped)}",
         )
     return Path(name)
 
@@ -129,10 +129,10 @@ def _check_names(spec: Spec, *, file: Path) -> None:
     """Refuse names that nothing has, impossible starts, too many models, and explained arms that hold nobody out."""
     raise_together(InputError(file, what, fix) for what, fix in _wrong_names(spec))
     if (models := sum(map(spec.trial_count, (*spec.training, *spec.baselines)))) > MOST_MODELS:
-        what = f"it asks for {models} models, trials times folds of all arms and baselines"
+        what = f"it needs {models} models: trials times folds of all arms and baselines"
         raise InputError(file, what, f"Ask for {MOST_MODELS} at most")
     cohorts = dict.fromkeys(spec.training[name].cohort for name in (spec.explain.arms if spec.explain else ()))
-    fix = "Hold participants out, for [explain] maps those of"
+    fix = "Hold participants out: [explain] makes maps of the held-out participants of"
     idle = [name for name in cohorts if not spec.splits[name].judges]
     raise_together(InputError(file, f"`splits.{name}.holdout` is 0", f"{fix} `{name}`") for name in idle)
 
@@ -153,7 +153,7 @@ def _wrong_names(spec: Spec) -> Iterator[tuple[str, str]]:
         target = spec.cohorts[baseline.cohort].column if baseline.cohort in spec.cohorts else None
         if target in kind.needs(baseline):
             yield (
-                f"`baselines.{name}.confounds` has {target!r}, which is what is to be told",
+                f"`baselines.{name}.confounds` has {target!r}, which is the label that the network predicts",
                 "List the other confounds",
             )
     for name, arm in spec.training.items():
@@ -185,7 +185,9 @@ def _wrong_start(name: str, spec: Spec) -> Iterator[tuple[str, str]]:
         cohorts = [spec.training[arm].cohort for arm in (*seen, start)]
         folds = cohort in spec.splits and spec.splits[cohort].scheme == "cross-validation"
         if folds and cohorts[-1] == cohort and set(cohorts) != {cohort}:
-            what = f"`training.{name}` starts, by way of another cohort, from `{start}`, trained on `{cohort}` too"
+            what = (
+                f"`training.{name}` starts, through another cohort, from `{start}`, which is trained on `{cohort}` too"
+            )
             yield what, "A fold's held-out people would have trained what it starts from: take one of the arms out"
             return
         seen.append(start)

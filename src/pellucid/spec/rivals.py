@@ -36,7 +36,7 @@ def with_bright_voxels(spec: Spec, *, file: Path) -> Spec:
         name = NAME if len(wanted) == 1 else f"{NAME}-{cohort}"
         for section in ("training", "baselines"):
             if name in getattr(spec, section):
-                what = f"`{section}.{name}` has the name of the baseline that every study on {_MODALITY} is given"
+                what = f"`{section}.{name}` has the name of the baseline that every study on {_MODALITY} has"
                 raise InputError(file, what, "Rename it")
         scaling = None if spec.preparation.scaling in SCALINGS else SCALINGS[0]
         added[name] = Baseline(cohort=cohort, scaling=scaling, kind=KIND)
@@ -46,7 +46,8 @@ def with_bright_voxels(spec: Spec, *, file: Path) -> Spec:
 def without_bright_voxels(spec: Spec) -> list[str]:
     """Say of which cohorts that arms are judged on no bright voxels are counted, and why."""
     return [
-        f"cohort {name}: no {NAME} baseline, for it is {spec.cohorts[name].modality} and lesions are bright on FLAIR"
+        f"cohort {name}: no {NAME} baseline, because it is {spec.cohorts[name].modality}, and lesions are bright on "
+        "FLAIR only"
         for name in _judged(spec)
         if not _has_one(spec, name)
     ]

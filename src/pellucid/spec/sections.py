@@ -30,7 +30,7 @@ def _located(value: object, info: ValidationInfo) -> object:
     expanded = os.path.expandvars(value)
     unset = re.search(r"\$\{?(\w+)", expanded)
     if unset:
-        fix = f"Set it, as in `export {unset[1]}=folder`, or write the path itself"
+        fix = f"Set it, as in `export {unset[1]}=folder`, or write the path instead"
         raise RefusedError(InputError("", f"is {value!r}, but ${unset[1]} is not set", fix))
     return ((info.context.parent if expanded == value else Path()) / Path(expanded).expanduser()).resolve()
 
@@ -161,7 +161,7 @@ class Split:
         if self.stratify and self.stratify[0] != "group":
             raise InputError("stratify", f"is {list(self.stratify)}", 'Give [], or "group" first')
         if self.scheme == "cross-validation" and self.holdout:
-            raise InputError("holdout", f"is {self.holdout}", "Leave it out: each fold is the holdout of its trials")
+            raise InputError("holdout", f"is {self.holdout}", "Remove it: each fold is the holdout of its trials")
 
     @property
     def numbers(self) -> int:
@@ -225,7 +225,7 @@ class Explain:
         if len(set(labels)) < len(labels):
             raise InputError("methods", f"is {list(self.methods)}", "Two of them have folders of one name: rename one")
         if self.trials == "all" and self.choose == "holdout":
-            raise InputError("choose", "is 'holdout', but all trials are explained", "Leave one of the two out")
+            raise InputError("choose", "is 'holdout', but all trials are explained", "Remove one of the two")
 
 
 @checked

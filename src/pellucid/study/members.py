@@ -67,14 +67,14 @@ def members(name: str, cohort: Cohort, root: Path, *, watch: Callable[[Members],
             groups = some(sorted(map(repr, rows["group"].dropna().unique()))) or "none"
             raise InputError(
                 root / TABLE,
-                f"a study with one class only: nobody is in group {group!r} (groups there: {groups})"
+                f"a study with one class only: no participant is in group {group!r} (existing groups: {groups})"
                 + guess(group, rows["group"].dropna().unique()).rstrip("?"),
-                f"Name two groups that it has as `positive` and `negative` of [cohorts.{name}]",
+                f"Give two of its groups as `positive` and `negative` of [cohorts.{name}]",
             )
         problems = rows.loc[rows["group"] == group, "problem"]
         if problems.notna().all():
             what = f"no scan of group {group!r} can be used (of {len(problems)} listed; the first: {problems.iloc[0]}"
-            raise InputError(root, what.rstrip(".") + ")", "Mend the scans")
+            raise InputError(root, what.rstrip(".") + ")", "Repair the scans")
     return found
 
 
@@ -85,13 +85,13 @@ def _sorted_out(rows: pd.DataFrame, wanted: tuple[str, str], root: Path, spare: 
     for group, who in zip(map(str, people.index), people, strict=True):
         if group in wanted:
             continue
-        count = f"{len(who)} {'person' if len(who) == 1 else 'people'}"
+        count = f"{len(who)} {'participant' if len(who) == 1 else 'participants'}"
         said = f"group {group!r} is neither {wanted[0]!r} nor {wanted[1]!r} ({count}).{guess(group, wanted)}"
         if is_missing(group):
-            said = f"{group!r} is no group ({count}). State it or remove the row."
+            said = f"{group!r} is not a group ({count}). Give a group or remove the row."
         elif key(group) not in {key(one) for one in wanted}:
             others.append(group)
-            remarks.append((f"group {group!r}", f"takes no part: {said} They are {some(who, _NAMED)}"))
+            remarks.append((f"group {group!r}", f"is not used: {said} They are {some(who, _NAMED)}"))
             continue
         problem = problem.mask((rows["group"] == group) & problem.isna(), f"{root / TABLE}: {said}")
     rows = rows.assign(problem=problem)[~rows["group"].isin(others)].reset_index(drop=True)

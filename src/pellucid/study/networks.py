@@ -88,5 +88,5 @@ def _refuse_probabilities(model: ForeignNetwork, image: torch.Tensor) -> None:
         head = run_forward(model, image.clone().requires_grad_()).head
     if head in ("none", "unknown"):
         return
-    what = f"{model.name} ends in a {head}, and the loss adds a sigmoid"
-    raise InputError("network", what, "Give the logit before it")
+    what = f"{model.name} ends in a {head}, but the loss adds a sigmoid"
+    raise InputError("network", what, "Return the logit before it")

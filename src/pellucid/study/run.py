@@ -220,7 +220,7 @@ def _discard_damaged(tasks: Sequence[Task], record: Record, folder: RunFolder, *
         log.warning("not as the run left it, and made again: %s", words)
     if unknown := record.unknown(tasks):
         log.warning(
-            "the record does not say what these left, so that it is taken as it is: %s%s",
+            "the record does not say what these wrote, so it is used unchanged: %s%s",
             ", ".join(unknown[:3]),
             f" and {len(unknown) - 3} more" if len(unknown) > 3 else "",
         )
@@ -242,7 +242,7 @@ def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
         if differing:
             raise InputError(
                 folder.root,
-                f"it holds a run of another specification ({'; '.join(differing)})",
+                f"it contains a run of another specification ({'; '.join(differing)})",
                 "Use another --out, or put the old values back"
                 + ("" if beyond else ", or add to this run: `pellucid study run ... --extend`"),
             )
@@ -250,12 +250,12 @@ def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
     if folder.record.is_file():
         if read_record(folder.record).get("spec_sha256") == sha256(spec.to_toml().encode()).hexdigest():
             return False  # its study.toml is lost, and this is what stood there
-        raise InputError(folder.spec, "is missing, and the run was of another specification", "Restore it")
+        raise InputError(folder.spec, "is missing, and the run had another specification", "Restore it")
     there = list(folder.root.iterdir()) if folder.root.is_dir() else []
     strangers = sorted(path.name for path in there if path.name != LOCK and not is_leftover(path))
     if strangers:
         raise InputError(
-            folder.root, f"it is no run directory and not empty ({', '.join(strangers[:3])})", "Use another --out"
+            folder.root, f"it is not a run directory and not empty ({', '.join(strangers[:3])})", "Use another --out"
         )
     return False
 

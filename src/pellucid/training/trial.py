@@ -117,7 +117,7 @@ def run_trial(
     _check_rows(store, rows)
     if initial is not None and not initial.grid.matches(store.grid):
         raise InputError(
-            "initial", f"the model is for {initial.grid}, the store has {store.grid}", "Prepare both alike"
+            "initial", f"the model is for {initial.grid}, the store has {store.grid}", "Prepare both in the same way"
         )
     if initial is None:
         model = build_network(architecture, store.grid, channels=channels, options=options, seed=_seed(settings))
@@ -137,7 +137,7 @@ def run_trial(
         described = read_json(folder / "model.json")
         other = described["architecture"] != model.name or described.get("options") != model.options
         if other or any(result.trained.get(key) != value for key, value in asked.items()):
-            raise InputError(folder, "holds a trial with other settings, scans or start", "Name another folder")
+            raise InputError(folder, "contains a trial with other settings, scans or start", "Name another folder")
         return result
     (folder / "model.json").unlink(missing_ok=True)
     scans = Scans(store.images, store.table["label"].to_numpy(), model.corner)
@@ -178,7 +178,7 @@ def read_trial(folder: Path) -> TrialResult:
     folder = Path(folder)
     missing = [name for name in _FILES if not (folder / name).exists()]
     if missing:
-        raise InputError(folder, f"is no finished trial: {', '.join(missing)} missing", "Run the trial again")
+        raise InputError(folder, f"is not a finished trial: {', '.join(missing)} missing", "Run the trial again")
     return TrialResult(
         folder=folder,
         history=read_tsv(folder / "history.tsv"),
@@ -199,7 +199,7 @@ def _check_rows(store: Store, rows: Mapping[str, IndexArray]) -> None:
     for role in ("train", "validation"):
         groups = sorted(set(store.table["group"].iloc[rows[role]])) if role in rows else []
         if len(groups) < 2:
-            found = ", ".join(groups) or "nobody"
+            found = ", ".join(groups) or "no participants"
             raise InputError(role, f"a study with one class only ({found})", "Give scans of both groups for this role")
 
 

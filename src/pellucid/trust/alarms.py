@@ -86,7 +86,7 @@ class MapSums:
         said = []
         for alarm in self.alarms or ():
             if alarm == SIGN:
-                said.append(f"the map sums to {self.total:+.3g}, the logit is {self.logit:+.3g}: another sign")
+                said.append(f"the map sums to {self.total:+.3g}, but the logit is {self.logit:+.3g}: different signs")
             elif alarm == NETWORKS:
                 said.append(f"{self.alarmed_networks} of the {self.networks} networks' own maps have an alarm")
             else:

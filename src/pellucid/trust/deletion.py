@@ -211,7 +211,7 @@ def _inside(name: str, ranking: npt.ArrayLike, places: IndexArray, shape: tuple[
     """Return the values of a ranking's map at some places."""
     array = np.asarray(ranking)
     if array.shape != shape:
-        raise InputError(name, f"its shape {array.shape} is not the image's {shape}", "Use one grid for all")
+        raise InputError(name, f"its shape {array.shape} is not the image's {shape}", "Use the same grid for all")
     values = np.asarray(array.ravel()[places], dtype=np.float64)
     if not np.isfinite(values).all():
         raise InputError(name, "a voxel is not finite", "Explain the scan again")

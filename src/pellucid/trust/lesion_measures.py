@@ -15,8 +15,8 @@ __all__ = ["MEASURES", "Measure", "SeenBrain", "lesion_measure"]
 @lesion_measure(
     "average_precision",
     title="average precision",
-    meaning="Average precision measures the order of voxels alone: 1 if every lesion voxel comes before all others, "
-    "and by chance the lesions' share of the seen brain.",
+    meaning="Average precision depends only on the ranking of voxels: 1 if every lesion voxel is ranked before all "
+    "others; its chance level is the lesions' share of the seen brain.",
 )
 def average_precision(of: SeenBrain) -> float:
     """Return the average precision of R's order of voxels (`ranks.rank_measures`)."""
@@ -26,8 +26,8 @@ def average_precision(of: SeenBrain) -> float:
 @lesion_measure(
     "precision_at_k",
     title="precision at k",
-    meaning="Precision at k, of the order alone too, is the share of lesion among as many of the first voxels as the "
-    "lesions have.",
+    meaning="Precision at k also depends only on the ranking: it is the share of lesion among the first k voxels, "
+    "where k is the number of lesion voxels.",
 )
 def precision_at_k(of: SeenBrain) -> float:
     """Return the share of L among the k voxels of greatest R, k = voxels of L in B (`ranks.rank_measures`)."""
@@ -37,8 +37,8 @@ def precision_at_k(of: SeenBrain) -> float:
 @lesion_measure(
     "auroc",
     title="AUROC",
-    meaning="AUROC, of the order alone too, is how often a lesion voxel comes before another: 0.5 by chance; where "
-    "lesions are small it flatters.",
+    meaning="AUROC also depends only on the ranking: it is how often a lesion voxel is ranked before another voxel, "
+    "0.5 by chance; with small lesions it is too optimistic.",
 )
 def auroc(of: SeenBrain) -> float:
     """Return the area under the ROC curve of R's order of voxels (`ranks.rank_measures`)."""
@@ -48,8 +48,9 @@ def auroc(of: SeenBrain) -> float:
 @lesion_measure(
     "lift",
     title="lift",
-    meaning="Lift is the share of positive relevance inside lesions over their share of the seen brain: 1 means no "
-    "preference. Sharpening any map raises its lift, and it has a ceiling, the seen brain over the lesions.",
+    meaning="Lift is the share of positive relevance inside lesions divided by their share of the seen brain: 1 "
+    "means no preference. Sharpening a map raises its lift; its maximum is the volume of the seen brain divided by "
+    "that of the lesions.",
     ceiling=lambda voxels, lesion: voxels / lesion,
     most=np.inf,
     digits=1,
@@ -66,7 +67,7 @@ def lift(of: SeenBrain) -> float:
 @lesion_measure(
     "positive_share",
     title="positive relevance in lesions",
-    meaning="Positive relevance in lesions is the share of it that lies there.",
+    meaning="Positive relevance in lesions is the share of positive relevance that lies inside lesions.",
 )
 def positive_share(of: SeenBrain) -> float:
     """Return the sum of max(R, 0) in L / sum of max(R, 0)."""
@@ -77,7 +78,7 @@ def positive_share(of: SeenBrain) -> float:
 @lesion_measure(
     "strongest_in_lesion",
     title="strongest voxel in a lesion",
-    meaning="The strongest voxel lies in a lesion or does not; over subjects it is the share in whom it does.",
+    meaning="The strongest voxel lies in a lesion or not; over participants, this is the share in whom it does.",
     summary="mean",
 )
 def strongest_in_lesion(of: SeenBrain) -> float:

@@ -182,5 +182,5 @@ def in_words(row: Mapping[Any, Any]) -> str:
     if min(sign * row["low"], sign * row["high"]) > 0:
         return f"{better} than {rival}"
     if np.isnan(row["low"]) and sign * row["difference"] > 0:
-        return f"too few people to compare with {rival}"
+        return f"too few participants to compare with {rival}"
     return f"no better than {rival}"

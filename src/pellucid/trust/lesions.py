@@ -54,7 +54,7 @@ def lesion_share(
     R = np.asarray(values)
     R = R if R.dtype in (np.float32, np.float64) else R.astype(np.float64)
     if not np.isfinite(R).all():
-        raise InputError("relevance map", "a voxel is not finite", "Explain the subject again")
+        raise InputError("relevance map", "a voxel is not finite", "Explain the participant again")
     inside = _mask(brain, R.shape, "brain") & _mask(seen, R.shape, "field of view")
     result: dict[str, Any] = dict.fromkeys(columns(), _NAN)
     if lesions is None:
@@ -63,7 +63,7 @@ def lesion_share(
     r, in_lesion = R[inside], L[inside]
     with np.errstate(over="ignore"):
         if not np.isfinite(np.abs(r).sum(dtype=np.float64)):
-            raise InputError("relevance map", "its sum overflows", "Divide the map by its greatest value")
+            raise InputError("relevance map", "its sum overflows", "Divide the map by its largest value")
     drawn, k = int(np.count_nonzero(L)), int(np.count_nonzero(in_lesion))
     result["lesion_voxels"] = float(drawn)
     if drawn:

@@ -14,7 +14,7 @@ from pellucid.trust.null_registry import NULLS, Known, Learned, null_map
 
 __all__ = ["NO_IMAGE", "NULLS", "Known", "Learned", "Nulls", "null_map", "null_maps"]
 
-NO_IMAGE = "the scan that the map explains is not at hand"
+NO_IMAGE = "the scan that the map explains is not available"
 
 
 class Nulls(NamedTuple):
@@ -60,7 +60,7 @@ def null_maps(
     for name, array in (("image", image), ("field of view", seen), ("mean lesion map", learned.mean_lesion)):
         if array is not None and np.shape(array) != inside.shape:
             what = f"its shape {np.shape(array)} is not the brain's {inside.shape}"
-            raise InputError(name, what, "Use one grid for all")
+            raise InputError(name, what, "Use the same grid for all")
     x = None if image is None else np.where(inside, np.asarray(image, dtype=np.float32), np.float32(0))
     known = Known(
         image=x,
@@ -103,7 +103,7 @@ def random(known: Known) -> Float32Array:
 
 @null_map(
     "mean-lesion",
-    meaning="the training subjects' mean lesion map",
+    meaning="the training participants' mean lesion map",
     rival="the mean lesion map",
     needs=("mean-lesion",),
 )
@@ -114,7 +114,7 @@ def mean_lesion(known: Known) -> Float32Array:
 
 @null_map(
     "brightest-percent",
-    meaning="the scan in its brightest part, as large as serves the training subjects best, 0 elsewhere",
+    meaning="the scan in its brightest part, 0 elsewhere; the size of this part is best for the training participants",
     rival="bright voxels",
     needs=("image",),
 )
@@ -129,7 +129,7 @@ def brightest_percent(known: Known) -> Float32Array:
 
 @null_map(
     "intensity-power-4",
-    meaning="the scan to the power of 4: the order of the scan, sharpened",
+    meaning="the scan to the power of 4: the same ranking, sharpened",
     rival="bright voxels",
     needs=("image",),
 )
@@ -156,7 +156,7 @@ def intensity_x_prior(known: Known) -> Float32Array:
 @null_map(
     "logistic",
     meaning="a voxel's probability of lesion from brightness, local contrast and mean lesion map, by a regression "
-    "fitted to the training subjects",
+    "fitted to the training participants",
     rival="bright voxels where lesions usually are",
     needs=("image", "mean-lesion", "logistic"),
 )

@@ -53,7 +53,7 @@ def relevance_in_places(
     positive = R[B].clip(min=0.0)
     whole = float(positive.sum()) if B.any() and R[B].min() < R[B].max() else 0.0
     if not np.isfinite(R).all() or not np.isfinite(whole):
-        raise InputError("relevance map", "a voxel, or its sum, is not finite", "Explain the subject again")
+        raise InputError("relevance map", "a voxel, or its sum, is not finite", "Explain the participant again")
     rows = []
     for name, weights in places.items():
         w = np.asarray(weights, dtype=np.float64)

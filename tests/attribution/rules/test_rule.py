@@ -132,9 +132,9 @@ def test_a_rule_that_loses_relevance_is_found_out() -> None:
     [
         ({"rule": "epsilom"}, "rule", "Did you mean epsilon"),
         ({"dense": "nothing"}, "dense", "'nothing' is not known. Choose one of"),
-        ({"rule": f"{HERE}:Power"}, "rule", "is no subclass of pellucid.attribution.rules.rule.Rule"),
+        ({"rule": f"{HERE}:Power"}, "rule", "is not a subclass of pellucid.attribution.rules.rule.Rule"),
         ({"rule": f"{HERE}:Nobody"}, "rule", "has no class Nobody"),
-        ({"rule": 3}, "rule", "3 is no text"),
+        ({"rule": 3}, "rule", "3 is not text"),
     ],
 )
 def test_what_is_no_rule_is_refused_by_name(given: dict[str, Any], where: str, words: str) -> None:

@@ -71,7 +71,7 @@ def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
         assert (picture[..., 0] - picture[..., 2] > 80).sum() > 50
         assert drawing.sources == ("stores/ms",)
     assert len(paper.figure.axes) == 3
-    assert "each picture's own maximum" in words(paper.figure)
+    assert "own maximum of each picture" in words(paper.figure)
 
 
 def test_without_the_store_there_is_no_figure(copy: Path) -> None:

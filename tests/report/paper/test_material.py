@@ -146,7 +146,7 @@ def test_what_is_missing_is_named(copy: Path) -> None:
     with pytest.raises(MissingError, match="in no store"):
         material(copy).relevance("finetuned")
     (copy / "study.toml").unlink()
-    with pytest.raises(MissingError, match="names no arm"):
+    with pytest.raises(MissingError, match="does not name an arm"):
         _ = material(copy).main
     with pytest.raises(MissingError, match=r"no study\.toml that can be read"):
         _ = material(copy).spec

@@ -67,7 +67,7 @@ def test_errors_are_told_in_full_and_as_text(page: Any, root: Path) -> None:
     assert [s["id"] for s in page.of("section")] == ["summary", "errors", "visits", "measures"]
     assert text.count("has 2 T1w images (&lt;script&gt;alert(1)&lt;/script&gt;). Keep one.") == 2
     assert not page.of("script")
-    assert "begun at 2026-01-02" in text
+    assert "started at 2026-01-02" in text
 
 
 def test_links_lead_to_pages_that_exist_and_nothing_is_asked_for(page: Any, root: Path) -> None:
@@ -92,7 +92,7 @@ def test_without_measures_there_is_still_a_page(visits: Path, tmp_path: Path) ->
 
 
 def test_a_folder_without_records_gets_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no visit"):
+    with pytest.raises(InputError, match="no processed visit"):
         write_group_page(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

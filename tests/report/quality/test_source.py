@@ -34,7 +34,7 @@ def test_an_image_is_read_once_and_a_mask_is_0_and_1(visits: Path) -> None:
         ("lesions_mni", {}, "the visit has no lesion mask"),
         ("t1w_mni", {"state": "failed"}, "the visit failed before it was made"),
         ("t1w_mni", {"state": "running"}, "the visit is unfinished"),
-        ("white", {"inputs": [{"role": "white"}]}, "given from another dataset"),
+        ("white", {"inputs": [{"role": "white"}]}, "come from another dataset"),
         ("white", {"settings": {"skip": ["tissue"]}}, "tissue was skipped"),
         ("filled_mni", {"inputs": [{"role": "flair"}]}, "the visit has no lesion mask"),
         ("filled_mni", {"inputs": [{"role": "flair"}], "settings": {"skip": ["filling"]}}, "filling was skipped"),
@@ -45,7 +45,7 @@ def test_an_image_is_read_once_and_a_mask_is_0_and_1(visits: Path) -> None:
         ),
         ("t1w_network", {"inputs": [{"role": "t1w"}], "settings": {"skip": ["network"]}}, "input was skipped"),
         ("white", {"files": {"white": "gone.nii.gz"}}, "the file gone.nii.gz no longer exists"),
-        ("white", {}, "the record names no such file"),
+        ("white", {}, "the record does not name such a file"),
     ],
 )
 def test_reasons(tmp_path: Path, key: str, record: dict[str, Any], why: str) -> None:

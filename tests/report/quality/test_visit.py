@@ -33,7 +33,13 @@ def test_a_whole_visit_has_every_section_in_order(root: Path, parse: Callable[[s
     page = parse(_text(root, "sub-01"))
     assert [s["id"] for s in page.of("section")] == [*ORDER, "steps", "provenance"]
     words = " ".join(page.words)
-    for said in ("For research only", "participant 01", "subject's left (L)", "FLAIR: came without a skull.", 64 * "a"):
+    for said in (
+        "For research only",
+        "participant 01",
+        "participant's left (L)",
+        "FLAIR: came without a skull.",
+        64 * "a",
+    ):
         assert said in words
     assert "Not shown" not in words
     assert len(page.of("img")) == 13

@@ -48,7 +48,7 @@ def _write(folder: Path, table: pd.DataFrame) -> None:
 
 
 def test_a_baseline_is_not_calibrated_and_said_to_be_so(copy: Path, look: Any) -> None:
-    said = "Baselines are shown as they are"
+    said = "Baselines are shown uncalibrated"
     section = calibration(open_run(copy), copy / "figures")
     assert said in look.words(section)
     row = look.of(section, Table)[0].rows[-1]

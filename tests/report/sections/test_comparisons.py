@@ -69,15 +69,15 @@ def test_the_picture_holds_the_main_arms_pairs_and_the_table_all(
     table, (picture,) = look.of(section, Table)[0], look.of(section, Picture)
     assert len(table.rows) == 3
     assert "only one: 0, 3" in str(table.rows[2][5])
-    assert picture.caption.startswith("finetuned less each")
+    assert picture.caption.startswith("Difference, finetuned minus the other model")
     assert [tick.get_text() for tick in drawn[0].axes[0].get_yticklabels()] == ["a", "b"]
-    assert "false discovery rate of all tests of the table, 3 pairs times 3 scores" in look.words(section)
+    assert "false discovery rate over all tests of the table, 3 pairs times 3 scores" in look.words(section)
 
 
 def test_without_an_explained_arm_the_first_is_the_main_one(copy: Path, look: Any) -> None:
     _write(copy, _pair("x", "y"), _pair("y", "z"))
     (picture,) = look.of(comparisons(open_run(copy), copy / "figures"), Picture)
-    assert picture.caption.startswith("x less each")
+    assert picture.caption.startswith("Difference, x minus the other model")
     assert "differences of x from y in" in picture.alt
 
 
@@ -100,7 +100,7 @@ def test_where_no_two_could_be_compared_nothing_is_drawn(copy: Path, look: Any) 
     write_rows(copy, "comparisons", pd.DataFrame())
     write_rows(copy, "trials_paired", pd.DataFrame())
     section = comparisons(open_run(copy), copy / "figures")
-    assert "No two arms were judged on one cohort" in look.words(section)
+    assert "No two arms were evaluated on the same cohort" in look.words(section)
     assert not look.of(section, Table)
     write_rows(copy, "comparisons", pd.DataFrame({"arm_one": "a", "arm_two": "b", "problem": ["few"]}))
     section = comparisons(open_run(copy), copy / "figures")

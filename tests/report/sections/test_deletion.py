@@ -51,9 +51,9 @@ def test_a_table_that_is_missing_is_named(copy: Path, look: Any) -> None:
 def test_both_ways_are_said() -> None:
     local, median, lesions = sentences(summary(), METHOD)
     assert local == (
-        "Filled with local white matter, the map's voxels carry more than those of its best rival at k = 50 (5.00 "
-        "against 3.00 of logistic); they carry less at k = 5000 (1.00 against 3.00 of logistic); no difference was "
-        "shown at k = 500 (3.00 against 3.00 of logistic)."
+        "Filled with local white matter, the map's voxels lower the logit more than those of its best rival at k = "
+        "50 (5.00 against 3.00 of logistic); they carry less at k = 5000 (1.00 against 3.00 of logistic); no "
+        "significant difference at k = 500 (3.00 against 3.00 of logistic)."
     )
     assert median.startswith("Filled with brain median, ")
     assert lesions == (
@@ -64,7 +64,7 @@ def test_both_ways_are_said() -> None:
 
 def test_an_interval_that_is_missing_decides_nothing() -> None:
     (local, *_) = sentences(summary(difference_low=np.nan), METHOD)
-    assert "nothing could be compared at k = 50" in local
+    assert "no comparison was possible at k = 50" in local
     assert "carry" not in local
 
 
@@ -75,7 +75,7 @@ def test_chart_table_and_caption_of_an_arm(copy: Path, look: Any) -> None:
     (picture,) = look.of(section, Picture)
     assert (copy / "figures" / "deletion-finetuned-lrp-epsilon.svg").is_file()
     assert "lrp-epsilon is close to input times gradient here: Pearson's r 0.998" in picture.caption
-    assert "one network: they hold for it alone" in picture.caption
+    assert "one network, and hold for this network only" in picture.caption
     (table,) = look.of(section, Table)
     assert len(table.rows) == 2 * (3 * 3 + 1)
     assert [str(cell) for cell in table.rows[0]] == [
@@ -101,4 +101,4 @@ def test_what_could_not_be_measured_is_said(copy: Path, look: Any) -> None:
     section = deletion(open_run(copy), copy / "figures")
     assert section is not None
     assert not look.of(section, Picture)
-    assert "nothing could be measured" in look.of(section, Note)[0].text
+    assert "Nothing could be measured" in look.of(section, Note)[0].text

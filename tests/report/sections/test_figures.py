@@ -49,7 +49,7 @@ def test_the_page_embeds_what_was_drawn_and_its_links_lead_somewhere(copy: Path,
     assert "figures/paper/figureS1.tsv" in links
     assert "figures/revised/figureS1.svg" in links
     assert all((copy / link).exists() for link in links)
-    assert "the interval is over subjects" in html
+    assert "the interval is over participants" in html
 
 
 def test_what_is_missing_is_listed_once_or_by_version(copy: Path) -> None:

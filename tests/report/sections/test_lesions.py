@@ -66,7 +66,7 @@ def test_each_measure_is_paired_with_the_best_null_of_the_patients(copy: Path, l
     shown = [[str(row[0]).partition("<br>")[2], row[1]] for row in table.rows]
     assert shown == [[row["map"], in_words(row)] for row in expected]
     assert all(row["best_null"] in str(shown[3]) for row, shown in zip(expected, table.rows, strict=True))
-    assert "Left out, for nothing can be measured in them: 1." in table.caption
+    assert "Excluded, because nothing can be measured in them: 1." in table.caption
     assert "for the maps of this one network" in table.caption
     strongest = [row for row in table.rows if str(row[0]).startswith("strongest voxel in a lesion")]
     scan = next(row for row in expected if row["measure"] == "strongest_in_lesion")["scan_value"]
@@ -154,5 +154,5 @@ def test_maps_of_untaught_networks_stand_beside_and_are_paired(copy: Path, look:
     assert "map of untrained<br>not taught: the method on random weights" in maps
     assert sum(name.startswith("random<br>") for name in maps) == 1  # of other arms the map alone
     words = look.words(section)
-    assert "arm untrained (random weights), over 5 subjects" in words
+    assert "arm untrained (random weights), over 5 participants" in words
     assert "0.500 against 0.250, paired difference 0.200 [0.100, 0.300]" in words

@@ -63,9 +63,9 @@ def test_files_lists_every_table(finished_run: Path, look: Any) -> None:
     ("explain", "crossed", "said"),
     [
         ({}, False, "trial-00 of arm finetuned, the trial with the lowest validation loss."),
-        ({"choose": "holdout"}, False, "trial-00 of arm finetuned, the trial that did best on the holdout"),
-        ({}, True, "a model of the fold in which the subject was held out"),
-        ({"choose": "holdout"}, True, "in the first repeat: the trial that did best on the"),
+        ({"choose": "holdout"}, False, "trial-00 of arm finetuned, the trial with the best holdout result"),
+        ({}, True, "a model of the fold in which the participant was held out"),
+        ({"choose": "holdout"}, True, "in the first repeat: the trial with the best"),
         ({"trials": "all"}, False, "Maps are means"),
     ],
 )

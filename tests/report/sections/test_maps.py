@@ -68,7 +68,7 @@ def test_the_surest_error_is_shown_and_called_what_it_is(copy: Path, restate: An
     ("model", "said"),
     [
         ("../../../models/finetuned/trial-00", "the explained model, trial-00 of arm finetuned."),
-        (["../../../models/finetuned/trial-00", "../../../models/finetuned/trial-01"], "the mean over the 2 models"),
+        (["../../../models/finetuned/trial-00", "../../../models/finetuned/trial-01"], "means over the 2 models"),
         (None, "the model of arm finetuned that a map explains."),
     ],
 )

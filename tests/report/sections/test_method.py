@@ -55,14 +55,14 @@ def test_the_citation_holds_the_same_words_and_cites_what_ran(finished_run: Path
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"holdout": 4}, "divided once into training, validation and holdout, at random within each group."),
-        ({"holdout": 0}, "divided once into training and validation, at random within each group."),
-        ({"holdout": 4, "stratify": ()}, "divided once into training, validation and holdout, at random."),
+        ({"holdout": 4}, "split once into training, validation and holdout, at random within each group."),
+        ({"holdout": 0}, "split once into training and validation, at random within each group."),
+        ({"holdout": 4, "stratify": ()}, "split once into training, validation and holdout, at random."),
         (
             {"scheme": "cross-validation", "folds": 5, "repeats": 2, "stratify": ("group", "sex", "age")},
-            "divided balanced by group, sex, age for a 5-fold cross-validation, repeated 2 times;",
+            "split balanced by group, sex, age for a 5-fold cross-validation, repeated 2 times;",
         ),
-        ({"scheme": "cross-validation", "folds": 3}, "divided at random within each group for a 3-fold"),
+        ({"scheme": "cross-validation", "folds": 3}, "split at random within each group for a 3-fold"),
     ],
 )
 def test_how_a_cohort_was_divided_is_said(how: dict[str, Any], said: str) -> None:
@@ -115,7 +115,7 @@ def test_settings_that_were_said_before_are_said_once() -> None:
         (
             {"kind": "svm-image", "protocol": "paper"},
             "lesion-filled",
-            "on all voxels of the lesion-filled scans, fitted as the paper's code did it, faults included.",
+            "on all voxels of the lesion-filled scans, fitted as in the paper's code, including its errors.",
         ),
         ({"kind": "svm-lesion-load", "protocol": "paper"}, "prepared", "a missing mask counts as random numbers"),
         (
@@ -126,7 +126,7 @@ def test_settings_that_were_said_before_are_said_once() -> None:
         (
             {"kind": "logistic-confounds", "confounds": ("brightness",), "missing": "exclude"},
             "prepared",
-            "on mean brightness alone, on which no diagnosis should rest, scans that lack one left out",
+            "on mean brightness alone, on which a diagnosis should not depend, scans without one excluded",
         ),
     ],
 )
@@ -157,7 +157,7 @@ def test_atlases_are_named_and_cited(copy: Path) -> None:
     ("explain", "said"),
     [
         ({}, "the logit of the trial of arm finetuned with the lowest validation loss."),
-        ({"choose": "holdout"}, "that did best on the holdout itself"),
+        ({"choose": "holdout"}, "with the best result on the holdout itself"),
         (
             {"arms": ("finetuned", "scratch", "untrained"), "trials": "all"},
             "each map is the mean of these. The scans were explained likewise by scratch and untrained.",
@@ -175,7 +175,7 @@ def test_a_network_that_is_not_pellucid_s_is_named_with_its_options() -> None:
         "The network is nets:Small, which is not part of Pellucid, with width = 8."
     )
     assert module._network_sentence(own | {"options": {}}).endswith("is not part of Pellucid.")
-    assert "with 4 channels a" in module._network_sentence({"architecture": "PaperNetwork", "channels": 4})
+    assert "with 4 channels per" in module._network_sentence({"architecture": "PaperNetwork", "channels": 4})
 
 
 def test_the_correction_of_a_cross_validation_is_told_once(copy: Path) -> None:
@@ -189,5 +189,5 @@ def test_the_correction_of_a_cross_validation_is_told_once(copy: Path) -> None:
 
 def test_arms_are_compared_as_the_table_does_it(copy: Path) -> None:
     said = module.method_text(open_run(copy))
-    for words in ("the mean over an arm's trials", "AUCs by the test of DeLong", "flips participants", "one trial"):
+    for words in ("the mean over an arm's trials", "DeLong for AUCs", "swaps the two arms' answers", "one trial"):
         assert words in said

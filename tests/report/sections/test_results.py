@@ -109,10 +109,10 @@ def test_of_a_cross_validation_it_is_said_what_is_corrected_and_what_trials_are(
         return " ".join(str(block.caption) for kind in (Table, Picture) for block in look.of(section, kind))
 
     assert "Nadeau" not in said()
-    assert "which is the optimiser's chance alone;" in said()
+    assert "due to the seeds of training only;" in said()
     change_spec(copy, lambda spec: cross_validated(spec, folds=3))
     crossed = said()
-    assert "relevance over areas are corrected for that" in crossed
+    assert "relevance over areas are corrected for this" in crossed
     assert "medians (of lift, and in planted places) and of probabilities in bins are not" in crossed
     assert "optimiser" not in crossed
-    assert "which is due to other folds" in crossed
+    assert "due to other folds" in crossed

@@ -49,14 +49,14 @@ def test_problems_name_subjects_and_failed_tasks(copy: Path, look: Any) -> None:
     record = read_json(copy / "record.json")
     record["tasks"]["train/scratch/trial-00"] = {"state": "failed", "error": "out of memory"}
     broken = {"subject": "sub-0099", "message": "the gzip file is truncated. Copy it again."}
-    odd = {"subject": "group 'CIS'", "message": "takes no part: <b>sub-7</b>"}
+    odd = {"subject": "group 'CIS'", "message": "is not used: <b>sub-7</b>"}
     record["tasks"]["store/ms"] |= {"problems": [broken], "remarks": [odd]}
     record["tasks"]["store/ms_filled"].pop("remarks")
     write_json(copy / "record.json", record)
     section = problems(open_run(copy))
     assert section is not None
     table, remarks = look.of(section, Table)
-    assert remarks.rows == [["store/ms", "group 'CIS'", "takes no part: <b>sub-7</b>"]]
+    assert remarks.rows == [["store/ms", "group 'CIS'", "is not used: <b>sub-7</b>"]]
     assert ["store/ms", "sub-0099", "the gzip file is truncated. Copy it again."] in table.rows
     assert ["task train/scratch/trial-00", "failed", "out of memory"] in table.rows
 
@@ -70,7 +70,7 @@ def test_a_task_that_was_tried_again_is_named_with_how_often(copy: Path, look: A
     table = look.of(problems(run), Table)[0]
     assert ["task train/scratch/trial-00", "failed, tried 3 times", "out of memory"] in table.rows
     (note,) = look.of(what_ran(run), Note)
-    assert note.text == "Done, but not at the first attempt: train/finetuned/trial-00, tried 2 times."
+    assert note.text == "Done, but not in the first attempt: train/finetuned/trial-00, tried 2 times."
     log = next(block for block in look.of(what_ran(run), Table) if block.header[0] == "Task")
     outcomes = {row[0]: row[1] for row in log.rows}
     assert outcomes["train/finetuned/trial-00"] == "done, tried 2 times"
@@ -107,7 +107,7 @@ def test_table_1_keeps_every_number_and_says_how_many_are_known(copy: Path, look
 
 def test_who_an_arm_left_out_is_counted_with_the_reason(copy: Path, look: Any) -> None:
     run = open_run(copy)
-    assert look.words(what_ran(run)).endswith("No arm and no baseline had to leave out anybody of its cohort.")
+    assert look.words(what_ran(run)).endswith("No arm and no baseline had to exclude a participant of its cohort.")
     drop = ["sub-0001", "sub-0002", "sub-0010"]
     for trial in ("trial-00", "trial-01"):
         path = copy / "models" / "scratch" / trial / "predictions.tsv"
@@ -125,7 +125,7 @@ def test_who_an_arm_left_out_is_counted_with_the_reason(copy: Path, look: Any) -
         ["scratch", "no lesion mask, which lesion-mask images need", "3 of 10<br>1 HC, 2 MS"],
         ["confounds", "no volume", "1 of 10<br>1 MS"],
     ]
-    assert "Nobody was left out of pretraining, finetuned, untrained," in str(table.caption)
+    assert "No participant was excluded from pretraining, finetuned, untrained," in str(table.caption)
 
 
 def test_training_subjects_that_were_not_drawn_are_not_left_out(copy: Path) -> None:

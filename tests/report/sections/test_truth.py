@@ -48,7 +48,7 @@ def _write(folder: Path, others: tuple[str, ...] = ()) -> None:
 
 def test_a_place_says_whether_lesions_may_stand_in_for_it(copy: Path, look: Any) -> None:
     _write(copy)
-    said = "Relevance in callosum, thalami or ventricles may be that of lesions"
+    said = "Relevance in callosum, thalami or ventricles may be due to lesions"
     assert said in look.words(truth(open_run(copy)))
 
     def without_lesions(spec: Spec) -> Spec:
@@ -59,7 +59,7 @@ def test_a_place_says_whether_lesions_may_stand_in_for_it(copy: Path, look: Any)
 
     change_spec(copy, without_lesions)
     words = look.words(truth(open_run(copy)))
-    assert "have the lesions of controls" in words
+    assert "have the same lesions as controls" in words
     assert said not in words
 
 
@@ -69,8 +69,8 @@ def test_untaught_networks_that_were_explained_stand_beside_the_map(copy: Path, 
     assert section is not None
     (table,) = look.of(section, Table)
     assert [cell for cell in table.header if "untrained" in cell or "pretrained" in cell] == [
-        "Lift of untrained; the map has more",
-        "Lift of pretrained-only; the map has more",
+        "Lift of untrained; difference",
+        "Lift of pretrained-only; difference",
     ]
     assert all(str(cell).startswith("9.00<br>9.0<br>[") for cell in table.rows[0][5:7])
     assert "trained as pretraining alone" in look.words(section)

@@ -35,7 +35,7 @@ def test_splits_hold_everybody_once_and_the_guard_has_judged_them(undisturbed: P
         ("pretraining", "train"): 4,
         ("pretraining", "validation"): 2,
     }
-    assert "no participant stands in two of the sets" in read_json(undisturbed / "splits.json")["Guard"]
+    assert "no participant is in two of the sets" in read_json(undisturbed / "splits.json")["Guard"]
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_who_comes_after_the_division_is_named_and_left_out(undisturbed: Path, t
     [
         (Split(scheme="cross-validation", folds=7, validation=2), "7 folds, but only 5 participants of group"),
         (Split(holdout=1, validation=2), "leave none for group"),
-        (Split(holdout=1, validation=1, stratify=()), "nobody of group"),
+        (Split(holdout=1, validation=1, stratify=()), "no participant of group"),
     ],
 )
 def test_a_simulated_cohort_that_cannot_be_divided_is_refused_too(how: Split, words: str) -> None:

@@ -309,7 +309,7 @@ def test_a_scan_without_a_mask_is_left_out_and_named(store: Store, tmp_path: Pat
 @pytest.mark.slow
 def test_no_signal_gives_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("svm", "logistic"):
-        monkeypatch.setattr(f"pellucid.training.{module}.DECADES", (0.01, 1.0))
+        monkeypatch.setattr(f"pellucid.training.baselines.{module}.DECADES", (0.01, 1.0))
     for kind in ("svm-image", "svm-lesion-load", "logistic-confounds"):
         right = []
         for seed in range(5):
@@ -379,7 +379,7 @@ def test_a_killed_run_leaves_nothing_that_matters(
         patch.setattr(files, at, stop)
         with pytest.raises(KeyboardInterrupt):
             run(store, out, "svm-image", protocol="paper")
-    with pytest.raises(InputError, match="is no finished baseline"):
+    with pytest.raises(InputError, match="is not a finished baseline"):
         read_baseline(out)
     result = run(store, out, "svm-image", protocol="paper")
     for name in ("history.tsv", "predictions.tsv", "weights.nii.gz"):
@@ -398,7 +398,7 @@ def test_another_kind_s_leftovers_go(store: Store, tmp_path: Path) -> None:
 def test_a_lost_weight_map_makes_it_unfinished(store: Store, tmp_path: Path) -> None:
     run(store, tmp_path, "svm-image", protocol="paper")
     (tmp_path / "weights.nii.gz").unlink()
-    with pytest.raises(InputError, match="is no finished baseline"):
+    with pytest.raises(InputError, match="is not a finished baseline"):
         read_baseline(tmp_path)
     run(store, tmp_path, "svm-image", protocol="paper")
     assert (tmp_path / "weights.nii.gz").exists()
@@ -475,10 +475,10 @@ def test_what_cannot_be_fitted(store: Store, tmp_path: Path) -> None:
     few = np.concatenate([patients, controls[controls > 1][:3]])
     with pytest.raises(InputError, match="a group has 3 participants, fewer than 5 folds"):
         run(store, out, rows={"train": few})
-    with pytest.raises(InputError, match="an outer fold leaves a group"):
+    with pytest.raises(InputError, match="in an outer fold a group"):
         run(store, out, rows={"train": few}, protocol="paper")
     with pytest.raises(
-        InputError, match=r"one class only \(nobody\); 72 scans are left out, the first: no lesion mask"
+        InputError, match=r"one class only \(no participants\); 72 scans are excluded, the first: no lesion mask"
     ):
         run(with_column(store, "lesion_volume_ml", list(range(N)), np.nan), out)
     with pytest.raises(InputError, match="age: is missing for all scans of the fit"):
@@ -491,7 +491,7 @@ def test_what_cannot_be_fitted(store: Store, tmp_path: Path) -> None:
         run(replace(store, table=store.table.drop(columns="age")), out, "logistic-confounds")
     with pytest.raises(InputError, match="the role 'test' is unknown"):
         run(store, out, rows={"train": FIT, "test": ROWS["holdout"]})
-    with pytest.raises(InputError, match="the role train is missing"):
+    with pytest.raises(InputError, match="there are no scans with the role train"):
         run(store, out, rows={"holdout": ROWS["holdout"]})
     with pytest.raises(LeakageError, match="sub-00"):
         run(store, out, rows={"train": np.delete(FIT, 1), "holdout": np.array([1])})

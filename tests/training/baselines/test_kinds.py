@@ -32,7 +32,7 @@ def test_each_says_what_it_is(pair: tuple[Kind, Protocol]) -> None:
     machine = "a support vector machine on " if pair[0].startswith("svm") else "a logistic regression on "
     assert words.startswith(machine)
     assert ("lesion-filled scans" in words) == (pair[0] in ("svm-image", "bright-voxels"))
-    assert ("as the paper's code did it" in words) == (pair[1] == "paper")
+    assert ("as in the paper's code" in words) == (pair[1] == "paper")
 
 
 def test_each_says_what_it_needs() -> None:

@@ -41,6 +41,6 @@ class LrpEpsilon(Method):
         """Walk back by the epsilon rule; InputError if epsilon cannot be told from 0 or infinity in x's data type."""
         info = torch.finfo(x.dtype)
         if not info.tiny <= self.epsilon <= info.max or not math.isfinite(self.epsilon):
-            what = f"{self.epsilon} cannot be told from 0 or infinity in {x.dtype}"
+            what = f"{self.epsilon} cannot be distinguished from 0 or infinity in {x.dtype}"
             raise InputError("epsilon", what, "Give 0.001, as in the paper, or another number")
         return explain_by_rules(model, x, units, Composite(Epsilon(self.epsilon)))

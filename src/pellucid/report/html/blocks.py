@@ -159,8 +159,12 @@ def over_networks(networks: Iterable[int]) -> str:
     """Say in a caption what intervals over people speak of, by how many networks their maps come from."""
     number_of = max(networks, default=0)
     if number_of > 1:
-        return f"over people and the {number_of} networks that they share"
-    return "over people, for the maps of this one network; others are not covered" if number_of else "over people"
+        return f"over participants, clustered by their {number_of} networks"
+    return (
+        "over participants, for the maps of this one network; other networks are not covered"
+        if number_of
+        else "over participants"
+    )
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ NAMES = ("With lesions", "Without lesions (NABM)")
 """What the paper calls the model of the scans as they are and that of lesion-filled ones."""
 
 _FOOT = (
-    "For research only. Lines: 95 % intervals over patients. Right: the seen share of areas that are not seen whole."
+    "For research only. Lines: 95 % intervals over patients. Right: the seen share of areas that are only partly seen."
 )
 _PAPER_COLOURS = ("green", "orange")
 _REACH = 1.1  # how far beyond the right panel's largest bar the paper's axes go
@@ -184,10 +184,10 @@ def draw_filled(data: pd.DataFrame, note: str) -> Figure:
 
 def _paper_note(atlas: str, shown: int) -> str:
     return (
-        f"As in the paper, atlas {atlas}: the {shown} areas with the largest signed sum of both models, descending, so "
-        "that areas of strong negative relevance are never chosen; means over the patients whom each model classifies "
-        "correctly, of the paper's metric (see Figure 4). Both axes run from 0 to 1.1 times the right panel's largest "
-        "bar: bars below 0 vanish, longer ones on the left are cut off. For research only."
+        f"As in the paper, atlas {atlas}: the {shown} areas with the largest signed sum of both models, descending, "
+        "so areas of strong negative relevance are never selected; means over the patients that each model "
+        "classifies correctly, of the paper's metric (see Figure 4). Both axes run from 0 to 1.1 times the right "
+        "panel's largest bar: bars below 0 are not visible, longer ones on the left are cut off. For research only."
     )
 
 
@@ -195,9 +195,9 @@ def _note(atlas: str, data: pd.DataFrame, arms: tuple[str, str], correction: flo
     patients = int(data["patients"].iloc[0])
     return (
         f"All {data['place'].nunique()} seen areas of atlas {atlas}, from the largest total of both models to the "
-        f"smallest: relevance summed over an area's seen voxels, mean of the same {patients} held-out patients, right "
-        f"or wrong, under arm {arms[0]} (left) and arm {arms[1]} (right). Lines: 95 % intervals over patients."
-        f"{widened_words(correction)} One scale; bars keep their sign. The two models differ in their training, so a "
-        "difference is not that of the lesions alone. Right: the seen share of areas that are not seen whole. For "
-        "research only."
+        f"smallest: relevance summed over an area's seen voxels, mean of the same {patients} held-out patients, "
+        f"whether correctly classified or not, with arm {arms[0]} (left) and arm {arms[1]} (right). Lines: 95 % "
+        f"intervals over patients.{widened_words(correction)} One scale; bars keep their sign. The two models differ "
+        "in their training, so the lesions are not the only cause of a difference. Right: the seen share of areas "
+        "that are only partly seen. For research only."
     )

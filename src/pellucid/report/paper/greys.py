@@ -37,4 +37,8 @@ def spanned(scan: npt.ArrayLike, scaling: str) -> Float64Array:
 
 def spanned_words(scaling: str) -> str:
     """Say how `spanned` differs from the paper under a scaling; nothing if it does not."""
-    return "" if scaling in UNIT_SCALINGS else " (its grey windowed by percentiles, for this scaling goes below 0)"
+    return (
+        ""
+        if scaling in UNIT_SCALINGS
+        else " (its grey levels windowed by percentiles, because this scaling goes below 0)"
+    )

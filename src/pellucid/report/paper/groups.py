@@ -91,15 +91,15 @@ def draw_groups(blocks: list[Block], box: Box, *, version: Version, limit: float
 def _note(version: Version, modality: str, limit: float, beneath: str) -> str:
     if version == "revised":
         return (
-            f"Mean LRP relevance of all held-out scans of each group, right or wrong, over the mean {modality} of the "
-            "same scans; visits of one participant share its weight, and no participant is scaled. Both groups are cut "
-            "through the strongest voxel of the patients' mean, and "
-            f"share one colour scale that ends at ± {number(limit)}, the 99.9th percentile of |relevance| of both. "
-            "Hatched: outside the network's field of view. For research only."
+            "Mean LRP relevance of all held-out scans of each group, whether correctly classified or not, over the "
+            f"mean {modality} of the same scans; each participant has the same total weight, whatever the number of "
+            "visits, and maps are not scaled by participant. Both groups are cut through the strongest voxel of the "
+            f"patients' mean, and share one colour scale that ends at ± {number(limit)}, the 99.9th percentile of "
+            "|relevance| of both. Hatched: outside the network's field of view. For research only."
         )
     return (
         "As in the paper: mean relevance of correctly classified held-out scans only (true positives above, true "
-        f"negatives below), over the mean {modality} of {beneath}; colours end at ± {limit} whatever the maps hold, "
-        "opacity is a parabola, and what the network cannot see is not marked. Unlike the paper: left is left, and "
-        "edges have letters. For research only."
+        f"negatives below), over the mean {modality} of {beneath}; colours end at ± {limit} for all maps, opacity is "
+        "a parabola, and what the network cannot see is not marked. Unlike the paper: left is left, and edges have "
+        "letters. For research only."
     )

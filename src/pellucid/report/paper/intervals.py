@@ -52,7 +52,9 @@ def widened_words(correction: float) -> str:
     """Say in a caption by how much intervals are widened; nothing where they are not."""
     if correction == 1.0:
         return ""
-    return f" Intervals are {number(correction)} times as wide, for what the folds of the cross-validation share."
+    return (
+        f" Intervals are {number(correction)} times as wide, to correct for the overlap of the cross-validation folds."
+    )
 
 
 def by_participant(rows: pd.DataFrame, value: str) -> pd.DataFrame:

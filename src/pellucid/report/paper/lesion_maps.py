@@ -33,7 +33,7 @@ SLICE = 92
 """The paper's axial slice: an index of the 1 mm grid."""
 OPACITY = 0.6
 
-_FOOT = "For research only. Neurological convention: left (L) is the subject's left."
+_FOOT = "For research only. Neurological convention: left (L) is the participant's left."
 _GREY = 0.5  # of the brain mask
 _ACROSS, _WIDTH = 7.6, 8.2
 
@@ -139,7 +139,7 @@ def lesion_map_data(
 def draw_lesion_maps(blocks: list[Block], box: Box, *, version: Version, limit: float, note: str) -> Figure:
     """Draw the groups side by side, one axial plane each, or one above the other in three planes."""
     if version == "paper":
-        bar = Bar(hot(1.0), 0.0, 1.0, ((0.0, "no lesion"), (1.0, "each picture's own maximum")), _GREY)
+        bar = Bar(hot(1.0), 0.0, 1.0, ((0.0, "no lesion"), (1.0, "own maximum of each picture")), _GREY)
         return draw_blocks(blocks, box, version=version, note=note, bar=bar, width=_ACROSS, across=2, names=("axial",))
     ends = ((0.0, "0 %"), (limit / 2, percent(limit / 2)), (limit, f"{percent(limit)} of scans"))
     bar = Bar(hot(limit), 0.0, limit, ends, _GREY)
@@ -160,12 +160,12 @@ def _note(version: Version, whose: str, limits: dict[str, float], centre: Float6
         return (
             f"Share of scans with a lesion at each voxel ({whose}), over the mean brain mask of the same scans; one "
             f"scale for both groups, up to {percent(max(limits.values()))}. All are cut through the voxel where most "
-            "patients have a lesion. Scans without a lesion mask are left out. For research only."
+            "patients have a lesion. Scans without a lesion mask are excluded. For research only."
         )
     return (
         f"As in the paper: mean lesion map (colours `hot`, opacity {OPACITY}) over the mean brain mask of {whose} "
         f"subjects, axial slice {SLICE} of the 1 mm grid (z = {number(float(centre[2]), 2)} mm), patients left, "
-        "controls right. Each picture has a colour scale of its own, so the controls' few lesions look as bright as "
-        "the patients'. Unlike the paper: left is left, and scans without a mask are left out, not filled with noise. "
+        "controls right. Each picture has its own colour scale, so the controls' few lesions look as bright as the "
+        "patients'. Unlike the paper: left is left, and scans without a mask are excluded, not filled with noise. "
         "For research only."
     )

@@ -158,16 +158,16 @@ def draw_lesions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figu
 
 def _paper_note(atlas: str, data: pd.DataFrame) -> str:
     return (
-        f"As in the paper, atlas {atlas}: lesion voxels of every scan with a mask, held out or not. Areas stand in the "
-        "ranking of the first patient in the table, not of the group; a large area has more room for lesions than a "
-        "small one. Scans without a mask are left out (the paper's code filled them with noise). Violins: kernel "
+        f"As in the paper, atlas {atlas}: lesion voxels of every scan with a mask, held out or not. Areas are "
+        "ordered by the first patient in the table, not by the group; a large area can contain more lesions than a "
+        "small one. Scans without a mask are excluded (the paper's code filled them with noise). Violins: kernel "
         "densities with mean and extremes. For research only."
     )
 
 
 def _note(atlas: str, data: pd.DataFrame, groups: tuple[str, str]) -> str:
     return (
-        f"Atlas {atlas}: the share of each area that is lesion, of every scan with a mask; scans without one are left "
-        f"out. Areas descend by the mean share of {groups[0]}. Diamonds: means of shares; violins: kernel densities on "
-        "the scale shown, with extremes. For research only."
+        f"Atlas {atlas}: the share of each area that is lesion, of every scan with a mask; scans without one are "
+        f"excluded. Areas are in descending order of the mean share in {groups[0]}. Diamonds: means of shares; "
+        "violins: kernel densities on the scale shown, with extremes. For research only."
     )

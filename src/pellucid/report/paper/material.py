@@ -108,7 +108,7 @@ class Material:
         """The arm that the figures are about: the first that the study explains."""
         found = self.run.main_arm
         if found is None:
-            raise MissingError("study.toml names no arm to explain")
+            raise MissingError("study.toml does not name an arm to explain")
         return found
 
     @cached_property
@@ -188,7 +188,7 @@ class Material:
         if splits is None:
             raise MissingError("the run has no splits.tsv")
         if self.run.is_cross_validated(self.main):
-            return list(range(len(store))), "all subjects (each is held out once)"
+            return list(range(len(store))), "all participants (each is held out once)"
         cohort = self.spec.training[self.main].cohort
         out = set(splits.loc[(splits["cohort"] == cohort) & (splits["role"] == "holdout"), "participant_id"])
         return [n for n, who in enumerate(store.table["participant_id"]) if who not in out], "all but the held-out"

@@ -134,16 +134,17 @@ def _note(version: Version, modality: str, beneath: str, limits: Mapping[str, fl
     lacking = f" Not shown: {'; '.join(absent)}." if absent else ""
     if version == "revised":
         return (
-            "Mean LRP relevance of all held-out patients under each model, over the mean "
-            f"{modality} of {beneath}, cut through the strongest voxel of the last row. Each row has a colour scale of "
-            "its own, stated above it (the 99.9th percentile of its |relevance|): compare where relevance lies, not "
-            f"how strong it looks. Hatched: outside the network's field of view. For research only.{lacking}"
+            f"Mean LRP relevance of all held-out patients under each model, over the mean {modality} of {beneath}, "
+            "cut through the strongest voxel of the last row. Each row has a colour scale of its own, stated above "
+            "it (the 99.9th percentile of its |relevance|): compare the places of relevance, not its apparent "
+            f"strength. Hatched: outside the network's field of view. For research only.{lacking}"
         )
     # deviates: the paper's code kept trained biases in its untrained model, and put a random head onto its pre-trained.
     return (
-        "As in the paper: mean relevance of all held-out patients, over the mean "
-        f"{modality} of {beneath}; all colours end at ± {number(next(iter(limits.values())))}, minus the smallest "
-        "value of the untrained model's mean map, so that other rows may be saturated or blank; opacity is a parabola. "
-        "Unlike the paper: untrained and pre-trained models are whole (its code kept trained biases in the one and put "
-        f"a random last layer onto the other), left is left, and edges have letters. For research only.{lacking}"
+        f"As in the paper: mean relevance of all held-out patients, over the mean {modality} of {beneath}; all "
+        f"colours end at ± {number(next(iter(limits.values())))}, minus the smallest value of the untrained model's "
+        "mean map, so other rows may be saturated or empty; opacity is a parabola. Unlike the paper: all weights of "
+        "the untrained model are new, and the pre-trained model has its own last layer (the code kept trained biases "
+        "in the first and used a random last layer in the second), left is left, and edges have letters. For "
+        f"research only.{lacking}"
     )

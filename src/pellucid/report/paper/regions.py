@@ -33,8 +33,8 @@ SHOWN = 30
 FDR = 0.05
 
 _FOOT = (
-    "For research only. Dots: means of groups with 95 % intervals over subjects; violins: subjects. Stars: q < 0.05. "
-    "Right: the seen share of areas that are not seen whole."
+    "For research only. Dots: means of groups with 95 % intervals over participants; violins: participants. Stars: q "
+    "< 0.05. Right: the seen share of areas that are only partly seen."
 )
 _COLUMNS = ["place", "area", "group", "participant_id", "session_id", "value", "mean"]
 
@@ -196,7 +196,7 @@ def draw_paper_regions(data: pd.DataFrame, groups: tuple[str, str], note: str) -
             axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
             paper_ticks(axes)
         above.set_title("Mean relevance of each group")
-        below.set_title("Relevance of each subject")
+        below.set_title("Relevance of each participant")
         below.set_xticks(range(len(areas)), areas, rotation=90)
         below.set_xlim(-0.8, len(areas) - 0.2)
         add_note(figure, note)
@@ -219,12 +219,12 @@ def draw_regions(data: pd.DataFrame, groups: tuple[str, str], note: str) -> Figu
         means = one.drop_duplicates("place")
         y = means["place"] + offset
         left.hlines(y, scale(means["low"]), scale(means["high"]), color=colour, linewidth=1.5)
-        label = f"{group}: mean of {one['participant_id'].nunique()}, 95 % interval over subjects"
+        label = f"{group}: mean of {one['participant_id'].nunique()}, 95 % interval over participants"
         left.scatter(scale(means["mean"]), y, color=colour, s=20, zorder=3, label=drawn(label, LEGEND_LETTERS))
         sizes = by_place(one.assign(size=scale(one["value"])), "size", offset)
         violins(right, sizes, colour, orientation="horizontal", width=0.36, means=False)
     left.set_title("Mean of each group")
-    right.set_title("Each subject")
+    right.set_title("Each participant")
     unit = f"sum of relevance (logit units; logarithmic beyond ± {scale.linear:g})".replace("-", "−")
     ticks = scale.ticks(float(data["value"].min()), float(data["value"].max()))
     right.set_xticks(scale(ticks), [f"{tick:g}".replace("-", "−") for tick in ticks])
@@ -250,13 +250,14 @@ def _paper_note(atlas: str, data: pd.DataFrame, shown: int | None) -> str:
     which = (
         f"all {areas} areas, ordered by the patients' mean"
         if shown is None
-        else f"the {areas} areas with the largest sum of |value| over subjects, by the signed sum of both groups"
+        else f"the {areas} areas with the largest sum of |value| over participants, ordered by the signed sum of "
+        "both groups"
     )
     return (
         f"As in the paper, atlas {atlas}: {which}. Value: each label's relevance divided by the voxels of the whole "
-        "volume, then the mean over the labels of an area, so that an area of four labels shows a quarter of its sum. "
-        "Correctly classified held-out scans only; no intervals, no tests; what the network cannot see counts as 0. "
-        "Violins: kernel densities with mean and extremes. For research only."
+        "volume, then the mean over the labels of an area, so an area of four labels shows a quarter of its sum. "
+        "Correctly classified held-out scans only; no intervals, no tests; voxels that the network cannot see count "
+        "as 0. Violins: kernel densities with mean and extremes. For research only."
     )
 
 
@@ -271,7 +272,7 @@ def _note(
     tested: bool,
 ) -> str:
     blind = int((rows.groupby("area")["seen_share"].first() == 0).sum())
-    unseen = f" Not seen at all, and left out: {blind}." if blind else ""
+    unseen = f" Not seen at all, and excluded: {blind}." if blind else ""
     areas = data["place"].nunique()
     which = f"All {areas} seen areas" if shown is None else f"The {areas} areas with the largest mean of |sum|"
     stars = (
@@ -279,8 +280,8 @@ def _note(
     )
     return (
         f"{which} of atlas {atlas}, ordered by the mean of {groups[0]}. Relevance is summed over an area's seen "
-        "voxels, left and right together; all held-out subjects, right or wrong. "
-        f"{stars}Right: the seen share of areas that are not seen whole, whose sums speak of that part alone."
-        f"{unseen}{widened_words(correction)} Violins: kernel densities on the scale shown, with extremes. For "
+        "voxels, left and right together; all held-out participants, whether correctly classified or not. "
+        f"{stars}Right: the seen share of areas that are not seen whole, whose sums are about the seen part "
+        f"only.{unseen}{widened_words(correction)} Violins: kernel densities on the scale shown, with extremes. For "
         "research only."
     )

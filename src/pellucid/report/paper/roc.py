@@ -36,7 +36,7 @@ def figure_s1(material: Material, version: Version) -> Drawing:
     scores = material.run.table("table2")
     score = None if scores is None else auc_interval(scores, material.main)
     note = _note(material.main, curves["trial"].nunique(), spread, score is not None)
-    foot = f"For research only. Curves of held-out subjects; the band is {spread}."
+    foot = f"For research only. Curves of held-out participants; the band is {spread}."
     sources = ("tables/roc.tsv", *(["tables/table2.tsv"] if score else []))
     return Drawing(draw_roc(data, score, foot), data, note, sources)
 
@@ -148,7 +148,7 @@ def draw_roc(data: pd.DataFrame, score: tuple[float, float, float] | None, note:
     value = mean["auc"].iloc[0] if score is None else score[0]
     words = f"mean, AUC {value:.3f}"
     if score is not None and not any(math.isnan(bound) for bound in score):
-        words += f"\n95 % interval over subjects {score[1]:.2f} to {score[2]:.2f}"
+        words += f"\n95 % interval over participants {score[1]:.2f} to {score[2]:.2f}"
     axes.plot(mean["fpr"], mean["tpr"], color=INK, linewidth=2.0, label=words)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set(xlabel="1 − specificity", ylabel="sensitivity")
@@ -159,16 +159,16 @@ def draw_roc(data: pd.DataFrame, score: tuple[float, float, float] | None, note:
 
 def _paper_note(arm: str, trials: int, spread: str) -> str:
     return (
-        f"As in the paper: {trials} trial(s) of arm {arm} on held-out subjects, thin; mean: vertical average on "
-        f"{POINTS} points, which slants every step; band: one SD over trials (of n), {spread}; it says nothing of how "
-        "few subjects there are. For research only."
+        f"As in the paper: {trials} trial(s) of arm {arm} on held-out participants, thin; mean: vertical average on "
+        f"{POINTS} points, which makes every step slanted; band: one SD over trials (of n), {spread}; it does not "
+        "reflect the small number of participants. For research only."
     )
 
 
 def _note(arm: str, trials: int, spread: str, scored: bool) -> str:
-    interval = "the interval is over subjects" if scored else "no tables/table2.tsv, so no interval"
+    interval = "the interval is over participants" if scored else "no tables/table2.tsv, so no interval"
     return (
-        f"{trials} trial(s) of arm {arm} on held-out subjects; each curve is drawn through its own corners, slanted "
-        f"only where logits tie, and their mean is exact. The band (SD of n − 1) is {spread}; {interval}. "
+        f"{trials} trial(s) of arm {arm} on held-out participants; each curve is drawn through its own corners, "
+        f"slanted only where logits tie, and their mean is exact. The band (SD of n − 1) is {spread}; {interval}. "
         "For research only."
     )

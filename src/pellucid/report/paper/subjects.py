@@ -101,7 +101,7 @@ def subject_data(chosen: pd.DataFrame, centres: list[list[Float64Array]], grid: 
     """Return one row a tile: title, name, group, logit, triple, limit (of the colours), plane, axis, mm, i, j, k."""
     rows: list[tuple[dict[str, Any], Any]] = []
     for n, (one, cuts) in enumerate(zip(records(chosen), centres, strict=True), start=1):
-        title = f"Subject {n}: {one['name']}, logit {number(one['logit'])}" + ", ALARM" * bool(one["alarms"])
+        title = f"Participant {n}: {one['name']}, logit {number(one['logit'])}" + ", ALARM" * bool(one["alarms"])
         known = {"title": title, "name": one["name"], "group": one["group"], "logit": one["logit"]}
         rows += [(known | {"triple": t, "limit": limit}, centre) for t, centre in enumerate(cuts, start=1)]
     return tile_data(grid, rows)
@@ -136,7 +136,7 @@ def _paint(version: Version, limit: float) -> Any:
 
 def _alarms(chosen: pd.DataFrame) -> list[str]:
     """Say how much of each map cancels, and of each that does not add up what is wrong with it."""
-    return [f"Subject {n}: {alarm_note(one)}" for n, one in enumerate(records(chosen), start=1)]
+    return [f"Participant {n}: {alarm_note(one)}" for n, one in enumerate(records(chosen), start=1)]
 
 
 def _note(version: Version, modality: str, shown: int, limit: float, whole: bool) -> str:
@@ -145,14 +145,15 @@ def _note(version: Version, modality: str, shown: int, limit: float, whole: bool
         return (
             f"{who}: LRP relevance over {modality}. Each row of tiles cuts through a voxel of largest relevance, the "
             f"second and third at least {APART_MM:.0f} mm from those above. Colours end at ± {number(limit)}, the "
-            "99.9th percentile of |relevance| of these maps; opacity is proportional to |relevance|. Hatched: outside "
-            "the network's field of view, where a map is silent. L, R, A, P, S, I: the subject's sides. The surest "
-            "patients are no sample of all. For research only."
+            "99.9th percentile of |relevance| of these maps; opacity is proportional to |relevance|. Hatched: "
+            "outside the network's field of view, where a map contains no information. L, R, A, P, S, I: the "
+            "participant's sides. The patients with the highest logits do not represent all patients. For research "
+            "only."
         )
-    window = "" if whole else " Scans are not in 0 to 1 here, so their grey is windowed by percentiles."
+    window = "" if whole else " Scans are not in 0 to 1 here, so their grey levels are windowed by percentiles."
     return (
-        f"{who}, as in the paper: relevance over {modality}, colours end at ± {limit} whatever the maps hold, opacity "
-        "is a parabola that hides all but the extremes, and what the network cannot see is not marked. First row: the "
-        f"paper's planes; the other two rows' planes are not known, ours lie {STEPS[2]} voxels before and "
+        f"{who}, as in the paper: relevance over {modality}, colours end at ± {limit} for all maps, opacity is a "
+        "parabola that hides all but the extremes, and what the network cannot see is not marked. First row: the "
+        f"paper's planes; the planes of the other two rows are not known; ours lie {STEPS[2]} voxels before and "
         f"after.{window} Unlike the paper: left is left, and edges have letters. For research only."
     )

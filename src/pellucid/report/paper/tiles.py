@@ -38,8 +38,8 @@ _TITLE_LINE, _TITLE_LETTER = 0.155, 0.093  # inches: of a block's title
 _BAR_WIDTH = 5.0
 
 FOOT = (
-    "For research only. Neurological convention: left (L) is the subject's left. Hatched: outside the network's field "
-    "of view, where a map is silent."
+    "For research only. Neurological convention: left (L) is the participant's left. Hatched: outside the network's "
+    "field of view, where a map contains no information."
 )
 """What stands below a revised picture; the page has the rest in its caption."""
 

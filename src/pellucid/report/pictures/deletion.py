@@ -43,7 +43,7 @@ def deletion_figure(table: pd.DataFrame, method: str) -> Figure:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
         axes.set_xlabel("voxels filled (k)")
         axes.set_title(f"filled with {fill.replace('-', ' ')}")
-    panels[0].set_ylabel("fall of the logit, mean of people")
+    panels[0].set_ylabel("fall of the logit, mean over participants")
     panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7.5)
     return figure
 

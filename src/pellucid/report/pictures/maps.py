@@ -168,7 +168,7 @@ def ledger_figure(ledger: Mapping[str, pd.DataFrame], colours: Mapping[str, str]
         axes.set_title(drawn(group, 2 * LABEL_LETTERS // len(ledger)))
         axes.use_sticky_edges = False
         axes.margins(x=0.02, y=0.06)
-    panels[0].set_ylabel("relevance, mean of subjects (logit units)")
+    panels[0].set_ylabel("relevance, mean over participants (logit units)")
     return figure
 
 

@@ -129,7 +129,7 @@ def brightness_figure(table: pd.DataFrame, used: Collection[str]) -> Figure:
     axes.set_yticks(range(len(table)), names)
     axes.invert_yaxis()
     axes.set(
-        xlim=(0, 1), ylim=(len(table) - 0.5, -0.5), xlabel="AUC of “the brighter brain is the patient's”, 95 % interval"
+        xlim=(0, 1), ylim=(len(table) - 0.5, -0.5), xlabel="AUC of mean brightness (brighter = patient), 95 % interval"
     )
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)

@@ -262,7 +262,7 @@ class _Scene:
         return low, high
 
     def _notes(self) -> str:
-        notes = ["For research only.", "Neurological convention: left (L) is the subject's left."]
+        notes = ["For research only.", "Neurological convention: left (L) is the participant's left."]
         if not self.seen.all():
             notes.append("Hatched: outside the network's field of view.")
         if self.lesions is not None:

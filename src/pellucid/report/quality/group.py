@@ -59,7 +59,7 @@ def write_group_page(out: Path) -> Path:
     """
     records = read_records(out)
     if not records:
-        raise InputError(out, "holds no visit that was processed", "Run the participant level first")
+        raise InputError(out, "contains no processed visit", "Run the participant level first")
     values = measured(records)
     deviations = outliers(values, list(values.columns))
     ranked = worst_first(records, deviations)
@@ -109,7 +109,7 @@ def _summary(records: Sequence[Record]) -> Section:
         ("Failed", count["failed"], "an error stopped them"),
         ("Unfinished", count["unfinished"], "begun and not ended"),
         ("To check", count["check"], "a measure is unusual"),
-        ("Fail quality control", count["fail"], "not used unless overruled"),
+        ("Fail quality control", count["fail"], "not used unless overridden"),
     ]
     shown = [Card(value=str(n), label=label, detail=detail) for label, n, detail in cards]
     return Section("summary", "In numbers", [Cards(cards=shown)])
@@ -125,7 +125,10 @@ def _errors(out: Path, records: Sequence[Record]) -> Section | None:
             )
             section.add(Note(tone="error", text=text))
         elif stands == "unfinished":
-            said = f"begun at {record.get('started', 'an unknown time')}; if nothing works on it any more, run again."
+            said = (
+                f"started at {record.get('started', 'an unknown time')}; if no process is working on it, run the "
+                "command again."
+            )
             section.add(
                 Note(tone="warning", text=Markup("{} {}: {}").format(verdict_mark(stands), _page(out, record), said))
             )
@@ -156,9 +159,9 @@ def _visits(out: Path, records: Sequence[Record], deviations: pd.DataFrame) -> S
         )
     header = ["", "Visit", "Verdict", "Override", "What stands out", *(_SHORT[name] for name in _KEY), "Time"]
     caption = Markup(
-        "All visits, the worst first. The picture is an axial slice of the FLAIR (of the T1w where there is none) "
-        "under the template's outlines. To overrule a verdict, write <code>use</code> or <code>exclude</code> into the "
-        "column <code>override</code> of {}."
+        "All visits, the worst first. The picture is an axial slice of the FLAIR (or of the T1w if there is none) "
+        "with the template's outlines. To override a verdict, write <code>use</code> or <code>exclude</code> into "
+        "the column <code>override</code> of {}."
     ).format(link(QUALITY) if (out / QUALITY).is_file() else Markup("<code>{}</code>").format(QUALITY))
     return Section("visits", "Visits", [Table(header=header, rows=rows, caption=caption, words=5)])
 
@@ -176,16 +179,17 @@ def _measures(records: Sequence[Record], values: pd.DataFrame, deviations: pd.Da
             strips(values, deviations, verdicts),
             alt="For each measure a strip with one point for every visit, and the measure's bounds.",
             caption=Markup(
-                "A point is a visit, in the colour of its verdict: {}. Height means nothing. Dashed: beyond it a visit "
-                "is to be checked; solid in colour: beyond it, it fails (not drawn where it is far off); grey: median."
+                "Each point is a visit, in the colour of its verdict: {}. The height has no meaning. Dashed line: "
+                "bound for “check”; solid coloured line: bound for “fail” (not drawn if it is far away); grey line: "
+                "median."
             ).format(Markup(", ").join(colours)),
         ),
         Text(
             paragraphs=[
-                f"An outlier, named in the strips, lies more than {FAR:g} robust deviations from the median: "
-                "|x − median| / (1.4826 MAD), with MAD the median of |x − median|. It is told from "
-                f"{FEWEST} visits on, and not where most values are equal. Visits of different scanners are better "
-                "compared with their own kind."
+                f"An outlier, named in the strips, lies more than {FAR:g} robust deviations from the median: |x − "
+                "median| / (1.4826 MAD), with MAD the median of |x − median|. Outliers are reported if there are at "
+                f"least {FEWEST} visits and most values are not equal. Compare visits of different scanners only "
+                "with visits of the same scanner."
             ]
         ),
     )

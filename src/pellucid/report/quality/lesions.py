@@ -50,9 +50,7 @@ def lesions(source: Source, gallery: Gallery) -> Section:
     every = row("axial", BOX, (BOX[0][2], BOX[1][2]), BOX[1][2] - BOX[0][2] + 1)
     marked = see(mask.data, mask.grid, every.grid, order=0) > 0.5
     if not marked.any():
-        section.add(
-            Note(tone="warning", text="The lesions in MNI space lie outside of the slices that are shown here.")
-        )
+        section.add(Note(tone="warning", text="The lesions in MNI space are outside the slices that are shown here."))
         return section
     scan = see(before.data, before.grid, every.grid)
     filled = source.volume("filled_mni")
@@ -75,10 +73,10 @@ def lesions(source: Source, gallery: Gallery) -> Section:
         gallery.picture(
             f"lesionzoom_{word}",
             _zoom(scene),
-            alt="The largest lesions from near: as scanned, outlined, and after filling.",
+            alt="The largest lesions, enlarged: as scanned, outlined, and after filling.",
             caption=Markup(
-                "The largest lesions, each where it is largest, in pictures of {} mm; {}. A good filling leaves no "
-                "edge and no texture of its own."
+                "The largest lesions, each in the slice where it is largest, in pictures of {} mm; {}. After good "
+                "filling, no edge and no different texture is visible."
             ).format(2 * _HALF, outline),
             sources=sources,
         ),

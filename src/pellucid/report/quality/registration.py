@@ -26,10 +26,10 @@ from pellucid.report.quality.views import (
 
 _SCANS = {"t1w": "T1w", "flair": "FLAIR"}
 _ALTERNATE = (
-    "The two alternate; point at the picture to hold it still, or choose one. Where motion is not wanted they are "
-    "shown mixed."
+    "The two images alternate; point at the picture to stop, or select one. If your system asks for less motion, "
+    "they are shown mixed."
 )
-_THREE = "Axial, coronal and sagittal slices in the neurological convention: the subject's left (L) is on the left."
+_THREE = "Axial, coronal and sagittal slices in the neurological convention: the participant's left (L) is on the left."
 
 
 def registration(source: Source, gallery: Gallery) -> Section:
@@ -38,9 +38,9 @@ def registration(source: Source, gallery: Gallery) -> Section:
     section.add(
         Text(
             paragraphs=[
-                "A scan lies well where its own edges follow the lines of the template and little moves between "
-                "the two pictures but the folds. No measure tells a brain from its mirror image: if a file's header is "
-                "wrong about left and right, so is all that follows."
+                "Registration is good if the outlines follow the brain's edges and only the sulci change when the "
+                "images alternate. No measure can distinguish a brain from its mirror image: if a file's header is "
+                "wrong about left and right, so are all results."
             ]
         )
     )
@@ -62,7 +62,7 @@ def alignment(source: Source, gallery: Gallery) -> Section:
     outlines, border = [], Markup("")
     if fluid:
         outlines.append(Outline(sheet.of_volume(fluid.data, fluid.grid), FLUID))
-        border = Markup(" {}, as found on the T1w: it must follow the edges of both.").format(
+        border = Markup(" {}, as found on the T1w: it should follow the edges of both.").format(
             key(FLUID, "Border between tissue and fluid")
         )
     else:
@@ -99,15 +99,18 @@ def brains(source: Source, gallery: Gallery) -> Section:
         mask = sheet.of_volume(brain.data, brain.grid)
         cut = sheet.of_volume(scan.data, scan.grid)
         image = draw(sheet, shade(cut, window(cut[mask > 0.5])), [Outline(mask, BRAIN, width=1.2)])
-        found = "" if role == "t1w" or not source.file("t1w_brain") else " It is the T1w's brain, carried over."
+        found = (
+            ""
+            if role == "t1w" or not source.file("t1w_brain")
+            else " It is the brain mask of the T1w, moved to this scan."
+        )
         section.add(
             gallery.picture(
                 f"brain_{word}",
                 image,
                 alt=f"Slices of the native {word} with the outline of its brain mask.",
                 caption=Markup(
-                    "The {} where it lay in the scanner ({}), bias-corrected, in slices along the scanner's axes; "
-                    "{}.{} {}"
+                    "The {} in scanner space ({}), bias-corrected, in slices along the scanner's axes; {}.{} {}"
                 ).format(word, str(scan.grid), key(BRAIN, "outline of the brain mask"), found, _THREE),
                 sources=source.files(role, f"{role}_brain"),
             )

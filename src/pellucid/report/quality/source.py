@@ -28,9 +28,9 @@ WORDS = {
     "grey": "probability of grey matter in MNI space",
     "white": "probability of white matter in MNI space",
     "filled_mni": "FLAIR with filled lesions in MNI space",
-    "t1w_network": "T1w as a network reads it",
-    "flair_network": "FLAIR as a network reads it",
-    "filled_network": "FLAIR with filled lesions as a network reads it",
+    "t1w_network": "T1w as the network's input",
+    "flair_network": "FLAIR as the network's input",
+    "filled_network": "FLAIR with filled lesions as the network's input",
 }
 """What each file of a record is."""
 
@@ -113,7 +113,7 @@ class Source:
             return f"the visit has no {_ROLES[role]}"
         if key in TISSUES:
             if self.has_input(key):
-                return "tissue maps were given from another dataset and are not part of this one"
+                return "tissue maps come from another dataset and are not part of this one"
             if self.skipped("tissue"):
                 return "tissue was skipped"
         if key.startswith("filled"):
@@ -122,7 +122,7 @@ class Source:
             if not self.has_input("lesions"):
                 return "the visit has no lesion mask"
             if self.skipped("tissue"):
-                return "lesions are filled with the help of tissue maps, and tissue was skipped"
+                return "lesion filling needs tissue maps, and the step tissue was skipped"
         if key.endswith("network") and self.skipped("network"):
             return "the network's input was skipped"
-        return "the record names no such file"
+        return "the record does not name such a file"

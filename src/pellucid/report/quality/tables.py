@@ -17,7 +17,7 @@ from pellucid.report.quality.source import WORDS, Source
 
 _CARDS = ("brain_dice", "t1w_nmi", "flair_nmi", "flair_dice", "lesion_ml", "bright_after")
 _ROLES = {"t1w": "T1w", "flair": "FLAIR", "lesions": "lesion mask"}
-_AGAIN = "Mend what is wrong and run the same command again: visits that are done are not done again."
+_AGAIN = "Correct the problems and run the same command again: finished visits are not processed again."
 
 
 def verdict_mark(verdict: str) -> Markup:
@@ -43,10 +43,10 @@ def verdict(source: Source) -> Section:
     section = Section("verdict", "Verdict")
     mark = verdict_mark(stands)
     if stands == "pass":
-        text = "Every measure lies within its bounds. Look at the pictures all the same: no measure sees everything."
+        text = "Every measure is within its bounds. Check the pictures as well: no measure detects every problem."
         section.add(Note(tone="pass", text=Markup("{} {}").format(mark, text)))
     elif stands == "check":
-        text = "Look at the pictures and decide: what follows is unusual, and not wrong for certain."
+        text = "Check the pictures and decide: the values below are unusual, but not certainly wrong."
         section.add(Note(tone="warning", text=Markup("{} {}").format(mark, text)))
     elif stands == "fail":
         text = "Do not use this visit unless the pictures show that the measure is mistaken."
@@ -60,8 +60,8 @@ def verdict(source: Source) -> Section:
             section.add(Code(title="Traceback", text=trace, source=source.log))
     else:
         text = (
-            f"It was begun at {record.get('started', 'an unknown time')} and is not finished. If nothing works on it "
-            "any more, its process was ended from outside: run the same command again."
+            f"It was started at {record.get('started', 'an unknown time')} and is not finished. If no process is "
+            "working on it, its process was stopped from outside: run the same command again."
         )
         section.add(Note(tone="warning", text=Markup("{} {}").format(mark, text)))
     for finding in record.get("findings", []):
@@ -97,7 +97,7 @@ def measures(source: Source) -> Section:
     section = Section("measures", "All measures")
     values = source.record.get("measures", {})
     if not values:
-        section.add(Note(tone="missing", text="Nothing was measured: the visit did not come that far."))
+        section.add(Note(tone="missing", text="Nothing was measured: the visit stopped before that step."))
         return section
     verdicts = {finding["measure"]: finding["verdict"] for finding in source.record.get("findings", [])}
     rows = []
@@ -117,8 +117,8 @@ def measures(source: Source) -> Section:
         Table(
             header=["Measure", "Value", "Expected", "Fails outside of", "Better", "Verdict"],
             rows=rows,
-            caption="A value that is not as expected is to be checked. A measure without bounds is for comparison with "
-            "other visits of the same scanner.",
+            caption="Check values that are not as expected. Use measures without bounds for comparison with other "
+            "visits of the same scanner.",
             sources=[source.log],
         )
     )
@@ -130,7 +130,7 @@ def how(source: Source) -> Section:
     section = Section("steps", "Steps")
     steps = source.record.get("steps", [])
     if not steps:
-        section.add(Note(tone="missing", text="The record lists no steps: the visit did not come to its end."))
+        section.add(Note(tone="missing", text="The record lists no steps: the visit was not finished."))
         return section
     rows = [
         [
@@ -140,7 +140,7 @@ def how(source: Source) -> Section:
         ]
         for step in steps
     ]
-    caption = f"What was done, in order; {duration(source.record.get('seconds'))} in all."
+    caption = f"Steps in their order; {duration(source.record.get('seconds'))} in total."
     section.add(Table(header=["Step", "How", "Time"], rows=rows, caption=caption, sources=[source.log], words=2))
     return section
 
@@ -175,9 +175,7 @@ def provenance(source: Source) -> Section:
             Table(header=["What", "File", "SHA-256"], rows=given, caption="Files read.", sources=[source.log], words=3)
         )
     else:
-        section.add(
-            Note(tone="missing", text="The record lists no files that were read: the visit did not come that far.")
-        )
+        section.add(Note(tone="missing", text="The record lists no input files: the visit stopped before that step."))
     versions = [
         [name, Markup("<code>{}</code>").format(version)] for name, version in record.get("versions", {}).items()
     ]

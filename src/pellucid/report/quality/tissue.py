@@ -76,16 +76,16 @@ def network(source: Source, gallery: Gallery) -> Section:
         gallery.picture(
             "network",
             draw(sheet, grey, sharp=True),
-            alt="Axial slices of each image that a network reads, without smoothing between voxels.",
-            caption=f"Each voxel as it is read: {grid}; scaling {settings.get('scaling', 'unknown')}, resampling "
+            alt="Axial slices of each input image of the network, without smoothing between voxels.",
+            caption=f"Each voxel of the input: {grid}; scaling {settings.get('scaling', 'unknown')}, resampling "
             f"{settings.get('resampling', 'unknown')}.",
             sources=source.files(*found),
         ),
         gallery.chart(
             "histogram",
             _histogram({_READ[name]: image.data for name, image in found.items()}),
-            alt="Histogram of the values in the brain of each image that a network reads.",
-            caption="Values in the brain (voxels that are not 0) of what a network reads.",
+            alt="Histogram of the values in the brain of each input image of the network.",
+            caption="Values in the brain (voxels that are not 0) of the network's input.",
             sources=source.files(*found),
         ),
     )

@@ -19,7 +19,7 @@ SOURCE, SUMMARY = "tables/calibration.tsv", "tables/calibration_summary.tsv"
 @page_section("calibration", title="Calibration", order=80)
 def calibration(run: Run, figures: Path) -> Section:
     """Return a reliability diagram an arm, the table of Brier scores and calibration errors, and that of the bins."""
-    section = Section("calibration", "Can the probabilities be believed?")
+    section = Section("calibration", "Calibration: can the probabilities be trusted?")
     table, summary = run.table("calibration"), run.table("calibration_summary")
     for found, path in ((table, SOURCE), (summary, SUMMARY)):
         if found is None:
@@ -43,10 +43,10 @@ def calibration(run: Run, figures: Path) -> Section:
             suffix=".svg",
             alt=f"Reliability diagrams of {', '.join(dict.fromkeys(table['arm']))}: observed share of patients against "
             "predicted probability, and counts.",
-            caption="Above: of the held-out people in a bin of predicted probability, the share that are patients, "
-            "with its 95 % interval; on the dashed line the two agree. Below: how many predictions lie in the "
-            "bin. The trials of an arm are taken together: in shares and counts a person counts once a trial, in "
-            "the intervals once.",
+            caption="Top: share of patients among the held-out participants in each bin of predicted probability, "
+            "with its 95 % interval; on the dashed line the two are equal. Bottom: number of predictions in the bin. "
+            "The trials of an arm are combined: shares and counts include a participant once per trial, intervals "
+            "once.",
             sources=[SOURCE],
         ),
         *notes,
@@ -58,16 +58,16 @@ def calibration(run: Run, figures: Path) -> Section:
 
 def _words(run: Run, table: pd.DataFrame) -> str:
     said = (
-        "Of a hundred people who are given a probability of 80 %, about eighty should be patients. As it is, a "
+        "Of a hundred participants with a probability of 80 %, about eighty should be patients. The uncalibrated "
         "probability is the sigmoid of the logit."
     )
     if "calibrated" in set(table["kind"]):
         said += (
-            " Calibrated, the logit goes through a straight line first, which each trial's validation subjects gave "
-            "(Platt's scaling); few validation subjects give a poor line."
+            " For the calibrated probability, the logit is first transformed by a straight line fitted to each "
+            "trial's validation participants (Platt scaling); with few validation participants this fit is poor."
         )
     if set(table["arm"]) & set(run.baselines.keys()):
-        said += " Baselines are shown as they are."
+        said += " Baselines are shown uncalibrated."
     return said
 
 
@@ -82,9 +82,9 @@ def _scores(summary: pd.DataFrame) -> Table:
     return Table(
         header=[*header, "ECE", "ECE, calibrated"],
         rows=rows,
-        caption="Brier score: mean squared difference of probability and outcome, 0 at best. Beside it that of one who "
-        "gives everybody the held-out share of patients. ECE: expected calibration error, the mean distance of the "
-        "dots from the dashed line, weighted by their counts.",
+        caption="Brier score: mean squared difference of probability and outcome, 0 at best. Next column: Brier "
+        "score if every participant gets the held-out share of patients. ECE: expected calibration error, the mean "
+        "distance of the dots from the dashed line, weighted by their counts.",
         sources=[SUMMARY, SOURCE],
         words=1,
     )
@@ -105,7 +105,7 @@ def _bins(table: pd.DataFrame) -> Table:
     return Table(
         header=["Arm", "Probability", "Bin", "Predictions", "Mean predicted", "Observed [95 % interval]"],
         rows=rows,
-        caption="The bins that hold a prediction.",
+        caption="Bins with at least one prediction.",
         sources=[SOURCE],
         closed=True,
         words=2,

@@ -31,11 +31,13 @@ def comparisons(run: Run, figures: Path) -> Section:
         section.add(missing("Comparisons of the arms", SOURCE))
         return section
     if table.empty:
-        text = "No two arms were judged on one cohort: there is nothing to compare."
+        text = "No two arms were evaluated on the same cohort: there is nothing to compare."
         section.add(Note(tone="remark", text=text))
         return section
     good = _compared(table)
-    section.add(Text(paragraphs=[_words(good)]) if len(good) else Note(tone="missing", text="No two can be compared."))
+    section.add(
+        Text(paragraphs=[_words(good)]) if len(good) else Note(tone="missing", text="No two arms can be compared.")
+    )
     section.add(*_left_undone(table))
     if good.empty:
         return section
@@ -48,7 +50,8 @@ def comparisons(run: Run, figures: Path) -> Section:
             stem="comparisons",
             suffix=".svg",
             alt=f"Forest plot: differences of {main} from {others} in {', '.join(METRICS.values())}, with intervals.",
-            caption=f"{main} less each of the others: right of 0 {main} is better. A hollow dot has no interval.",
+            caption=f"Difference, {main} minus the other model; right of 0 favours {main}. Hollow: no interval can "
+            "be computed.",
             sources=[SOURCE],
         ),
         _all_pairs(good),
@@ -87,16 +90,16 @@ def _words(good: pd.DataFrame) -> str:
     number_of = len(good.drop_duplicates(["arm_one", "arm_two"]))
     scores = reference("scores", "tables/table2.tsv")
     said = (
-        "Every two arms or baselines that were judged on one cohort are compared on the participants that both judged. "
-        f"A score is the mean over an arm's trials, as in {scores}, and a participant counts once in each, with its "
-        "mean logit over scans: AUCs by the test of DeLong, both accuracies by a permutation test, or the plain one by "
-        "the exact test of McNemar where both arms have one trial. Intervals of differences hold with few "
-        "participants too; they are no tests, and near 0 may say other than p. "
+        "Every pair of arms or baselines that were evaluated on the same cohort is compared, on the participants "
+        f"that both evaluated. A score is the mean over an arm's trials, as in {scores}, and a participant counts "
+        "once, with the mean logit over their scans. Tests: DeLong for AUCs; a permutation test for both accuracies, "
+        "or the exact McNemar test for the plain accuracy if both arms have one trial. Intervals of differences are "
+        "also valid with few participants; they are not tests, and near 0 they may disagree with p. "
     )
     if number_of == 1:
         return f"{said}There is one pair."
     return (
-        f"{said}Each p is that of its pair alone; q controls the false discovery rate of all tests of the table, "
+        f"{said}Each p is for its pair alone; q controls the false discovery rate over all tests of the table, "
         f"{number_of} pairs times {len(METRICS)} scores."
     )
 
@@ -124,11 +127,10 @@ def _all_pairs(good: pd.DataFrame) -> Table:
     return Table(
         header=["Pair", *METRICS.values(), "Better by", "Participants"],
         rows=rows,
-        caption=f"Every pair ({len(rows)}). From top to bottom in a cell: the difference, of AUCs as such and of "
-        "accuracies in percentage points, with its 95 % interval, the two scores, p, and q with the false discovery "
-        "rate of all tests of this table controlled. Better by: participants whom the first, and whom the second, "
-        "classifies rightly in more of its trials. Participants: those that both judged; below, those that only one "
-        "did.",
+        caption=f"Every pair ({len(rows)}). From top to bottom in a cell: the difference (accuracies in percentage "
+        "points) with its 95 % interval, the two scores, p, and q (false discovery rate over all tests of this "
+        "table). Better by: participants classified correctly more often by the first / by the second model. "
+        "Participants: those that both evaluated; second line: those that only one evaluated.",
         sources=[SOURCE],
         closed=True,
         words=1,
@@ -153,10 +155,10 @@ def _by_trial(run: Run) -> list[Table]:
     table = Table(
         header=["Pair", "AUC", "95 % interval", "p", "Trials"],
         rows=rows,
-        caption="Networks trial by trial, trials of one seed with each other: mean difference of the AUC ± SD over "
-        "trials, the interval and p of the paired t-test, and q with the false discovery rate of the table's pairs "
-        "controlled. It speaks of other seeds on these held-out "
-        "participants, the table above of other participants for these networks.",
+        caption="Networks compared trial by trial; trials with the same seed are paired: mean difference of the AUC "
+        "± SD over trials, the interval and p of the paired t-test, and q (false discovery rate over the table's "
+        "pairs). This table is about other seeds on these held-out participants; the table above is about other "
+        "participants with these networks.",
         sources=["tables/trials.tsv", BY_TRIAL],
         closed=True,
         words=1,

@@ -1,4 +1,4 @@
-"""Deletion: whether the network listens to the voxels that its map ranks first, beside maps that know nothing of it."""
+"""Deletion: whether the network uses the voxels that its map ranks first, compared with maps without the network."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ BY_GRADIENT = "input-x-gradient"
 _CLOSE = 0.95  # Pearson's r
 
 
-@page_section("deletion", title="Does the network listen to what its map shows?", order=130)
+@page_section("deletion", title="Deletion: does the network use what its map shows?", order=130)
 def deletion(run: Run, figures: Path) -> Section | None:
     """Return the chart and table of each arm whose maps were tested, with what they say in words; None if none was."""
     asked = run.explain
     if asked is None or not asked.deletion:
         return None
-    section = Section("deletion", "Does the network listen to what its map shows?")
+    section = Section("deletion", "Deletion: does the network use what its map shows?")
     summary = run.table("deletion_summary")
     if summary is None or summary.empty:
         section.add(missing("Deletion", SUMMARY))
@@ -37,10 +37,10 @@ def deletion(run: Run, figures: Path) -> Section | None:
     section.add(
         Text(
             paragraphs=[
-                "The k voxels that a map ranks first in the seen brain are filled, and the network is asked again: how "
-                "far does its logit fall? Each map of a patient stands beside rankings that know nothing of the "
+                "The k voxels that a map ranks first in the seen brain are filled, and the network predicts again: "
+                "how far does its logit fall? Each patient's map is compared with rankings that do not use the "
                 "network. Two fills are used: the median of the white matter around each voxel, which is plausible "
-                "tissue, and the brain's median. A fill is itself a choice; where the two disagree, nothing is shown."
+                "tissue, and the brain's median. The fill is a choice; if the two disagree, nothing can be concluded."
             ]
         )
     )
@@ -54,27 +54,35 @@ def _arm(arm: str, table: pd.DataFrame, method: str, figures: Path) -> list[Text
     known = table[table["fall"].notna()]
     if known.empty:
         return [
-            Note(tone="missing", text=f"Of arm {arm} and {method} nothing could be measured; {SOURCES[1]} says why.")
+            Note(
+                tone="missing",
+                text=f"Nothing could be measured for arm {arm} and {method}; {SOURCES[1]} has the reasons.",
+            )
         ]
     stem = f"deletion-{arm}-{method_label(method)}"
     save(deletion_figure(known[known["k"].notna()], method), figures / stem)
     people, networks = int(known["people"].max()), int(known["networks"].max())
-    of = "one network: they hold for it alone" if networks == 1 else f"{networks} networks, and clustered by them"
+    of = (
+        "one network, and hold for this network only"
+        if networks == 1
+        else f"{networks} networks, and clustered by them"
+    )
     return [
         Text(paragraphs=[f"Arm {arm}, {method}. {sentence}" for sentence in sentences(table, method)]),
         Picture(
             stem=stem,
             suffix=".svg",
             alt=f"Lines of the fall of the logit against the number of filled voxels, by ranking, arm {arm}, {method}.",
-            caption=f"Mean fall of the logit over {people} people with its 95 % interval, arm {arm}, {method}. "
-            f"The intervals are of people explained by {of}. {_closeness(table, method)}",
+            caption=f"Mean fall of the logit over {people} participants with its 95 % interval, arm {arm}, {method}. "
+            f"The participants are explained by {of}. {_closeness(table, method)}",
             sources=SOURCES,
         ),
         Table(
             header=["Ranking", "Fill", "k", "Fall of the logit", "Best rival", "Difference to it", "People"],
             rows=[_row(row) for row in records(table)],
-            caption="Mean over people [95 % interval]. Rival: of the rankings that know nothing of the network the one "
-            "of the largest fall for this k and fill, chosen among these people; difference: paired by person.",
+            caption="Mean over participants [95 % interval]. Rival: the ranking that does not use the network and "
+            "has the largest fall for this k and fill, selected on the same participants; difference: paired by "
+            "participant.",
             sources=SOURCES,
             closed=True,
             words=2,
@@ -90,10 +98,10 @@ def sentences(table: pd.DataFrame, method: str) -> list[str]:
         for row in records(one):
             groups[_verdict(row)].append(_beside(row))
         words = {
-            "ahead": "the map's voxels carry more than those of its best rival at",
+            "ahead": "the map's voxels lower the logit more than those of its best rival at",
             "behind": "they carry less at",
-            "undecided": "no difference was shown at",
-            "missing": "nothing could be compared at",
+            "undecided": "no significant difference at",
+            "missing": "no comparison was possible at",
         }
         parts = [f"{words[verdict]} {', '.join(some)}" for verdict, some in groups.items() if some]
         said.append(f"Filled with {str(fill).replace('-', ' ')}, {'; '.join(parts)}.")
@@ -123,13 +131,16 @@ def _beside(row: dict[str, Any]) -> str:
 
 
 def _closeness(table: pd.DataFrame, method: str) -> str:
-    """Say how close the method is to input times gradient, as measured on these people."""
+    """Report how close the method is to input times gradient, as measured on these participants."""
     found = table[(table["ranking"] == BY_GRADIENT) & table["correlation"].notna()]
     if method == BY_GRADIENT or found.empty:
         return ""
     r = float(found["correlation"].iloc[0])
     close = "close to" if r > _CLOSE else "not the same as"
-    return f"{method} is {close} input times gradient here: Pearson's r {r:.3f} over the seen brain, median of people."
+    return (
+        f"{method} is {close} input times gradient here: Pearson's r {r:.3f} over the seen brain, median over "
+        "participants."
+    )
 
 
 def _row(row: dict[str, Any]) -> list[str | Markup]:

@@ -24,11 +24,11 @@ def paper_figures(run: Run, figures: Path) -> Section:
         section.add(
             Text(
                 paragraphs=[
-                    "The figures of Eitel et al. 2019, drawn from this run. Shown is the revised version: true sums, "
-                    "signs kept, intervals over subjects, limits from the data, and what the network cannot see "
-                    "marked. The paper's version, a link away, keeps the paper's choice, order, colours, metric and "
-                    "limits; the note in it says what is odd about them. Each comes as SVG, PNG and, with the data "
-                    "drawn, TSV."
+                    "The figures of Eitel et al. 2019, made from this run. The page shows the revised version: true "
+                    "sums with signs, intervals over participants, limits from the data, and the unseen part marked. "
+                    "The link leads to the paper's version, with the paper's selection, order, colours, metric and "
+                    "limits; its note explains their problems. Each figure is saved as SVG, PNG and TSV (the plotted "
+                    "data)."
                 ]
             )
         )

@@ -30,14 +30,14 @@ def learning(run: Run, figures: Path) -> Section | None:
         Picture(
             stem="learning",
             suffix=".svg",
-            alt="AUC against the number of training subjects, a line for each family of arms.",
-            caption="AUC on the held-out subjects against the number of training subjects. Arms on one line differ in "
-            "nothing else. Dots: mean over trials, each with subjects of its own where not all learn; bars: 95 % "
-            "interval over held-out subjects of that mean.",
+            alt="AUC against the number of training participants, one line for each family of arms.",
+            caption="AUC on the held-out participants against the number of training participants. Arms on one line "
+            "differ in nothing else. Dots: mean over trials (each trial draws its own participants, if not all are "
+            "used); bars: 95 % interval over held-out participants of this mean.",
             sources=[SUMMARY],
         ),
         Table(
-            header=["Arms", "Training subjects", "AUC", "Trials"],
+            header=["Arms", "Training participants", "AUC", "Trials"],
             rows=[
                 [
                     str(row["family"]),
@@ -50,7 +50,7 @@ def learning(run: Run, figures: Path) -> Section | None:
                 ]
                 for row in records(curves)
             ],
-            caption="Mean over trials ± SD over trials [95 % interval over subjects].",
+            caption="Mean over trials ± SD over trials [95 % interval over participants].",
             sources=[SUMMARY],
             closed=True,
         ),
@@ -78,7 +78,7 @@ def learning_figure(curves: pd.DataFrame) -> Figure:
         x = one["subjects"] + (place - (len(families) - 1) / 2) * 0.008 * most  # so that bars stand side by side
         axes.plot(x, one["auc"], color=colour, linestyle=style, marker="o", markersize=4.5, label=drawn(family, 60))
         axes.vlines(x, one["low"], one["high"], color=colour, linewidth=1.2)
-    axes.set(xlim=(0, most * 1.06), xlabel="training subjects", ylabel="AUC, mean over trials")
+    axes.set(xlim=(0, most * 1.06), xlabel="training participants", ylabel="AUC, mean over trials")
     axes.set_ylim(min(0.4, curves["low"].min() - 0.02), 1.01)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     axes.set_xticks(sorted(set(curves["subjects"])))

@@ -49,10 +49,10 @@ def ledger(run: Run, figures: Path) -> Section:
         Picture(
             stem="ledger",
             suffix=".svg",
-            alt="Waterfall from the logit to the map: what each layer absorbs, one panel a group.",
-            caption="Mean over the held-out subjects of each group, from the logit (left) to the sum of the map "
-            "(right). Orange: absorbed by biases; grey: by ε. A bar that leads away from zero adds relevance instead "
-            "of taking it.",
+            alt="Waterfall from the logit to the map: what each layer absorbs, one panel per group.",
+            caption="Mean over the held-out participants of each group, from the logit (left) to the sum of the map "
+            "(right). Orange: absorbed by biases; grey: by ε. A bar away from zero adds relevance instead of "
+            "absorbing it.",
             sources=[SUMMARY, TABLE],
         ),
         Table(
@@ -85,18 +85,19 @@ def _alarms(table: pd.DataFrame) -> list[Note | Table]:
             said.append(f"{of} maps of arm {row['arm']} by {row['method']}")
     unchecked = bool((table["checked"] == 0).all())
     text = (
-        "Not checked: the method keeps no ledger, so nothing says whether its maps add up to their logits."
+        "Not checked: the method has no ledger, so it is unknown whether its maps add up to their logits."
         if unchecked
-        else f"Alarm: {', '.join(said)} do not add up. They speak against the logit that they explain, or the biases "
-        "or ε took more than all of it: such a map does not show what the network decided by."
+        else f"Alarm: {', '.join(said)} do not add up. Their sum has another sign than the logit, or biases or ε "
+        "absorbed more than the logit: such a map does not show the reasons for the network's decision."
         if said
-        else "No map has an alarm: each sums to its logit's sign, and neither biases nor ε took more than the logit."
+        else "No map has an alarm: the sum of each map has the sign of its logit, and neither biases nor ε absorbed "
+        "more than the logit."
     )
     caption = (
-        "Maps with an alarm, by arm and method. Another sign: the map sums to another sign than its logit. Biases, ε: "
-        "over all layers they absorbed more than the |logit|. Networks: of a mean of maps, one or more have such an "
-        "alarm by themselves. Last: the sum of |relevance| over |logit|, median of the maps; where it is large, most "
-        "of a map cancels."
+        "Maps with an alarm, by arm and method. Another sign: the sum of the map and its logit have different signs. "
+        "Biases, ε: over all layers they absorbed more than the |logit|. Networks: for a mean of maps, at least one "
+        "of them has such an alarm. Last column: the sum of |relevance| divided by |logit|, median over maps; if it "
+        "is large, most of a map cancels."
     )
     called = [_WORDS.get(kind.removeprefix(ALARM), kind.removeprefix(ALARM)) for kind in kinds]
     header = ["Arm", "Method", "Maps with an alarm", *called, "Gross over |logit|"]
@@ -130,8 +131,8 @@ def _sums(table: pd.DataFrame) -> Table:
             ]
             for row in records(table)
         ],
-        caption="Relevance of whole maps, mean over the held-out scans of a group (logit units). Last: the mean over "
-        "all voxels, which is what the paper calls the sum of a group.",
+        caption="Relevance of whole maps, mean over the held-out scans of a group (logit units). Last column: the "
+        "mean over all voxels, which the paper calls the sum of a group.",
         sources=[SUMS_SUMMARY, OF_MAPS],
         words=2,
     )

@@ -65,9 +65,9 @@ def lesions(run: Run, figures: Path) -> Section:
 
 def _opening(run: Run) -> str:
     return (
-        "On FLAIR lesions are bright, so a map that follows brightness finds them without a network. Each map, and its "
-        "absolute value, therefore stands beside null maps that know nothing of the network, and is compared with the "
-        "best of them by each measure, subject by subject. All are measured within the brain that the network can see. "
+        "Lesions are bright on FLAIR, so a map that follows brightness finds them without a network. Therefore each "
+        "map, and its absolute value, is compared with null maps that do not use the network: with the best of them "
+        "by each measure, paired by participant. All are measured within the brain that the network can see. "
         + " ".join(measure.meaning for measure in MEASURES.values())
     )
 
@@ -75,7 +75,7 @@ def _opening(run: Run) -> str:
 def _unknown(compared: pd.DataFrame) -> list[Note]:
     """Name the measures that a module registered which is not loaded: nothing says here what they mean."""
     names = [str(name) for name in dict.fromkeys(compared["measure"]) if name not in MEASURES]
-    text = f"Not shown, for they are not known here: {', '.join(names)}. Name the module of each with --plugin."
+    text = f"Not shown, because they are not known here: {', '.join(names)}. Name the module of each with --plugin."
     return [Note(tone="remark", text=text)] if names else []
 
 
@@ -96,11 +96,11 @@ def _comparison(compared: pd.DataFrame, who: str) -> Table:
     return Table(
         header=["Measure, map", "In words", "The map", "Best null", "The scan", "Map less null", "More in"],
         rows=rows,
-        caption=f"Each map and the best null by that measure, over the same held-out subjects of group {who}, among "
-        "whom that null was chosen, which favours it: medians (strongest voxel: means), "
-        "the median of the differences subject by subject with its 95 % interval "
-        f"{over_networks(compared['networks'].dropna().astype(int))}, and in how many subjects the map has more."
-        + (f" Left out, for nothing can be measured in them: {left_out}." if left_out else ""),
+        caption=f"Each map and the best null by that measure, over the same held-out participants of group {who}. "
+        "The null was selected on the same participants, which favours it. Medians (strongest voxel: means), the "
+        "median of the paired differences with its 95 % interval "
+        f"{over_networks(compared['networks'].dropna().astype(int))}, and the number of participants with a higher "
+        "value of the map." + (f" Excluded, because nothing can be measured in them: {left_out}." if left_out else ""),
         sources=[COMPARED, TABLE],
         words=2,
     )
@@ -120,8 +120,9 @@ def _learned(run: Run, method: str) -> list[Text]:
                 for measure in ("average_precision", "lift")
             ]
             said.append(
-                f"Beside the same method on arm {arm} ({network}), over {found['lift']['people']:.0f} subjects: "
-                f"{'; '.join(parts)}. That difference was learned from these people."
+                f"Compared with the same method on arm {arm} ({network}), over {found['lift']['people']:.0f} "
+                f"participants: {'; '.join(parts)}. This difference was learned from the training participants of "
+                "this cohort."
             )
     return [Text(paragraphs=said)] if said else []
 
@@ -140,10 +141,10 @@ def _figures(run: Run, table: pd.DataFrame, method: str, who: str, figures: Path
             Picture(
                 stem=stem,
                 suffix=".svg",
-                alt=f"Box plots with a dot a subject: {name} of {names}.",
-                caption=f"{name.capitalize()} of each held-out subject of group {who} (dots; boxes: quartiles and "
-                f"median).{triangles} The map: {in_words(row)}, paired difference {paired(row)} over "
-                f"{row['people']:.0f} subjects.",
+                alt=f"Box plots with one dot per participant: {name} of {names}.",
+                caption=f"{name.capitalize()} of each held-out participant of group {who} (dots; boxes: quartiles "
+                f"and median).{triangles} The map: {in_words(row)}, paired difference {paired(row)} over "
+                f"{row['people']:.0f} participants.",
                 sources=[TABLE, COMPARED],
             )
         )
@@ -182,8 +183,9 @@ def _medians(run: Run, summary: pd.DataFrame, method: str, who: str) -> Table:
     return Table(
         header=["Map", *(f"{title[0].upper()}{title[1:]}" for title in titles), "Subjects"],
         rows=rows,
-        caption=f"Medians over the held-out subjects of group {who} with 95 % intervals "
-        f"{over_networks(summary['networks'])}; of what is 0 or 1 of a subject, as the strongest voxel, means.",
+        caption=f"Medians over the held-out participants of group {who} with 95 % intervals "
+        f"{over_networks(summary['networks'])}; means for measures that are 0 or 1 for a participant, such as the "
+        "strongest voxel.",
         sources=[SUMMARY, TABLE],
     )
 
@@ -204,16 +206,16 @@ def _further(run: Run, table: pd.DataFrame, summary: pd.DataFrame, method: str) 
         patients = run.positive in (None, group)
         said.append(
             f"Group {group}: {percent(1 - row['positive_share'])} of the map's positive relevance lies outside "
-            f"lesions (median of {row['people']:.0f} held-out subjects with a lesion, which fill "
+            f"lesions (median of {row['people']:.0f} held-out participants with a lesion; lesions fill "
             f"{percent(row['volume_share'], 2)} of the seen brain). Its lift is {number(row['lift'])}, of at most "
             f"{number(row['lift_ceiling'])}."
-            + ("" if patients else " These are no patients: what the map finds in them is not the disease's.")
+            + ("" if patients else " These are not patients: what the map finds in them is not due to the disease.")
         )
     own = table[(table["map"] == method) & table["auroc"].isna()]
     if len(own):
         reasons = own.groupby("reason", sort=False)["participant_id"].nunique()
         parts = "; ".join(f"{why}: {count}" for why, count in reasons.items())
-        said.append(f"Left out and not counted as 0, of all held-out subjects: {parts}.")
+        said.append(f"Excluded (not counted as 0), of all held-out participants: {parts}.")
     absent = table[table["map"].isin(NULLS) & ~table["map"].isin(table.loc[table["auroc"].notna(), "map"])]
     for why, rows in absent.groupby("reason", sort=False):
         said.append(f"Not measured: {', '.join(dict.fromkeys(rows['map']))} ({why}).")

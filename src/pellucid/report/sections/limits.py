@@ -28,8 +28,7 @@ def limits(run: Run, figures: Path) -> Section:
         caveats.append(
             Markup(
                 "<strong>Simulated data.</strong> The scans are simulated: lesions, contrast and atrophy follow a "
-                "model. A network that does well here has shown that it can learn this model, not that it can "
-                "diagnose patients."
+                "model. A good result shows that the network can learn this model, not that it can diagnose patients."
             )
         )
     caveats += [
@@ -40,35 +39,35 @@ def limits(run: Run, figures: Path) -> Section:
             "null map, and read single voxels with care."
         ),
         Markup(
-            "<strong>Relevance is not disease.</strong> A map shows what moved this network's output. It does not "
-            "show that tissue is abnormal, nor that the network would decide otherwise without it."
+            "<strong>Relevance is not disease.</strong> A map shows what influenced this network's output. It does "
+            "not show that tissue is abnormal, or that the network would decide differently without it."
         ),
         _sample(run),
         Markup(
             "<strong>Scores rest on uncalibrated probabilities.</strong> They are sigmoids of the logit, and the "
-            "threshold is 0.5; the section on calibration shows how far they can be taken at their word."
+            "threshold is 0.5; the section on calibration shows how reliable they are."
         ),
     ]
     for name in _changed_networks(run):
         text = Markup(
-            "<strong>The code of {} changed</strong> between two goes of this run: the file with its class was another "
-            "when the run went on. Its trials may be of two networks; run the study anew."
+            "<strong>The code of {} changed</strong> during this run: the file with its class was different when the "
+            "run was resumed. Its trials may be of two networks; run the study again from the beginning."
         )
         caveats.append(text.format(name))
     if run.maps and run.explain and run.explain.trials == "all":
         text = Markup(
-            "<strong>Maps are means</strong> over all models of arm {} that were trained without the subject. What one "
-            "of them sees may differ: the spread lies beside each map."
+            "<strong>Maps are means</strong> over all models of arm {} that were trained without the participant. "
+            "Single models may differ: the spread is saved with each map."
         )
         caveats.append(text.format(run.maps.arm))
     elif run.maps and run.is_cross_validated(run.maps.arm):
         text = Markup(
-            "<strong>One model a subject is explained:</strong> of arm {}, a model of the fold in which the subject "
-            "was held out, in the first repeat: {}. Other models may look elsewhere."
+            "<strong>One model per participant is explained:</strong> of arm {}, a model of the fold in which the "
+            "participant was held out, in the first repeat: {}. Maps of other models may differ."
         )
         caveats.append(text.format(run.maps.arm, _chosen(run)))
     elif run.maps and run.maps.trial:
-        text = Markup("<strong>One model is explained:</strong> {} of arm {}, {}. Other trials may look elsewhere.")
+        text = Markup("<strong>One model is explained:</strong> {} of arm {}, {}. Maps of other trials may differ.")
         caveats.append(text.format(run.maps.trial.name, run.maps.arm, _chosen(run)))
     caveats.append(
         Markup(
@@ -83,7 +82,10 @@ def limits(run: Run, figures: Path) -> Section:
 def _chosen(run: Run) -> str:
     """Say how the explained trial was chosen of those that held the same subjects out."""
     if run.explain and run.explain.choose == "holdout":
-        return "the trial that did best on the holdout, as in the paper: its maps are of a model chosen for them"
+        return (
+            "the trial with the best holdout result, as in the paper: the model was selected on the scans that it "
+            "explains"
+        )
     return "the trial with the lowest validation loss"
 
 
@@ -100,14 +102,15 @@ def _sample(run: Run) -> Markup:
     """Say what the intervals cover."""
     if any(run.is_cross_validated(trial.arm) for trial in run.trials):
         return Markup(
-            "<strong>One sample, few subjects.</strong> Intervals cover the choice of subjects; which of them are "
-            "widened for what the folds share is said under the results. The SD over trials is that between repeats of "
-            "the cross-validation, whose training sets overlap. Neither covers another population or another scanner."
+            "<strong>One sample, few participants.</strong> Intervals cover the choice of participants; the results "
+            "section says which of them are corrected for the overlap of the folds. The SD over trials is between "
+            "repeats of the cross-validation, whose training sets overlap. Neither covers another population or "
+            "another scanner."
         )
     return Markup(
-        "<strong>One split, few subjects.</strong> Intervals cover the choice of held-out subjects within this "
-        "one split. The SD over trials covers the optimiser's chance. Neither covers another training sample or "
-        "another scanner."
+        "<strong>One split, few participants.</strong> Intervals cover the choice of held-out participants within "
+        "this one split. The SD over trials covers the randomness of training. Neither covers another training "
+        "sample or another scanner."
     )
 
 
@@ -120,7 +123,8 @@ def files(run: Run) -> Section:
     present = [run.relative(path) for path in others if path.exists()]
     text = Markup(", ").join(link(name) for name in [*present, *tables])
     opening = (
-        "Every number of this report stands in a file beside it. Maps open in FSLeyes and 3D Slicer, tables anywhere."
+        "Every number of this report is in a file of the run. Maps open in FSLeyes and 3D Slicer, tables in any "
+        "program."
     )
     return Section("files", "Files", [Text(paragraphs=[opening, text])])
 
@@ -147,8 +151,8 @@ def _field_of_view(run: Run, figures: Path) -> list[Block]:
         )
     text = Markup(
         "<strong>The network is blind to {} of its grid.</strong> Convolutions without padding and pools that round "
-        "down drop the far end of every axis: {} of {} voxels can move the output. Every result here is silent about "
-        "the rest, whatever lies there."
+        "down drop the far end of every axis: {} of {} voxels can change the output. No result here is about the "
+        "rest."
     )
     return [
         Text(paragraphs=[text.format(percent(1 - share), shape, whole)]),

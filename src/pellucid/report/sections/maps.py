@@ -58,11 +58,12 @@ def heatmaps(run: Run, figures: Path) -> Section:
     section.add(
         Text(
             paragraphs=[
-                f"Each picture lays a subject's relevance map ({maps.method}) over its {modality}. Warm voxels speak "
-                f"for {store.classes[1]}, cool ones against. All share one colour scale, which ends at "
-                f"the 99.9th percentile of |relevance| of these maps (± {number(limit)}). The planes cut through the "
-                "strongest voxel. The choice is by score alone: the surest hits, the surest miss or false alarm, the "
-                f"surest control. {_whose(maps)}"
+                f"Each picture shows a participant's relevance map ({maps.method}) over its {modality}. Warm "
+                f"colours: evidence for {store.classes[1]}; cool colours: evidence against it. All have the same "
+                "colour scale, which ends at the 99.9th percentile of |relevance| of these maps (± "
+                f"{number(limit)}). The planes cut through the strongest voxel. Participants are selected by score "
+                "only: the most certain hits, the most certain miss or false alarm, the most certain control. "
+                f"{_whose(maps)}"
             ]
         )
     )
@@ -145,9 +146,9 @@ def averages(run: Run, figures: Path) -> Section:
                 alt=f"Mean {store.modality} of group {group} in three planes with the group's mean relevance in "
                 "colour.",
                 caption=f"Mean relevance of the {len(rows)} {which} of group {group}, over the mean of the same "
-                f"scans. No participant is scaled; networks: {found[group].networks}. All groups are cut through the "
-                "strongest voxel of the first; their "
-                f"colours end at ± {number(limit)}.{found[group].alarm_note()}",
+                f"scans. Maps are not scaled by participant; networks: {found[group].networks}. All groups are cut "
+                "through the strongest voxel of the first; their colours end at ± "
+                f"{number(limit)}.{found[group].alarm_note()}",
                 sources=[run.relative(found[group].path)],
             )
         )
@@ -183,7 +184,7 @@ def _whose(maps: Maps) -> str:
     """Say which models give the logits."""
     model = maps.sidecar.get("Model")
     if isinstance(model, list):
-        return f"Logits and verdicts are of the mean over the {len(model)} models whose mean a map is."
+        return f"Logits and verdicts are means over the {len(model)} models whose maps are averaged."
     if maps.trial is not None:
         return f"Logits and verdicts are those of the explained model, {maps.trial.name} of arm {maps.arm}."
     return f"Logits and verdicts are those of the model of arm {maps.arm} that a map explains."

@@ -15,11 +15,11 @@ from pellucid.spec.sections import Split
 from pellucid.training.baselines.kinds import kind_of
 
 
-@text_section("method", title="Method, from what ran", order=200)
+@text_section("method", title="Method", order=200)
 def method(run: Run) -> Section:
     """Return a paragraph for a paper's method section, from what ran, and the references that it needs."""
     paragraphs = [method_text(run), f"References. {' '.join(references(run))}"]
-    return Section("method", "Method, from what ran", [Text(paragraphs=paragraphs)])
+    return Section("method", "Method", [Text(paragraphs=paragraphs)])
 
 
 def citation(run: Run) -> str:
@@ -36,7 +36,7 @@ def method_text(run: Run) -> str:
         *_baseline_sentences(run),
         *_explain_sentences(run),
         *_analysis_sentences(run),
-        f"All was done with Pellucid {_version(run)}.",
+        f"All steps were done with Pellucid {_version(run)}.",
     ]
     return " ".join(sentences)
 
@@ -64,11 +64,11 @@ def _split_sentence(name: str, how: Split) -> str:
     if how.scheme == "cross-validation":
         times = f", repeated {how.repeats} times" if how.repeats > 1 else ""
         return (
-            f"Participants of {name} were divided {within} for a {how.folds}-fold cross-validation{times}; of each "
-            "fold's training subjects some were set aside for validation."
+            f"Participants of {name} were split {within} for a {how.folds}-fold cross-validation{times}; some "
+            "training participants of each fold were used for validation."
         )
     parts = "training, validation and holdout" if how.judges else "training and validation"
-    return f"Participants of {name} were divided once into {parts}, {within}."
+    return f"Participants of {name} were split once into {parts}, {within}."
 
 
 _NETWORKS = {
@@ -81,7 +81,7 @@ def _network_sentence(description: Mapping[str, Any]) -> str:
     """Say which network a model is of: one of Pellucid's and its width, or the user's own and its options."""
     kind, options = description["architecture"], description.get("options")
     if options is None:
-        return f"The network is {_NETWORKS.get(kind, kind)}, with {description['channels']} channels a convolution."
+        return f"The network is {_NETWORKS.get(kind, kind)}, with {description['channels']} channels per convolution."
     given = ", ".join(f"{name} = {value}" for name, value in options.items())
     return f"The network is {kind}, which is not part of Pellucid{f', with {given}' if given else ''}."
 
@@ -103,8 +103,10 @@ def _network_sentences(run: Run) -> list[str]:
 
 _IMAGES = {
     "lesion-filled": "was given scans whose lesions had been filled",
-    "lesion-mask": "is a control, given the lesion mask alone, as 0 and 1, to show what lesions tell without the scan",
-    "brain-mask": "is a control, given the brain mask alone, as 0 and 1, to show what the brain's outline tells",
+    "lesion-mask": "is a control, given the lesion mask alone, as 0 and 1, to show how well lesions classify without "
+    "the scan",
+    "brain-mask": "is a control, given the brain mask alone, as 0 and 1, to show how well the outline of the brain "
+    "classifies",
 }
 """What an arm was given, if not the prepared scans."""
 
@@ -165,7 +167,7 @@ def _explain_sentences(run: Run) -> list[str]:
     if asked and asked.trials == "all":
         whose = f"every trial of arm {run.maps.arm} that was trained without them; each map is the mean of these"
     elif asked and asked.choose == "holdout":
-        whose = f"the trial of arm {run.maps.arm} that did best on the holdout itself, as in the original code"
+        whose = f"the trial of arm {run.maps.arm} with the best result on the holdout itself, as in the original code"
     else:
         whose = f"the trial of arm {run.maps.arm} with the lowest validation loss"
     if not (asked and asked.trials == "all") and run.is_cross_validated(run.maps.arm):
@@ -182,29 +184,29 @@ def _analysis_sentences(run: Run) -> list[str]:
     said = []
     if run.table("table2") is not None:
         said.append(
-            "Intervals of scores are 95 % intervals over subjects: Wilson's of sensitivity and specificity, their "
-            "mean's of balanced accuracy, Newcombe's of the AUC; with fewer than five patients or controls they are "
-            "quantiles of Beta distributions."
+            "Intervals of scores are 95 % intervals over participants: Wilson's for sensitivity and specificity, "
+            "that of their mean for balanced accuracy, Newcombe's for the AUC; with fewer than five patients or "
+            "controls they are quantiles of Beta distributions."
         )
         if run.spec is not None:
             said.append(
-                f"Intervals in figures are percentiles of {run.spec.analysis.bootstrap} bootstrap draws of subjects "
-                "within group."
+                f"Intervals in figures are percentiles of {run.spec.analysis.bootstrap} bootstrap draws of "
+                "participants within group."
             )
         if run.is_cross_validated():
             said.append(
                 "Those of scores, of differences between arms and of relevance over areas, and all p, are corrected "
-                "for what the k folds of a cross-validation share (Nadeau and Bengio 2003): intervals are "
-                "sqrt(1 + k / (k − 1)) times as wide."
+                "for the overlap of the k folds of a cross-validation (Nadeau and Bengio 2003): intervals are sqrt(1 "
+                "+ k / (k − 1)) times as wide."
             )
     if run.table("lesions") is not None:
         said.append(
-            "How maps find lesions is measured within the seen brain by average precision, precision at as many voxels "
-            "as lesions have, AUROC and lift, the share of positive relevance inside lesions over the share of volume. "
-            "Each map is compared, paired by subject, with the best of eight null maps that know nothing of the "
-            "network: the image, its fourth power, its brightest part and its edges, noise, the training subjects' "
-            "mean lesion map, the image times that map, and a voxel-wise logistic regression on intensity, local "
-            "contrast and that map, fitted to the training subjects."
+            "How maps find lesions is measured within the seen brain by average precision, precision at as many "
+            "voxels as lesions have, AUROC and lift, the share of positive relevance inside lesions over the share "
+            "of volume. Each map is compared, paired by participant, with the best of eight null maps that do not "
+            "use the network: the image, its fourth power, its brightest part and its edges, noise, the training "
+            "participants' mean lesion map, the image times that map, and a voxel-wise logistic regression on "
+            "intensity, local contrast and that map, fitted to the training participants."
         )
     if run.table("regions") is not None and atlases(run):
         said.append(
@@ -214,16 +216,17 @@ def _analysis_sentences(run: Run) -> list[str]:
     if run.table("region_tests") is not None:
         said.append(
             "Groups are compared area by area by permutation tests of the mean sum, of the sum over the |logit|, and "
-            "of the share of the map's |relevance|, the false discovery rate of all of them controlled together."
+            "of the share of the map's |relevance|, with the false discovery rate controlled over all of them "
+            "together."
         )
     if run.table("calibration") is not None:
-        said.append("Probabilities are calibrated on each trial's validation subjects (Platt).")
+        said.append("Probabilities are calibrated on each trial's validation participants (Platt).")
     if run.table("comparisons") is not None:
         said.append(
-            "Arms are compared in pairs on the participants that both judged, a score being the mean over an arm's "
-            "trials: AUCs by the test of DeLong; accuracies by a permutation test that flips participants between the "
-            "arms, or, where both arms have one trial, the accuracy by the exact test of McNemar; without correction "
-            "for the number of pairs."
+            "Arms are compared in pairs on the participants that both evaluated. A score is the mean over an arm's "
+            "trials. Tests: DeLong for AUCs; a permutation test that swaps the two arms' answers of a participant "
+            "for accuracies, or the exact McNemar test if both arms have one trial; without correction for the "
+            "number of pairs."
         )
     return said
 

@@ -21,10 +21,10 @@ TESTS = {"q": "q, sum", "q_per_logit": "q, per |logit|", "q_per_gross": "q, shar
 """Columns of tables/region_tests.tsv that are shown, and what they are called."""
 
 _OF_TESTS = (
-    "q: whether the groups differ, by permutation, the false discovery rate of all areas, atlases, arms and of these "
-    "three tests controlled together: in the sum; in the sum over the map's |logit|; in the share, the sum over the "
-    "map's sum of |relevance|. Sums follow the logit, so if the network tells the groups apart they differ wherever "
-    "relevance is: a small q of the sum does not say where the evidence lies."
+    "q: permutation tests of the difference between the groups, with the false discovery rate over all areas, "
+    "atlases, arms and these three tests: of the sum; of the sum divided by the map's |logit|; of the share (the sum "
+    "divided by the map's sum of |relevance|). Sums follow the logit, so if the network separates the groups, they "
+    "differ wherever there is relevance: a small q of the sum does not show where the evidence is."
 )
 
 
@@ -58,8 +58,8 @@ def _add(
             paragraphs=[
                 f"Relevance is summed over the areas of {atlas}, left and right together, over the voxels that the "
                 f"network can see. Of {len(summary)} areas {blind} cannot be seen at all and {partly} only in part: "
-                "their sums speak of the seen part alone, and left and right do not weigh alike in them. The "
-                "atlas is laid over each scan by affines alone, so borders of areas are approximate."
+                "their sums are about the seen part only, with unequal parts of left and right. The atlas is matched "
+                "to each scan by affines only, so borders of areas are approximate."
             ]
         )
     )
@@ -69,10 +69,11 @@ def _add(
             Picture(
                 stem=f"regions-{name}",
                 suffix=".svg",
-                alt=f"Relevance sums of the areas {', '.join(order[:5])} and others, a dot a subject, by group.",
-                caption=f"The {len(order)} areas with the largest sum of |relevance| over subjects, ordered by the "
-                f"mean of {groups[0]}. Dots: subjects; diamonds: means of groups. Right: the share of the area that "
-                "the network sees.",
+                alt=f"Relevance sums of the areas {', '.join(order[:5])} and others, one dot per participant, by "
+                "group.",
+                caption=f"The {len(order)} areas with the largest sum of |relevance| over participants, ordered by "
+                f"the mean of {groups[0]}. Dots: participants; diamonds: means of groups. Right: the share of the "
+                "area that the network sees.",
                 sources=[TABLE],
             )
         )
@@ -90,9 +91,9 @@ def _table(summary: pd.DataFrame, groups: list[str], atlas: str) -> Table:
     return Table(
         header=["Area", "Voxels", "Seen", *groups, *TESTS.values()],
         rows=rows,
-        caption=f"All {len(rows)} areas of {atlas}, in its order: for each group the mean over subjects of the "
-        "relevance sum (logit units) and, below, of the mean per seen voxel. Flagged: areas that the network does not "
-        f"see whole. {_OF_TESTS}",
+        caption=f"All {len(rows)} areas of {atlas}, in its order: for each group the mean over participants of the "
+        "relevance sum (logit units) and, second line, of the mean per seen voxel. Flagged: areas that the network "
+        f"sees only in part. {_OF_TESTS}",
         sources=[SUMMARY, TABLE, TESTED],
         closed=True,
     )

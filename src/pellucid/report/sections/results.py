@@ -31,10 +31,10 @@ def main_arm(run: Run, arms: Sequence[str]) -> str:
     return next((arm for arm in named if arm in arms), arms[0])
 
 
-@page_section("results", title="Results on the held-out subjects", order=40)
+@page_section("results", title="Results on the held-out participants", order=40)
 def results(run: Run, figures: Path) -> Section:
     """Return the table of scores and the ROC curves."""
-    section = Section("results", "Results on the held-out subjects")
+    section = Section("results", "Results on the held-out participants")
     table = run.table("table2")
     if table is None:
         section.add(missing("Scores", "tables/table2.tsv"))
@@ -52,8 +52,9 @@ def results(run: Run, figures: Path) -> Section:
             suffix=".svg",
             alt=f"ROC curves of the arms {', '.join(dict.fromkeys(curves['arm']))}, sensitivity against 1 − "
             "specificity.",
-            caption="ROC curve of each trial and their vertical mean. The band shows the trials' SD, which is "
-            f"{run.spread_of_trials(list(curves['arm'].unique()))}; the interval under each name is over subjects.",
+            caption="ROC curve of each trial and their vertical mean. The band is the SD across trials, "
+            f"{run.spread_of_trials(list(curves['arm'].unique()))}; the interval under each name is over "
+            "participants.",
             sources=["tables/roc.tsv"],
         )
     )
@@ -86,15 +87,15 @@ def training(run: Run, figures: Path) -> Section:
         Picture(
             stem="training",
             suffix=".svg",
-            alt="Training and validation loss, and validation accuracy, against the epoch, one column an arm.",
+            alt="Training and validation loss, and validation accuracy, against the epoch, one column per arm.",
             caption="Each line is a trial; the dot marks the epoch whose weights were kept. The training loss is "
-            "measured with dropout on and while the weights move, so it may lie above the validation loss.",
+            "measured with dropout and while the weights change, so it may be higher than the validation loss.",
             sources=sources,
         ),
         Table(
             header=["Arm", "Trial", "Kept epoch", "Validation loss", "Validation accuracy", "Validation AUC"],
             rows=rows,
-            caption="What was kept of each trial. The selected one has the arm's lowest validation loss.",
+            caption="The kept epoch of each trial. The selected one has the arm's lowest validation loss.",
             sources=[source.replace("history.tsv", "model.json") for source in sources],
             closed=True,
             words=2,
@@ -106,7 +107,7 @@ def training(run: Run, figures: Path) -> Section:
 @page_section("brightness", title="Brightness alone", order=100)
 def brightness(run: Run, figures: Path) -> Section:
     """Return how well mean brightness alone classifies under each scaling."""
-    section = Section("brightness", "What brightness alone gives away")
+    section = Section("brightness", "Classification by brightness alone")
     table = run.table("brightness")
     if table is None:
         section.add(missing("Brightness", "tables/brightness.tsv"))
@@ -114,10 +115,10 @@ def brightness(run: Run, figures: Path) -> Section:
     section.add(
         Text(
             paragraphs=[
-                "A scaling can betray the group before any network looks: if one bright lesion sets the scale, a "
-                "brain without lesions becomes brighter as a whole. So the mean brightness of the brain is used here "
-                "as the only score. An AUC below 0.5 means that patients are darker; separability is what a "
-                "classifier could make of it."
+                "A scaling can reveal the group even without a network: if one bright lesion sets the scale, a brain "
+                "without lesions becomes brighter as a whole. So the mean brightness of the brain is used here as "
+                "the only score. An AUC below 0.5 means that patients are darker; separability is the AUC that a "
+                "classifier could reach with it."
             ]
         )
     )
@@ -129,8 +130,8 @@ def brightness(run: Run, figures: Path) -> Section:
                 stem=stem,
                 suffix=".svg",
                 alt="AUC of mean brain brightness alone with its interval under each intensity scaling.",
-                caption=f"AUC of mean brain brightness alone, cohort {name}. "
-                "Filled: the scalings of the scans that its networks were given.",
+                caption=f"AUC of mean brain brightness alone, cohort {name}. Filled: the scalings of the scans that "
+                "its networks used.",
                 sources=["tables/brightness.tsv"],
             )
         )
@@ -144,7 +145,7 @@ def brightness(run: Run, figures: Path) -> Section:
         for row in records(table)
     ]
     header = ["Cohort", "Scaling", "AUC of “brighter = patient” [95 % interval]", "Separability"]
-    caption = "Brightness alone under each scaling."
+    caption = "Brightness alone with each scaling."
     section.add(Table(header=header, rows=rows, caption=caption, sources=["tables/brightness.tsv"], words=2))
     return section
 
@@ -167,27 +168,27 @@ def _scores(table: pd.DataFrame, *, crossed: bool) -> Table:
         few = ", few" if first["few"] else ""
         rows.append([str(arm), "none" if pd.isna(start) else str(start), *cells, ", ".join(counts) + few])
     return Table(
-        header=["Arm", "Pre-training", *METRICS.values(), "Trials, subjects"],
+        header=["Arm", "Pre-training", *METRICS.values(), "Trials, participants"],
         rows=rows,
-        caption="Mean over trials ± SD over trials [95 % interval over subjects]. A subject counts once, with the mean "
-        "logit of its scans. The interval is Wilson's of sensitivity and specificity, made of both for balanced "
-        "accuracy, and Newcombe's of the AUC; it counts subjects, gives no credit for several trials, and does not "
-        "cover the choice of the training subjects."
+        caption="Mean over trials ± SD over trials [95 % interval over participants]. A participant counts once, "
+        "with the mean logit of their scans. Intervals: Wilson's for sensitivity and specificity, combined from both "
+        "for balanced accuracy, and Newcombe's for the AUC. They depend on the number of participants, are not "
+        "narrowed by several trials, and do not cover the choice of the training participants."
         + (
-            f" Few: fewer than {FEW} patients or controls; the interval takes the form for few, and nothing can be "
-            "judged by it." * bool(table["few"].any())
+            f" Few: fewer than {FEW} patients or controls; the interval has a special form for few participants, and "
+            "no conclusion is possible." * bool(table["few"].any())
         )
         + (
-            " p: permutation test (share of label shuffles with an AUC at least this high). q: p with the false "
-            "discovery rate of all tests of AUC and balanced accuracy in this table controlled."
+            " p: permutation test (share of label shuffles with an AUC at least this high). q: false discovery rate "
+            "over all tests of AUC and balanced accuracy in this table."
         )
         + (
-            " In a cross-validation a trial is a repeat; its AUC compares patients with controls of their own fold, as "
-            "logits of two models have no common scale. Everyone also trains the models of the other folds: "
-            "intervals and p of scores, of differences between arms and of relevance over areas are corrected for that "
-            "(Nadeau and Bengio 2003), and such a p is no share of shuffles: a small one is the tail of a normal "
-            "distribution. Intervals of medians (of lift, and in planted places) and of probabilities in bins are not "
-            "corrected." * crossed
+            " In a cross-validation a trial is a repeat; its AUC compares patients with controls of the same fold, "
+            "because logits of two models have no common scale. Every participant is also a training participant of "
+            "the other folds: intervals and p of scores, of differences between arms and of relevance over areas are "
+            "corrected for this (Nadeau and Bengio 2003). Such a p is not a share of shuffles: small values come "
+            "from the tail of a normal distribution. Intervals of medians (of lift, and in planted places) and of "
+            "probabilities in bins are not corrected." * crossed
         ),
         sources=["tables/table2.tsv"],
         words=2,

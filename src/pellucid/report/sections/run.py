@@ -47,13 +47,13 @@ def summary(run: Run) -> Section:
     cards = [*_performance_cards(run), *_lesion_cards(run)]
     if run.field_of_view is not None:
         share = float(run.field_of_view["SeenShare"])
-        detail = "of the voxels of its grid; nothing here speaks of the rest"
+        detail = "of the voxels of its grid; no result is about the rest"
         source = sidecar_sources(run)[0]
         cards.append(Card(value=percent(share), label="The network sees", detail=detail, source=source))
     blocks: list[Block] = [Cards(cards=cards)] if cards else [missing("Headline numbers", "tables/table2.tsv")]
     if run.simulated:
         names = " and ".join(run.simulated)
-        text = f"Simulated scans ({names}): the numbers say how the method does where the truth is known."
+        text = f"Simulated scans ({names}): the numbers show how well the method works where the truth is known."
         blocks.append(Note(tone="warning", text=text))
     return Section("summary", "In short", blocks)
 
@@ -69,17 +69,17 @@ def problems(run: Run) -> Section | None:
         for one in task.messages:
             (rows if one.left_out else remarks).append([name, one.subject, one.message])
     for path, what in run.damaged.items():
-        cure = "It is shown nowhere on this page; `pellucid study run` makes it again."
+        cure = "It is not shown on this page; `pellucid study run` makes it again."
         rows.append([run.relative(path), "damaged", f"The file {what}. {cure}"])
     header, section = ["Where", "Who or what", "Message"], Section("problems", "Problems")
     if rows:
         said = (
-            "Everything that went wrong. Subjects named at a store are in no number that is made from it, those "
-            "named at a baseline in none of its own."
+            "All problems. Participants named at a store are excluded from everything made from it; those named at a "
+            "baseline are excluded from this baseline."
         )
         section.add(Table(header=header, rows=rows, caption=said, sources=[RECORD], words=3))
     if remarks:
-        said = "Remarks on the data: what was mended in the tables, and which groups take no part in this study."
+        said = "Remarks on the data: corrections in the tables, and groups that this study does not use."
         section.add(Table(header=header, rows=remarks, caption=said, sources=[RECORD], words=3))
     return section if rows or remarks else None
 
@@ -97,7 +97,7 @@ def what_ran(run: Run) -> Section:
         section.add(Text(paragraphs=[verdict]))
     section.add(*left_out(run), *_retried(run), _tasks(run), _machine(run))
     if run.spec is None:
-        text = f"Missing: the specification; what hangs on it is left out. {run.spec_problem}"
+        text = f"Missing: the specification; sections that need it are not shown. {run.spec_problem}"
         section.add(Note(tone="missing", text=text))
     if run.spec_text:
         section.add(Code(title="The specification, every default filled in", text=run.spec_text, source=SPEC))
@@ -107,7 +107,7 @@ def what_ran(run: Run) -> Section:
 def left_out(run: Run) -> list[Block]:
     """Count for each arm and baseline the participants of its cohort that none of its models was given, and say why."""
     if run.splits is None:
-        return [missing("Who was left out of each arm", "splits.tsv")]
+        return [missing("Participants excluded from each arm", "splits.tsv")]
     rows, whole_arms = [], []
     users: dict[str, Arm | Baseline] = {**run.arms, **run.baselines}
     for name, user in users.items():
@@ -127,10 +127,10 @@ def left_out(run: Run) -> list[Block]:
         number_of = f"{len(absent)} of {people['participant_id'].nunique()}"
         rows.append([name, _reason(fits, user.images), twofold(number_of, groups)])
     if not rows:
-        said = "No arm and no baseline had to leave out anybody of its cohort."
+        said = "No arm and no baseline had to exclude a participant of its cohort."
         return [Text(paragraphs=[said])] if whole_arms else []
-    rest = f" Nobody was left out of {', '.join(whole_arms)}." if whole_arms else ""
-    caption = f"Participants of its cohort that an arm or baseline had to do without.{rest}"
+    rest = f" No participant was excluded from {', '.join(whole_arms)}." if whole_arms else ""
+    caption = f"Participants of its cohort that an arm or baseline had to exclude.{rest}"
     sources = ["splits.tsv", "models", "baselines"]
     return [Table(header=["Arm", "Why", "Left out"], rows=rows, caption=caption, sources=sources, words=2)]
 
@@ -149,7 +149,7 @@ def _retried(run: Run) -> list[Note]:
     again = [
         f"{name}{task.tried}" for name, task in run.log.tasks.items() if task.state == "done" and task.attempts > 1
     ]
-    text = f"Done, but not at the first attempt: {'; '.join(again)}."
+    text = f"Done, but not in the first attempt: {'; '.join(again)}."
     return [Note(tone="remark", text=text)] if again else []
 
 
@@ -162,7 +162,7 @@ def _performance_cards(run: Run) -> list[Card]:
     for metric, label in (("auc", "AUC"), ("balanced_accuracy", "Balanced accuracy")):
         for row in records(table[(table["arm"] == arm) & (table["metric"] == metric)]):
             detail = f"95 % interval {score_interval(row['low'], row['high'], metric)}"
-            who = f"{row['n_subjects']:.0f} held-out subjects"
+            who = f"{row['n_subjects']:.0f} held-out participants"
             value = score(row["mean"], metric)
             cards.append(
                 Card(value=value, label=f"{label}, {arm}", detail=f"{detail}, {who}", source="tables/table2.tsv")
@@ -220,7 +220,7 @@ def _participants(table: pd.DataFrame) -> Table:
     """Show who took part, as the paper's Table 1: one row a cohort, group and role."""
     caption = (
         "Participants of each cohort by group and role. Mean ± SD (range); EDSS: median (range); disease: its "
-        "duration; below, of how many, where not all are known."
+        "duration. Second line: number of participants with a known value, if fewer than all."
     )
     header = ["Cohort", "Group and role", "Subjects (scans)", "Age (years)", "EDSS", "Disease (months)", "Lesions (ml)"]
     order = {"all": 0, "train": 1, "validation": 2, "holdout": 3}
@@ -265,7 +265,7 @@ def _tasks(run: Run) -> Block:
     return Table(
         header=["Task", "Outcome", "Time"],
         rows=rows,
-        caption=f"{done} of {len(found)} tasks done, {duration(total)} in all.",
+        caption=f"{done} of {len(found)} tasks done, {duration(total)} in total.",
         sources=[RECORD],
         closed=True,
         words=2,
@@ -288,5 +288,5 @@ def _machine(run: Run) -> Block:
         "System": environment.get("platform"),
     }
     rows = [[name, plain(value)] for name, value in facts.items()]
-    caption = "Software and hardware of the last go."
+    caption = "Software and hardware of the last call."
     return Table(header=["What", "Which"], rows=rows, caption=caption, sources=[RECORD], closed=True, words=2)

@@ -28,13 +28,13 @@ _LEVELS = {"F": "women", "M": "men", "<= 2": "≤ 2", "2.5-4": "2.5–4"}
 @page_section("subgroups", title="Subgroups", order=70)
 def subgroups(run: Run, figures: Path) -> Section:
     """Return the main arm's scores by group of subjects as a picture, and every arm's as a table."""
-    section = Section("subgroups", "Whom it serves well, and whom not")
+    section = Section("subgroups", "Performance by subgroup")
     table = run.table("subgroups")
     if table is None:
-        section.add(missing("Scores by group of subjects", SOURCE))
+        section.add(missing("Scores by group of participants", SOURCE))
         return section
     if table.empty:
-        text = "Neither sex, age, EDSS nor lesion volume of anybody held out is known."
+        text = "Sex, age, EDSS and lesion volume of all held-out participants are unknown."
         section.add(Note(tone="missing", text=text))
         return section
     main = main_arm(run, list(table["arm"]))
@@ -46,9 +46,10 @@ def subgroups(run: Run, figures: Path) -> Section:
         Picture(
             stem="subgroups",
             suffix=".svg",
-            alt=f"AUC and balanced accuracy of {main} with intervals in {len(groups)} groups of held-out subjects.",
-            caption=f"{main}: mean over trials with its 95 % interval over subjects, by group; in brackets how many "
-            f"patients and controls. Dashed: all subjects; dotted: chance. Hollow: fewer than {FEW} of either.",
+            alt=f"AUC and balanced accuracy of {main} with intervals in {len(groups)} groups of held-out participants.",
+            caption=f"{main}: mean over trials with its 95 % interval over participants, by group; in brackets the "
+            "numbers of patients and controls. Dashed: all participants; dotted: chance level. Hollow: fewer than "
+            f"{FEW} of either.",
             sources=[SOURCE, "tables/table2.tsv"],
         ),
         _all_arms(table),
@@ -57,15 +58,15 @@ def subgroups(run: Run, figures: Path) -> Section:
 
 
 def _words(factors: set[str]) -> str:
-    said = "Held-out subjects are scored by group. "
+    said = "Held-out participants are scored by group. "
     if "age" in factors:
-        said += "Ages are cut into thirds of all. "
+        said += "Ages are divided into thirds of all participants. "
     lone = [words for key, words in (("edss", "EDSS"), ("lesion_volume", "lesion volume")) if key in factors]
     if lone:
-        said += f"Groups by {' and '.join(lone)} hold patients alone and are set against all controls. "
+        said += f"Groups by {' and '.join(lone)} contain only patients and are compared with all controls. "
     return (
         f"{said}Groups are small and many: look at the test of interaction in {reference('subgroups', SOURCE)}, and "
-        "for a pattern that several arms share, not for the one row that stands out."
+        "for patterns that several arms share, not for single rows."
     )
 
 
@@ -75,7 +76,7 @@ def _too_few(groups: pd.DataFrame, arm: str) -> list[Note]:
     few = [row["label"] for row in records(groups) if row["few"] and not math.isnan(row["auc"])]
     if few:
         who = f"(patients + controls, fewer than {FEW} of either)"
-        text = f"Too few subjects to judge by {who}, arm {arm}: {'; '.join(few)}."
+        text = f"Too few participants for a conclusion by {who}, arm {arm}: {'; '.join(few)}."
         said.append(Note(tone="warning", text=text))
     reasons = groups["reason"].fillna("")
     none = [f"{label}: {why}" for label, why in zip(groups["label"], reasons, strict=True) if why]
@@ -125,12 +126,12 @@ def _all_arms(table: pd.DataFrame) -> Table:
     return Table(
         header=["Arm and group", "Patients + controls", *METRICS.values(), "Interaction"],
         rows=rows,
-        caption="Every arm by group of subjects: mean over trials, AUC as such and the others in %, with its 95 % "
-        f"interval over subjects. Where one class is missing, only the other's score is there. Few: fewer than {FEW} "
-        "of either, with the interval for few people. Interaction: whether the AUC differs between the groups of a "
-        "factor more than chance lets it, groups permuted over people within patients and controls; p, and q with the "
-        "false discovery rate of all factors and arms of this table controlled. A difference between two rows alone is "
-        "no evidence.",
+        caption="Every arm by group of participants: mean over trials (all scores except the AUC in %) with its 95 % "
+        "interval over participants. If one class is missing, only the score of the other is given. Few: fewer than "
+        f"{FEW} of either, with the interval for few participants. Interaction: permutation test of whether the AUC "
+        "differs between the groups of a factor (groups shuffled over participants within patients and controls); p, "
+        "and q (false discovery rate over all factors and arms of this table). A difference between two rows alone "
+        "is not evidence.",
         sources=[SOURCE],
         closed=True,
         words=1,

@@ -20,7 +20,7 @@ PLACES = {
     "callosum": "corpus callosum, thinner in patients",
     "thalamus": "thalami, smaller in patients",
     "ventricles": "ventricles, wider with age, and patients are older",
-    "caps": "bright caps at the frontal horns, in everybody: nothing is to be found there",
+    "caps": "bright caps at the frontal horns, in all participants: a place without group difference",
     "artefact": "a fault of the coil, patients only",
 }
 """What lies in the places of a simulated cohort; a strength of 0 in the specification takes the difference away."""
@@ -35,24 +35,26 @@ def truth(run: Run) -> Section | None:
     untaught = [arm for arm in run.untaught if f"lift_of_{arm}" in summary]
     networks = "; ".join(f"{arm}: {run.untaught[arm]}" for arm in untaught)
     beside = (
-        f" Lifts of networks that never learned from these people stand beside it ({networks}): what the map has no "
-        "more of than they is due to the method, to the anatomy or to earlier training."
+        f" It is also compared with the lifts of networks that were not trained on this cohort ({networks}). If such "
+        "a network shows the same lift, the excess is not evidence of learning: it is due to the method, the anatomy "
+        "or earlier training."
     )
     section = Section("truth", "What the simulation planted")
     section.add(
         Text(
             paragraphs=[
-                "These people are simulated, so it is known where patients differ from controls. A map that can be "
-                "believed has relevance there, and none where everybody is alike. Lift is the share of positive "
-                "relevance in a place over its share of the seen brain. It stands beside that of the best null, a map "
-                f"made of the scan alone, chosen among the same people, which favours it.{beside if untaught else ''}"
+                "These participants are simulated, so it is known where patients differ from controls. A trustworthy "
+                "map has relevance there, and none in places without a group difference. Lift is the share of "
+                "positive relevance in a place divided by its share of the seen brain. It is compared with the lift "
+                "of the best null, a map made from the scan alone; the null is selected on the same participants, "
+                f"which favours it.{beside if untaught else ''}"
             ]
         ),
         Note(tone="warning", text=_blurred(run)),
         Table(
             header=[
-                *("Place", "What was planted", "Seen", "Lift of the map", "Best null; the map has more"),
-                *(f"Lift of {arm}; the map has more" for arm in untaught),
+                *("Place", "What was planted", "Seen", "Lift of the map", "Best null; difference"),
+                *(f"Lift of {arm}; difference" for arm in untaught),
                 *("Lift of the scan", "Patients above 0"),
             ],
             rows=[
@@ -68,10 +70,11 @@ def truth(run: Run) -> Section | None:
                 ]
                 for row in records(summary)
             ],
-            caption=f"Medians over the held-out subjects of group {run.positive}, with the 95 % interval of the median "
-            f"{over_networks(summary['networks'])}; last column: how many have more positive than negative relevance "
-            "in that place. A person of several scans counts once. Below another map's lift: what the same subject's "
-            "map has more; where its interval does not lie above 0 the map finds that place no better.",
+            caption=f"Medians over the held-out participants of group {run.positive}, with the 95 % interval of the "
+            f"median {over_networks(summary['networks'])}; last column: number of participants with more positive "
+            "than negative relevance in that place. A participant with several scans counts once. Second line in a "
+            "cell: the paired difference, the map minus the other map; if its interval is not above 0, the map does "
+            "not find that place better.",
             sources=[SUMMARY, "tables/truth.tsv"],
             words=2,
         ),
@@ -84,15 +87,17 @@ def _blurred(run: Run) -> str:
     arm = run.maps.arm if run.maps else run.main_arm or ""
     simulate = run.spec.cohorts[run.arms[arm].cohort].simulate if run.spec and arm in run.arms else None
     said = (
-        "Places lie in the template. Heads differ from it in size and by a smooth warp, and are not registered to it, "
-        "so a place covers its neighbours too."
+        "Places are defined in the template. Heads differ from it in size and by a smooth warp, and are not "
+        "registered to it, so a place also covers its neighbours."
     )
     if isinstance(simulate, CohortSettings) and simulate.lesions == 0:
-        return f"{said} Patients of this cohort have the lesions of controls, so these do not tell the groups apart."
+        return (
+            f"{said} Patients of this cohort have the same lesions as controls, so lesions do not separate the groups."
+        )
     return (
-        f"{said} Places of grey matter and ventricles thus contain lesions, and the corpus callosum gets lesions of "
-        "its own, of patients only. Relevance in callosum, thalami or ventricles may be that of lesions: only arms of "
-        "a cohort simulated with `lesions = 0` can show callosum or thalamus."
+        f"{said} So places of grey matter and ventricles contain lesions, and the corpus callosum has lesions in "
+        "patients only. Relevance in callosum, thalami or ventricles may be due to lesions: only arms of a cohort "
+        "simulated with `lesions = 0` can show callosum or thalamus."
     )
 
 

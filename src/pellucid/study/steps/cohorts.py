@@ -203,7 +203,7 @@ def _check_features(name: str, rows: pd.DataFrame, spec: Spec) -> None:
                     raise InputError(
                         f"[{section}.{label}]",
                         f"it needs {what}, and no scan of {whose}cohort {name!r} has one",
-                        f"{_WHERE[what]}, or take it out",
+                        f"{_WHERE[what]}, or remove it",
                     )
 
 

@@ -191,7 +191,7 @@ def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
         try:
             for name in (one, two):
                 if name not in ready:
-                    raise InputError(name, "not all of it could be fitted", "See what failed")
+                    raise InputError(name, "not all of it could be fitted", "See which tasks failed")
             predicted = [holdout_predictions(name, spec, folder) for name in (one, two)]
             factor = spec.split_of(one).correction
             table = paired(*predicted, correction=factor, seed=seed)

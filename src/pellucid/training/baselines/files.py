@@ -86,7 +86,7 @@ def read_baseline(folder: Path) -> BaselineResult:
     """
     result = finished_baseline(Path(folder))
     if result is None:
-        raise InputError(folder, f"is no finished baseline: it needs {', '.join(_FILES)}", "Run the baseline again")
+        raise InputError(folder, f"is not a finished baseline: it needs {', '.join(_FILES)}", "Run the baseline again")
     return result
 
 

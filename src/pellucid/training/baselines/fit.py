@@ -60,7 +60,7 @@ def run_baseline(
     """
     folder = Path(folder)
     if "train" not in rows:
-        raise InputError("rows", "the role train is missing", "Give scans of both groups for this role")
+        raise InputError("rows", "there are no scans with the role train", "Give scans of both groups for this role")
     check_roles(store, rows)
     given = np.concatenate([rows[role] for role in ROLES if role in rows])
     features = kind_of(settings).features(store, settings, given)
@@ -73,7 +73,7 @@ def run_baseline(
     finished = finished_baseline(folder)
     if finished is not None:
         if any(finished.described.get(key) != value for key, value in asked.items()):
-            raise InputError(folder, "holds a baseline with other settings or scans", "Name another folder")
+            raise InputError(folder, "contains a baseline with other settings or scans", "Name another folder")
         return finished
     start = time.perf_counter()
     roles = {role: index[features.reasons[index] == ""] for role, index in rows.items()}
@@ -114,8 +114,8 @@ def _data(store: Store, features: Features, roles: Mapping[str, IndexArray], exc
     fit = np.sort(np.concatenate([roles[role] for role in ("train", "validation") if role in roles]))
     groups = sorted(set(store.table["group"].iloc[fit]))
     if len(groups) < 2:
-        out = f"; {len(excluded)} scans are left out, the first: {excluded[0]['reason']}" if excluded else ""
-        what = f"a study with one class only ({', '.join(groups) or 'nobody'}){out}"
+        out = f"; {len(excluded)} scans are excluded, the first: {excluded[0]['reason']}" if excluded else ""
+        what = f"a study with one class only ({', '.join(groups) or 'no participants'}){out}"
         raise InputError("train", what, "Give scans of both groups for this role")
     return Data(
         x=features.x,

@@ -47,7 +47,7 @@ def fit_logistic(data: Data, names: list[str], folds: list[Fold]) -> Fit:
     x, label = data.x[data.fit], data.labels[data.fit]
     for name, values in zip(names, x.T, strict=True):
         if np.isnan(values).all():
-            raise InputError(name, "is missing for all scans of the fit", "State it or leave this confound out")
+            raise InputError(name, "is missing for all scans of the fit", "Add it, or remove this confound")
     scores = np.empty((len(DECADES), len(folds)))
     for k, (training, test) in enumerate(folds):
         for i, c in enumerate(DECADES):
@@ -121,10 +121,10 @@ def _needs(settings: BaselineSettings) -> tuple[str, ...]:
 
 def _words(settings: Mapping[str, Any], scans: str) -> str:
     used = listed(_NAMES.get(part, part) for part in settings["confounds"])
-    rest = "scans that lack one left out" if settings["missing"] == "exclude" else "the mean put where one is missing"
+    rest = "scans without one excluded" if settings["missing"] == "exclude" else "a missing one replaced by the mean"
     return (
-        f"a logistic regression on {used} alone, on which no diagnosis should rest, {rest}, its penalty chosen by "
-        f"{settings['folds']}-fold cross-validation"
+        f"a logistic regression on {used} alone, on which a diagnosis should not depend, {rest}, its penalty chosen "
+        f"by {settings['folds']}-fold cross-validation"
     )
 
 

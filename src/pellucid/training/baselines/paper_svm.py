@@ -34,7 +34,7 @@ from pellucid.training.baselines.svm import dual_of, voxels
 
 # deviates: it gets the scans of the study, scaled as its images are; the paper's image machine had unscaled ones, and
 # its text has a principal component analysis as an option, which `components` of the revised protocol gives.
-_FAITHFUL = "fitted as the paper's code did it, faults included"
+_FAITHFUL = "fitted as in the paper's code, including its errors"
 _OUTER = 7
 _INNER = 5
 
@@ -118,7 +118,7 @@ def _outer_folds(
         label = scans.label[training]
         fewest = int(np.bincount(label, minlength=2).min())
         if fewest < _INNER:
-            what = f"an outer fold leaves a group {fewest} scans to train on, fewer than {_INNER} inner folds"
+            what = f"in an outer fold a group has {fewest} training scans, fewer than the {_INNER} inner folds"
             raise InputError("protocol", what, 'Give more scans, or the protocol "revised"')
         x = scans.part(training, training)
         grid = [{name: [value] for name, value in point.items()} for point in points]

@@ -83,7 +83,7 @@ def participant_folds(data: Data, folds: int, seed: int) -> list[Fold]:
     label[scan_person] = data.labels[data.fit]
     fewest = int(np.bincount(label, minlength=2).min())
     if fewest < folds:
-        raise InputError("folds", f"a group has {fewest} participants, fewer than {folds} folds", "Ask for fewer folds")
+        raise InputError("folds", f"a group has {fewest} participants, fewer than {folds} folds", "Use fewer folds")
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     parts = [np.isin(scan_person, test) for _, test in splitter.split(people, label)]
     return [(np.flatnonzero(~part), np.flatnonzero(part)) for part in parts]

@@ -61,9 +61,9 @@ class BaselineSettings:
 
     def __post_init__(self) -> None:
         if self.kind != "svm-image" and self.components != (0,):
-            raise InputError("components", f"{self.kind} has no principal components", "Leave it out")
+            raise InputError("components", f"{self.kind} has no principal components", "Remove it")
         if self.kind == "bright-voxels" and self.folds != 5:
-            raise InputError("folds", "bright-voxels has no inner cross-validation", "Leave it out")
+            raise InputError("folds", "bright-voxels has no inner cross-validation", "Remove it")
         if self.protocol == "paper":
             self._check_paper()
 
