@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+SHOWN = [path for part in ("cli", "report") for path in sorted((ROOT / "src" / "pellucid" / part).rglob("*.py"))]
 STUDIES = sorted((ROOT / "src" / "pellucid" / "studies").glob("*.toml"))
 
 BETTER = {
@@ -56,6 +58,25 @@ def riddles(text: str) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_avoid_them(page: Path) -> None:
     assert list(riddles(prose(page.read_text(encoding="utf-8")))) == []
+
+
+def strings(source: str) -> Iterator[str]:
+    """Yield the strings of several words in a module, but for those that stand alone as docstrings do."""
+    tree = ast.parse(source)
+    alone = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in alone and " " in node.value:
+            yield node.value
+
+
+def test_texts_of_the_command_line_and_of_the_report_avoid_them() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): bad
+        for path in SHOWN
+        if (bad := [one for text in strings(path.read_text(encoding="utf-8")) for one in riddles(text)])
+    }
+    assert len(SHOWN) > 60
+    assert found == {}
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)

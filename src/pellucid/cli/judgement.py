@@ -51,7 +51,7 @@ def show_people(table: pd.DataFrame) -> None:
     compared = compare_with_nulls(_named(table)).to_dict("records")
     console.say("")
     console.show_table(
-        ("medians over people", "map", "its value", "best null", "its value", "paired", "more in", "in words"),
+        ("medians over participants", "map", "its value", "best null", "its value", "paired", "more in", "in words"),
         [
             (
                 MEASURES[str(row["measure"])].title,

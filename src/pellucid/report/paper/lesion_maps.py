@@ -164,7 +164,7 @@ def _note(version: Version, whose: str, limits: dict[str, float], centre: Float6
         )
     return (
         f"As in the paper: mean lesion map (colours `hot`, opacity {OPACITY}) over the mean brain mask of {whose} "
-        f"subjects, axial slice {SLICE} of the 1 mm grid (z = {number(float(centre[2]), 2)} mm), patients left, "
+        f"participants, axial slice {SLICE} of the 1 mm grid (z = {number(float(centre[2]), 2)} mm), patients left, "
         "controls right. Each picture has its own colour scale, so the controls' few lesions look as bright as the "
         "patients'. Unlike the paper: left is left, and scans without a mask are excluded, not filled with noise. "
         "For research only."

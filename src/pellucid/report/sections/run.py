@@ -132,7 +132,7 @@ def left_out(run: Run) -> list[Block]:
     rest = f" No participant was excluded from {', '.join(whole_arms)}." if whole_arms else ""
     caption = f"Participants of its cohort that an arm or baseline had to exclude.{rest}"
     sources = ["splits.tsv", "models", "baselines"]
-    return [Table(header=["Arm", "Why", "Left out"], rows=rows, caption=caption, sources=sources, words=2)]
+    return [Table(header=["Arm", "Why", "Excluded"], rows=rows, caption=caption, sources=sources, words=2)]
 
 
 def _reason(fits: Sequence[Path], images: str) -> str:
@@ -222,7 +222,15 @@ def _participants(table: pd.DataFrame) -> Table:
         "Participants of each cohort by group and role. Mean ± SD (range); EDSS: median (range); disease: its "
         "duration. Second line: number of participants with a known value, if fewer than all."
     )
-    header = ["Cohort", "Group and role", "Subjects (scans)", "Age (years)", "EDSS", "Disease (months)", "Lesions (ml)"]
+    header = [
+        "Cohort",
+        "Group and role",
+        "Participants (scans)",
+        "Age (years)",
+        "EDSS",
+        "Disease (months)",
+        "Lesions (ml)",
+    ]
     order = {"all": 0, "train": 1, "validation": 2, "holdout": 3}
     table = table.assign(place=table["role"].map(order)).sort_values(["cohort", "group", "place"])
     rows = [
