@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pellucid.attribution.naming import method_label
+from pellucid.attribution.naming import imported_by, method_label
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,17 @@ from pellucid.attribution.naming import method_label
 )
 def test_a_label_is_a_plain_name_of_a_folder(text: str, label: str) -> None:
     assert method_label(text) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("gradient", []),
+        ("lrp-epsilon:epsilon=1", []),
+        ("a.b:Mine", ["a.b:Mine"]),
+        ("lrp-rules:rule=a.b:Mine, first = c:Other,dense=epsilon", ["a.b:Mine", "c:Other"]),
+        ("a:Mine:of=b:Other", ["a:Mine", "b:Other"]),
+    ],
+)
+def test_what_a_text_would_import_is_read_off_it(text: str, paths: list[str]) -> None:
+    assert imported_by(text) == paths

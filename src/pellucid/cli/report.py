@@ -13,11 +13,24 @@ from pellucid.cli.runs import write_report
 EXAMPLE = "Example: pellucid report demo"
 
 
-def report(run: Annotated[Path, typer.Argument(help="A run directory, as `pellucid study run` writes it.")]) -> None:
+def report(
+    run: Annotated[Path, typer.Argument(help="A run directory, as `pellucid study run` writes it.")],
+    *,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE",
+            help="A module of your own that adds sections, null maps or measures. Can be repeated.",
+        ),
+    ] = None,
+) -> None:
     """Write report.html: one self-contained page with methods, results, maps, regions, lesions and limits.
 
     Exit with 1 if a file of the run was changed, or a section could not be made; the page has the other sections.
     """
+    from pellucid.ground.plugins import load_plugins
+
+    load_plugins(plugin or [], where="--plugin")
     page, whole = write_report(run)
     console.say(f"report: {page}")
     if not whole:

@@ -22,6 +22,7 @@ def run_study(
     cluster: str | None = None,
     extend: bool = False,
     networks: Sequence[str] = (),
+    plugins: Sequence[str] = (),
 ) -> None:
     """Run a study and its report; exit with 1 if a task failed or a participant was excluded."""
     from pellucid.ground.errors import InputError
@@ -31,9 +32,10 @@ def run_study(
     if workers is not None and cluster not in (None, "local"):
         raise InputError("--workers", f"cannot be used with --cluster {cluster}", "Remove it")
     path, spec, folder = read(study, trials, out)
-    may_import = trusted(spec, path, networks)
-    if unknown := [name for name in own_networks(spec) if name not in may_import]:
-        named = " ".join(f"--network {name}" for name in unknown)
+    may_import = trusted(spec, path, networks, plugins)
+    code = {**dict.fromkeys(own_networks(spec), "network"), **dict.fromkeys(spec.plugins, "plugin")}
+    if unknown := [name for name in code if name not in may_import]:
+        named = " ".join(f"--{code[name]} {name}" for name in unknown)
         raise InputError(
             path,
             f"it is a run directory's and names code to import: {', '.join(unknown)}",

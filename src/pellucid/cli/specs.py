@@ -52,6 +52,14 @@ NetworkOption = Annotated[
         "nothing is imported because a directory says so. Can be repeated.",
     ),
 ]
+PluginOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODULE",
+        help="Your own plugin (or method or rule, MODULE:CLASS) that may be imported although STUDY.toml is a run "
+        "directory; see --network. Can be repeated.",
+    ),
+]
 
 
 def read(study: str, trials: int | None, out: Path | None) -> tuple[Path, Spec, Path]:
@@ -66,13 +74,15 @@ def read(study: str, trials: int | None, out: Path | None) -> tuple[Path, Spec, 
     return path, spec if trials is None else spec.at_most(trials), folder
 
 
-def trusted(spec: Spec, path: Path, named: Sequence[str]) -> set[str]:
-    """Return the networks that may be imported: those named by the user, and all of a specification of the user's."""
+def trusted(spec: Spec, path: Path, networks: Sequence[str], plugins: Sequence[str]) -> set[str]:
+    """Return what may be imported: networks and plugins named by the user, and all of a specification of the user's."""
     from pellucid.ground.errors import InputError
     from pellucid.spec.reading import of_a_run
 
     own = {arm.own_network for arm in spec.training.values() if arm.own_network is not None}
-    if strange := [name for name in named if name not in own]:
-        there = ", ".join(sorted(own)) or "none"
-        raise InputError("--network", f"{strange[0]} is no network of this study (those are: {there})", "Remove it")
-    return own & set(named) if of_a_run(path) else own
+    for option, named, known in (("network", networks, own), ("plugin", plugins, {*spec.plugins})):
+        if strange := [name for name in named if name not in known]:
+            there = ", ".join(sorted(known)) or "none"
+            what = f"{strange[0]} is no {option} of this study (those are: {there})"
+            raise InputError(f"--{option}", what, "Remove it")
+    return {*networks, *plugins} if of_a_run(path) else own | {*spec.plugins}

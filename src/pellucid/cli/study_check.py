@@ -9,7 +9,16 @@ import typer
 
 from pellucid.cli import console
 from pellucid.cli.options import worker_count
-from pellucid.cli.specs import ExtendOption, NetworkOption, OutOption, SpecArgument, TrialsOption, read, trusted
+from pellucid.cli.specs import (
+    ExtendOption,
+    NetworkOption,
+    OutOption,
+    PluginOption,
+    SpecArgument,
+    TrialsOption,
+    read,
+    trusted,
+)
 from pellucid.ground.numbers import count
 
 if TYPE_CHECKING:
@@ -27,6 +36,7 @@ def check(
     trials: TrialsOption = None,
     extend: ExtendOption = False,
     network: NetworkOption = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Check a specification and its data before anything runs; report what would run, how long, and what it needs.
 
@@ -38,7 +48,8 @@ def check(
     from pellucid.study.run import check_study, complete_tasks, study_tasks
 
     path, spec, folder = read(study, trials, out)
-    may_import = trusted(spec, path, network or [])
+    may_import = trusted(spec, path, network or [], plugin or [])
+    _say_plugins(spec, may_import)
     unknown = _say_networks(spec, may_import)
     left_out = 0
 
@@ -101,6 +112,18 @@ def _say_damage(folder: RunFolder) -> int:
     for one in bad:
         console.warn(f"changed since the run wrote it: {one.words(folder.root)}")
     return len(bad)
+
+
+def _say_plugins(spec: Spec, trusted: Collection[str]) -> None:
+    """Print which plugins a check imports."""
+    for name in spec.plugins:
+        if name in trusted:
+            console.say(f"plugin {name}: it is imported")
+        else:
+            console.say(
+                f"plugin {name}: not imported, because only a run directory names it; its tables are not counted: add "
+                f"--plugin {name} to try it"
+            )
 
 
 def _say_networks(spec: Spec, trusted: Collection[str]) -> list[str]:

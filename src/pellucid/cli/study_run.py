@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pellucid.cli.options import Workers
 from pellucid.cli.runs import run_study
-from pellucid.cli.specs import ClusterOption, ExtendOption, NetworkOption, OutOption, SpecArgument, TrialsOption
+from pellucid.cli.specs import (
+    ClusterOption,
+    ExtendOption,
+    NetworkOption,
+    OutOption,
+    PluginOption,
+    SpecArgument,
+    TrialsOption,
+)
 
 EXAMPLE = "Example: pellucid study run mystudy.toml --out runs/mystudy"
 
@@ -18,6 +26,16 @@ def run(
     cluster: ClusterOption = None,
     extend: ExtendOption = False,
     network: NetworkOption = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Run a study. Complete tasks are not run again; a stopped run is resumed."""
-    run_study(study, out=out, trials=trials, workers=workers, cluster=cluster, extend=extend, networks=network or [])
+    run_study(
+        study,
+        out=out,
+        trials=trials,
+        workers=workers,
+        cluster=cluster,
+        extend=extend,
+        networks=network or [],
+        plugins=plugin or [],
+    )

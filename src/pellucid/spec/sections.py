@@ -15,7 +15,8 @@ from pellucid.analysis.crossed import correction
 from pellucid.attribution.naming import method_label
 from pellucid.ground.checked import checked
 from pellucid.ground.errors import InputError
-from pellucid.ground.limits import MethodName, Name, Number, RefusedError, Seed, Several, Switch, Whole, Words
+from pellucid.ground.limits import MethodName, Name, Number, RefusedError, Seed, Several, Switch, Text, Whole, Words
+from pellucid.ground.plugins import PATTERN
 from pellucid.image.prepare import Resampling
 from pellucid.image.scaling import Scaling
 from pellucid.preprocess.filling import Filling
@@ -43,6 +44,9 @@ Share = Annotated[
 ]
 
 
+Module = Annotated[str, Text(PATTERN, "the import path of a module: package.module")]
+
+
 @checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
@@ -56,11 +60,14 @@ class Study:
         Of splits, weights, batches, augmentation, bootstraps and permutations.
     title
         Of the report.
+    plugins
+        Modules of the user's that register null maps, measures, tables or sections: `package.module`.
     """
 
     name: Name
     seed: Seed = 0
     title: str = ""
+    plugins: Annotated[tuple[Module, ...], Several(0)] = ()
 
 
 @checked

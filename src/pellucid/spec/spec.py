@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 import tomli_w
 from annotated_types import MinLen
 
+from pellucid.attribution.naming import imported_by
 from pellucid.engine.cluster import ClusterSettings
 from pellucid.ground.checked import adapter, dotted
 from pellucid.ground.limits import Name
@@ -55,6 +56,12 @@ class Spec:
     explain: Explain | None = None
     analysis: Analysis = field(default_factory=Analysis)
     cluster: ClusterSettings | None = None
+
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """Code of the user's that the study names beside networks: plugins, and import paths of methods and rules."""
+        methods = self.explain.methods if self.explain else ()
+        return tuple(dict.fromkeys((*self.study.plugins, *(path for text in methods for path in imported_by(text)))))
 
     def arm(self, name: str) -> Arm | Baseline:
         """Return an arm or a baseline: no two have the same name."""

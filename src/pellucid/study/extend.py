@@ -18,7 +18,8 @@ A = TypeVar("A", Arm, Baseline)
 def beyond_extension(spec: Spec, begun: Spec) -> list[str]:
     """Say which keys differ that an extension may not change, as `Spec.differences` does; none if it is one.
 
-    It may have more trials, new arms and baselines, and another title, explanation or analysis. Everything that models
+    It may have more trials, new arms and baselines, and another title, explanation or analysis,
+    or other plugins. Everything that models
     were fitted with stays, and so does every arm.
 
     Parameters
@@ -69,7 +70,7 @@ def _cut_to(begun: Spec, spec: Spec) -> Spec:
     """Return a specification without what an extension may add to the one that a run was begun with."""
     return replace(
         spec,
-        study=replace(spec.study, title=begun.study.title),
+        study=replace(spec.study, title=begun.study.title, plugins=begun.study.plugins),
         training=_no_more(spec.training, begun.training),
         baselines=_no_more(spec.baselines, begun.baselines),
         explain=begun.explain,

@@ -10,6 +10,7 @@ import torch
 from pellucid.attribution.explain import explain
 from pellucid.attribution.forward import run_forward
 from pellucid.attribution.methods import method_from_text
+from pellucid.attribution.naming import imported_by
 from pellucid.attribution.undisturbed import attributes_kept, undisturbed
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID
@@ -60,7 +61,8 @@ def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> Non
             _refuse_probabilities(model, image)
             if explained and spec.explain is not None:
                 for method in spec.explain.methods:
-                    explain(model, image, method=method_from_text(method))
+                    if trusted is None or set(imported_by(method)) <= set(trusted):
+                        explain(model, image, method=method_from_text(method))
 
 
 def network_sources(spec: Spec) -> dict[str, str | None]:

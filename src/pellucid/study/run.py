@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from pellucid.atlas.find import find_atlas
 from pellucid.attribution.methods import method_from_text
+from pellucid.attribution.naming import imported_by
 from pellucid.engine.cluster import ClusterSettings, check_cluster, open_pool, threads_of
 from pellucid.engine.dispatch import execute_on
 from pellucid.engine.tasks import Result, Task, Watcher, execute, ordered, outdated
@@ -21,6 +23,8 @@ from pellucid.ground.errors import InputError
 from pellucid.ground.files import is_leftover, remove_leftovers, write_text
 from pellucid.ground.lock import NAME as LOCK
 from pellucid.ground.lock import locked
+from pellucid.ground.plugins import load_plugins
+from pellucid.ground.progress import Progress
 from pellucid.ground.staying import staying
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.outputs import changed_spec, damaged_tasks, read_record
@@ -42,7 +46,7 @@ from pellucid.study.steps.trials import trial_tasks
 
 def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task]:
     """Return every task of a study in the order in which they run."""
-    return ordered(
+    tasks = ordered(
         [
             *cohort_tasks(spec, folder, workers=workers),
             *trial_tasks(spec, folder),
@@ -53,6 +57,14 @@ def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task
             *table_tasks(spec, folder),
         ]
     )
+    names = spec.study.plugins
+    return [replace(task, run=partial(_with_plugins, names, task.run)) for task in tasks] if names else tasks
+
+
+def _with_plugins(names: Sequence[str], run: Callable[[Progress], None], progress: Progress) -> None:
+    """Run a task where its study's plugins are loaded, also in a process that has not loaded them yet."""
+    load_plugins(names, where="study.plugins")
+    run(progress)
 
 
 def check_study(
@@ -68,18 +80,22 @@ def check_study(
     spec
         The study.
     trusted
-        Which of the networks that are not Pellucid's may be imported; all if None. A name is as good as its author.
+        Which of the networks that are not Pellucid's, and of the plugins, may be imported; all if None. A name is as
+        good as its author.
     watch
         As `check_cohorts` has it.
 
     Raises
     ------
     InputError
-        If a dataset, the atlas, the method or a network of the user's own cannot be used.
+        If a dataset, the atlas, the method, or a plugin or network of the user's own cannot be used.
     LeakageError
         If two datasets share participants.
     """
+    load_plugins([name for name in spec.study.plugins if trusted is None or name in trusted], where="study.plugins")
     for method in spec.explain.methods if spec.explain else ():
+        if trusted is not None and not set(imported_by(method)) <= set(trusted):
+            continue
         try:
             method_from_text(method)
         except InputError as error:

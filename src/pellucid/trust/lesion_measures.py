@@ -71,7 +71,7 @@ def lift(of: SeenBrain) -> float:
 )
 def positive_share(of: SeenBrain) -> float:
     """Return the sum of max(R, 0) in L / sum of max(R, 0)."""
-    positive = np.maximum(of.values, 0.0)
+    positive = np.maximum(of.relevance, 0.0)
     return float(positive[of.lesion].sum(dtype=np.float64)) / float(positive.sum(dtype=np.float64))
 
 
@@ -83,4 +83,4 @@ def positive_share(of: SeenBrain) -> float:
 )
 def strongest_in_lesion(of: SeenBrain) -> float:
     """Return the share of the voxels of greatest R that lie in L: 1 or 0 unless several tie."""
-    return float(of.lesion[of.values == of.values.max()].mean())
+    return float(of.lesion[of.relevance == of.relevance.max()].mean())

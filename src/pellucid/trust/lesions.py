@@ -73,7 +73,7 @@ def lesion_share(
     result["reason"] = _reason(r, k)
     if result["reason"]:
         return result
-    of = SeenBrain(values=r, lesion=in_lesion)
+    of = SeenBrain(relevance=r, lesion=in_lesion)
     return result | {name: float(entry.measure(of)) for name, entry in MEASURES.items()}
 
 

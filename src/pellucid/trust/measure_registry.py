@@ -18,19 +18,19 @@ class SeenBrain:
 
     Parameters
     ----------
-    values
+    relevance
         The map's values, (n,), finite, not all the same, some above 0.
     lesion
         Which voxels are lesion, (n,), bool; some and not all.
     """
 
-    values: AnyArray
+    relevance: AnyArray
     lesion: BoolArray
 
     @cached_property
     def ranks(self) -> RankMeasures:
         """What the order of the voxels says; sorted once for all measures."""
-        return rank_measures(self.values, self.lesion)
+        return rank_measures(self.relevance, self.lesion)
 
 
 Measured = Callable[[SeenBrain], float]

@@ -135,7 +135,12 @@ def _figures(run: Run, table: pd.DataFrame, method: str, who: str, figures: Path
     pictures, names = [], ", ".join(dict.fromkeys(patients["map"]))
     for measure, stem in (("average_precision", "lesions-precision"), ("lift", "lesions")):
         save(lesion_figure(patients, method, measure), figures / stem)
-        name, row = MEASURES[measure].title, compared_with_nulls(run)[measure]
+        name, row = MEASURES[measure].title, compared_with_nulls(run).get(measure)
+        said = (
+            "The map itself could be measured in no participant."  # none has positive relevance
+            if row is None
+            else f"The map: {in_words(row)}, paired difference {paired(row)} over {row['people']:.0f} participants."
+        )
         triangles = " Triangles: no positive relevance inside lesions at all." if measure == "lift" else ""
         pictures.append(
             Picture(
@@ -143,8 +148,7 @@ def _figures(run: Run, table: pd.DataFrame, method: str, who: str, figures: Path
                 suffix=".svg",
                 alt=f"Box plots with one dot per participant: {name} of {names}.",
                 caption=f"{name.capitalize()} of each held-out participant of group {who} (dots; boxes: quartiles "
-                f"and median).{triangles} The map: {in_words(row)}, paired difference {paired(row)} over "
-                f"{row['people']:.0f} participants.",
+                f"and median).{triangles} {said}",
                 sources=[TABLE, COMPARED],
             )
         )

@@ -160,7 +160,8 @@ def _explain_sentences(run: Run) -> list[str]:
     if run.maps is None:
         return []
     sidecar = run.maps.sidecar
-    parameters = ", ".join(f"{name} {float(value):g}" for name, value in sidecar.get("Parameters", {}).items())
+    given = {name: value for name, value in sidecar.get("Parameters", {}).items() if value != ""}
+    parameters = ", ".join(f"{n} {v:g}" if isinstance(v, float) else f"{n} {v}" for n, v in given.items())
     settings = f" ({parameters})" if parameters else ""
     seed = sidecar.get("SeedNeuron", "the output")
     number_of, asked = len(run.maps.paths), run.explain
