@@ -46,8 +46,8 @@ from pellucid.network.architectures import NETWORKS
 from pellucid.network.field_of_view import field_of_view, output_shape
 from pellucid.network.paper import PaperNetwork
 from pellucid.network.volume_network import VolumeNetwork
-from pellucid.report.pictures.overlay import draw_field_of_view
-from pellucid.report.pictures.style import DPI, INK, MUTED, SERIES, styled
+from pellucid.report.pictures.overlay import field_of_view_figure
+from pellucid.report.pictures.style import DPI, INK, MUTED, SERIES, styled, write
 from pellucid.simulate.anatomy import Anatomy, load_anatomy
 from pellucid.simulate.contrast import flair, smooth_noise
 from pellucid.simulate.deformation import Warp, lattice_of
@@ -386,14 +386,14 @@ def main() -> None:
         },
     )
     draw(table, options.out / "field-of-view.png")
-    draw_field_of_view(
+    figure = field_of_view_figure(
         mni_template(PAPER_GRID),
         PAPER_GRID,
         masks["seen"],
         title=f"What the paper's network sees: {100 * float(masks['seen'].mean()):.1f} % of its grid",
         centre=(-20.0, -20.0, 15.0),
-        path=options.out / "field-of-view-brain.png",
     )
+    write(figure, options.out / "field-of-view-brain.png")
     print(table.pivot_table(index="seed", columns=["part", "network"], values="auc").round(2).to_string())
     print(summary.round(3).to_string(index=False))
     print(cost.round(3).T.to_string(header=False))

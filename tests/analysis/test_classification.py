@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from pellucid.analysis.classification import METRICS, over_trials, scores
 from pellucid.analysis.proportions import auc_interval, mean_of_two, wilson
-from pellucid.analysis.roc import mean_roc, roc
+from pellucid.analysis.roc import limits_at, mean_roc, raster_roc, roc
 from pellucid.ground.errors import InputError
 
 
@@ -280,16 +280,38 @@ def test_where_no_patient_shares_a_fold_with_a_control_there_is_no_auc_and_no_cu
         over_trials(_predictions(1, 3, 3, seed=5, sessions=2).assign(fold=range(9)))
 
 
-def test_the_mean_roc_of_one_trial_is_that_trial_and_of_two_their_middle() -> None:
+def test_the_raster_of_one_trial_is_that_trial_and_of_two_their_middle() -> None:
     perfect = pd.DataFrame({"trial": "a", "fpr": [0.0, 0.0, 1.0], "tpr": [0.0, 1.0, 1.0]})
     chance = pd.DataFrame({"trial": "b", "fpr": [0.0, 1.0], "tpr": [0.0, 1.0]})
-    one = mean_roc(perfect)
+    one = raster_roc(perfect, points=11)
     assert one.iloc[0]["tpr"] == 0.0
     assert (one["tpr"].iloc[1:] == 1.0).all()
     assert (one["sd"] == 0.0).all()
-    both = mean_roc(pd.concat([perfect, chance]), points=11)
+    both = raster_roc(pd.concat([perfect, chance]), points=11)
     np.testing.assert_allclose(both["tpr"].iloc[1:], (1 + np.linspace(0, 1, 11)) / 2)
     np.testing.assert_allclose(both["sd"].iloc[1:], (1 - np.linspace(0, 1, 11)) / 2)
+
+
+def test_the_mean_roc_is_exact_and_keeps_steps_upright() -> None:
+    step = [("a", 0.0, 0.0), ("a", 0.0, 0.6), ("a", 0.5, 0.6), ("a", 0.5, 1.0), ("a", 1.0, 1.0)]
+    curves = pd.DataFrame([*step, ("b", 0.0, 0.0), ("b", 1.0, 1.0)], columns=["trial", "fpr", "tpr"])
+    mean = mean_roc(curves)
+    np.testing.assert_allclose(mean["fpr"], [0, 0, 0.5, 0.5, 1, 1])
+    np.testing.assert_allclose(mean["tpr"], [0, 0.3, 0.55, 0.75, 1, 1])
+    np.testing.assert_allclose(mean["sd"].iloc[2], np.std([0.6, 0.5], ddof=1))
+    np.testing.assert_allclose(np.trapezoid(mean["tpr"], mean["fpr"]), (0.8 + 0.5) / 2)
+    alone = mean_roc(curves[curves["trial"] == "a"])
+    assert alone["sd"].isna().all()
+    np.testing.assert_allclose(np.trapezoid(alone["tpr"], alone["fpr"]), 0.8)
+
+
+def test_limits_before_and_after_a_step_and_between() -> None:
+    x, y = [0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.6, 0.6, 1.0, 1.0]
+    before, after = limits_at(np.array([0.0, 0.25, 0.5, 0.75, 1.0]), x, y)
+    np.testing.assert_allclose(before, [0.0, 0.6, 0.6, 1.0, 1.0])
+    np.testing.assert_allclose(after, [0.6, 0.6, 1.0, 1.0, 1.0])
+    before, after = limits_at(np.array([0.25, 0.5]), [0.0, 1.0], [0.0, 1.0])
+    np.testing.assert_allclose((before, after), [[0.25, 0.5], [0.25, 0.5]])
 
 
 @pytest.mark.parametrize(

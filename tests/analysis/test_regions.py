@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pellucid.analysis.families import with_q
-from pellucid.analysis.regions import compare_groups, region_means, regional_lesions, regional_relevance
+from pellucid.analysis.regions import compare_groups, compare_images, region_means, regional_lesions, regional_relevance
 from pellucid.ground.errors import InputError
 
 SHAPE = (3, 4, 2)
@@ -175,8 +175,9 @@ def test_means_of_areas_equal_a_loop_over_people() -> None:
         for visit in range(1 + n % 2)
         for area in ("Pole", "Nowhere")
     ]
-    found = region_means(pd.DataFrame(rows), ["MS", "HC"]).set_index("area")
-    assert found.columns.tolist() == ["voxels", "seen_share", "strength", "sum_MS", "mean_MS", "sum_HC", "mean_HC"]
+    found = region_means(pd.DataFrame(rows).assign(networks="a/trial-00"), ["MS", "HC"], seed=0).set_index("area")
+    of_groups = [f"{name}_{group}" for group in ("MS", "HC") for name in ("sum", "low", "high", "mean")]
+    assert found.columns.tolist() == ["voxels", "seen_share", "strength", *of_groups]
     pole, nowhere = found.loc["Pole"], found.loc["Nowhere"]
     sums = [n + 0.5 if n % 2 == 0 else n for n in range(5)]  # the mean of one visit or two
     assert (pole["sum_MS"], pole["sum_HC"]) == (np.mean(sums[:3]), np.mean(sums[3:]))
@@ -184,3 +185,39 @@ def test_means_of_areas_equal_a_loop_over_people() -> None:
     assert pole["strength"] == sum(map(abs, sums))
     assert (nowhere["voxels"], nowhere["seen_share"]) == (9, 0)
     assert nowhere[["strength", "sum_MS", "mean_HC"]].isna().all()
+
+
+def _sums(values: dict[str, tuple[float, float]], arm: str) -> pd.DataFrame:
+    """Two patients; area to their sums."""
+    rows = [
+        (who, area, total, 0.5 if area == "a" else 1.0)
+        for area, both in values.items()
+        for who, total in zip(("sub-1", "sub-2"), both, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["participant_id", "area", "sum", "seen_share"])
+    return table.assign(group="MS", voxels=9, mean=table["sum"] / 9, networks=f"{arm}/trial-00")
+
+
+ONE = _sums({"a": (1.0, 3.0), "b": (-8.0, -8.0), "c": (np.nan, np.nan)}, "with")
+TWO = _sums({"a": (2.0, 2.0), "b": (1.0, 1.0), "c": (-1.0, -1.0)}, "without")
+
+
+def test_means_of_areas_have_the_interval_over_people_and_their_networks() -> None:
+    found = region_means(ONE, ["MS"], draws=200, seed=2).set_index("area")
+    assert found.loc["a", ["sum_MS", "low_MS", "high_MS"]].tolist() == [2.0, 1.0, 3.0]
+    assert found.loc["b", ["low_MS", "high_MS"]].tolist() == [-8.0, -8.0]
+    assert found.loc["c", ["low_MS", "high_MS"]].isna().all()
+    wide = region_means(ONE, ["MS"], draws=200, correction=1.5, seed=2).set_index("area")
+    assert wide.loc["a", ["low_MS", "high_MS"]].tolist() == [0.5, 3.5]
+
+
+def test_two_models_are_compared_over_the_people_who_have_a_map_of_both() -> None:
+    more = pd.concat([TWO, TWO[TWO["participant_id"] == "sub-1"].assign(participant_id="sub-9", sum=50.0)])
+    found = compare_images(ONE, more, draws=100, seed=2).set_index("area")
+    assert found.index.tolist() == ["a", "b"]  # c is not seen by the first
+    assert found.loc["a", ["mean", "low", "high"]].tolist() == [2.0, 1.0, 3.0]
+    assert found.loc["a", "mean_filled"] == 2.0  # sub-9 has no map of the other model
+    assert found.loc["b", ["mean", "mean_filled"]].tolist() == [-8.0, 1.0]
+    assert (found["people"] == 2).all()
+    assert found["seen_share"].tolist() == [0.5, 1.0]
+    assert compare_images(ONE, TWO.assign(participant_id=TWO["participant_id"] + "x"), draws=100, seed=2).empty

@@ -14,10 +14,9 @@ from pellucid.analysis.classification import one_a_person, over_trials
 from pellucid.analysis.clusters import by_person, clustered_interval
 from pellucid.analysis.comparison import paired
 from pellucid.analysis.permutation import permutation_p
-from pellucid.analysis.regions import compare_groups
+from pellucid.analysis.regions import compare_groups, region_means
 from pellucid.analysis.roc import mean_roc, roc
 from pellucid.analysis.subgroups import interactions, subgroups
-from pellucid.report.sections.regions import region_means
 
 LABEL = np.repeat([1, 0], [9, 7])
 PEOPLE = pd.DataFrame(
@@ -72,7 +71,7 @@ SUMMARIES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "interactions": lambda table: interactions(table, PEOPLE, permutations=49, seed=0),
     "calibration": _bins,
     "brightness": lambda table: brightness_alone(table[table["trial"] == 0].drop(columns="trial")),
-    "areas": lambda table: region_means(table[table["trial"] == 0], ["MS", "HC"]),
+    "areas": lambda table: region_means(table[table["trial"] == 0], ["MS", "HC"], draws=100, seed=0),
     "tests of areas": lambda table: compare_groups(table[table["trial"] == 0], "MS", resamples=49, seed=0),
     "interval of maps": lambda table: _interval(table[table["trial"] == 0]),
 }

@@ -33,9 +33,10 @@ def reported(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page without what takes long to draw."""
-    slow = ("heatmaps", "averages", "paper-figures", "limits")
+    slow = ("heatmaps", "averages", "lesion-places", "limits")
     quick = [one for one in in_order() if one[0] not in slow]
     monkeypatch.setattr("pellucid.report.page.in_order", lambda: quick)
+    monkeypatch.setattr("pellucid.report.page.write_paper", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_all_sections_are_there_in_order_with_problems_early(page: Any) -> None:
     sections = [attributes["id"] for attributes in page.of("section")]
     assert sections[:3] == ["summary", "problems", "run"]
     judged = ["results", "comparisons", "subgroups", "calibration", "training", "brightness"]
-    explained = ["heatmaps", "averages", "regions", "lesions", "ledger", "limits"]
+    explained = ["heatmaps", "averages", "regions", "lesion-places", "lesions", "ledger", "limits"]
     assert [name for name in sections[3:] if name in {*judged, *explained}] == [*judged, *explained]
     assert sections[-2:] == ["method", "files"]
     assert "For research only" in " ".join(page.words)
@@ -91,7 +92,7 @@ def test_drawn_again_the_charts_are_the_same_files(reported: Path, tmp_path: Pat
     tables = {path: path.read_bytes() for path in (reported / "tables").iterdir()}
     for make in (regions, lesions, ledger):
         make(open_run(reported), tmp_path)
-    assert len(list(tmp_path.iterdir())) == 10
+    assert len(list(tmp_path.iterdir())) == 14
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (reported / "figures" / path.name).read_bytes()
     assert {path: path.read_bytes() for path in tables} == tables

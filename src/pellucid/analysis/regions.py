@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pellucid.analysis.bootstrap import RESAMPLES
+from pellucid.analysis.means import by_participant, mean_intervals, networks_by_participant
 from pellucid.analysis.permutation import PERMUTATIONS, chance
 from pellucid.ground.arrays import AnyArray, Int64Array, ObjectArray
 from pellucid.ground.errors import InputError
@@ -151,7 +153,9 @@ def compare_groups(
     return result
 
 
-def region_means(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+def region_means(
+    table: pd.DataFrame, groups: Sequence[str], *, draws: int = RESAMPLES, correction: float = 1.0, seed: int
+) -> pd.DataFrame:
     """Average one model's relevance by area over the people of each group.
 
     A person of several scans counts once, with their mean. `strength` is the sum over people of |sum|, by which areas
@@ -160,14 +164,17 @@ def region_means(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     Parameters
     ----------
     table
-        Rows of `regional_relevance` of one model and atlas, with participant_id and group.
+        Rows of `regional_relevance` of one model and atlas, with participant_id, group and networks.
     groups
         Whose means, in the order of the columns.
+    draws, correction, seed
+        As `mean_intervals` takes them.
 
     Returns
     -------
     One row an area, in the table's order: area, voxels, seen_share, strength, and of each group sum_GROUP and
-    mean_GROUP, the means over people of the sum and of the mean per seen voxel.
+    mean_GROUP, the means over people of the sum and of the mean per seen voxel, and low_GROUP and high_GROUP, the
+    95 % interval of sum_GROUP over people and the networks that they share.
     """
     by_area = table.groupby("area", sort=False)
     result = by_area[["voxels", "seen_share"]].first()
@@ -175,8 +182,51 @@ def region_means(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     result["strength"] = people.groupby("area", sort=False)["sum"].agg(lambda sums: sums.abs().sum(min_count=1))
     for group in groups:
         means = people[people["group"] == group].groupby("area", sort=False)[["sum", "mean"]].mean()
-        result[f"sum_{group}"], result[f"mean_{group}"] = means["sum"], means["mean"]
+        result[f"sum_{group}"] = means["sum"]
+        ends = sum_intervals(table[table["group"] == group], draws=draws, correction=correction, seed=seed)
+        result[f"low_{group}"], result[f"high_{group}"] = ends["low"], ends["high"]
+        result[f"mean_{group}"] = means["mean"]
     return result.reset_index()
+
+
+def sum_intervals(rows: pd.DataFrame, *, draws: int, correction: float, seed: int) -> pd.DataFrame:
+    """Return the 95 % interval of the mean over people of each area's sum: low and high, by area (`mean_intervals`).
+
+    `rows` are one group's, as for `region_means`.
+    """
+    wide = by_participant(rows, "sum")
+    networks = networks_by_participant(rows, wide.index)
+    low, high = mean_intervals(wide, networks, resamples=draws, correction=correction, seed=seed)
+    return pd.DataFrame({"low": low, "high": high}, index=wide.columns)
+
+
+def compare_images(
+    as_they_are: pd.DataFrame, filled: pd.DataFrame, *, draws: int = RESAMPLES, correction: float = 1.0, seed: int
+) -> pd.DataFrame:
+    """Average two models' relevance by area over the people who have a map of both (Eitel 2019, Figure 6).
+
+    Parameters
+    ----------
+    as_they_are, filled
+        Rows of `regional_relevance` of one atlas and group, with participant_id and networks: of the model of scans as
+        they are, and of that of lesion-filled ones.
+    draws, correction, seed
+        As for `region_means`; both models share their draws.
+
+    Returns
+    -------
+    One row an area that both see: area, seen_share, people, and of each model `mean` (of the sums), low and high (its
+    95 % interval), as they are, and with `_filled` for lesion-filled ones. Without anybody who has both, no row.
+    """
+    common = set(as_they_are["participant_id"]) & set(filled["participant_id"])
+    result = as_they_are.groupby("area", sort=False)[["seen_share"]].first()
+    result["people"] = len(common)
+    for ending, rows in (("", as_they_are), ("_filled", filled)):
+        own = rows[rows["participant_id"].isin(common)]
+        means = by_participant(own, "sum").mean()
+        ends = sum_intervals(own, draws=draws, correction=correction, seed=seed)
+        result = result.assign(**{f"mean{ending}": means, f"low{ending}": ends["low"], f"high{ending}": ends["high"]})
+    return result.dropna(subset=["mean", "mean_filled"]).reset_index()
 
 
 def _areas(

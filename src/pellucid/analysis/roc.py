@@ -51,10 +51,24 @@ def _mean(curves: list[tuple[Float64Array, Float64Array]], weights: list[int]) -
     return np.repeat(corners, 2), ends.T.ravel()
 
 
-def mean_roc(curves: pd.DataFrame, *, points: int = 101) -> pd.DataFrame:
-    """Average ROC curves vertically: fpr on an even raster, mean tpr, sd of tpr over trials (0 for one trial).
+def mean_roc(curves: pd.DataFrame) -> pd.DataFrame:
+    """Average ROC curves vertically and exactly: fpr, mean tpr, sd of tpr over trials (missing for one trial).
 
-    `curves` is what `roc` returns. A vertical step counts with its upper end.
+    `curves` is what `roc` returns. There are two rows at each rate at which a curve steps, before and after, so that
+    steps stay upright.
+    """
+    each = [(one["fpr"].to_numpy(), one["tpr"].to_numpy()) for _, one in curves.groupby("trial")]
+    corners = np.unique(curves["fpr"])
+    ends = np.array([limits_at(corners, *one) for one in each])  # (trials, 2, corners)
+    spread = ends.std(axis=0, ddof=1) if len(each) > 1 else np.full(ends.shape[1:], np.nan)
+    mean = ends.mean(axis=0)
+    return pd.DataFrame({"fpr": np.repeat(corners, 2), "tpr": mean.T.ravel(), "sd": spread.T.ravel()})
+
+
+def raster_roc(curves: pd.DataFrame, *, points: int) -> pd.DataFrame:
+    """Average ROC curves vertically on an even raster, as the paper does: fpr, mean tpr, sd of tpr over trials (of n).
+
+    A vertical step counts with its upper end, and is slanted.
     """
     raster = np.linspace(0.0, 1.0, points)
     tprs = np.array([limits_at(raster, one["fpr"], one["tpr"])[1] for _, one in curves.groupby("trial")])

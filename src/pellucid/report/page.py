@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from pellucid.ground.errors import PellucidError
-from pellucid.ground.files import disk_trouble, write_text
+from pellucid.ground.files import write_text
 from pellucid.report.all_sections import in_order
-from pellucid.report.html.blocks import Note, Section
+from pellucid.report.drawing import drawn_or_why
 from pellucid.report.html.render import embedded, render
+from pellucid.report.paper.page import write_paper
 from pellucid.report.sections.method import citation
 from pellucid.rundir.run import open_run
 
@@ -19,7 +19,7 @@ CITATION = "CITATION.md"
 
 
 def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> Path:
-    """Read a run directory and write RUN/report.html, RUN/CITATION.md and, as PNG and SVG, RUN/figures.
+    """Read a run directory and write RUN/report.html, RUN/paper.html, RUN/CITATION.md and, as PNG and SVG, RUN/figures.
 
     Only files of the directory are read. What is missing is said to be missing. The page embeds its pictures and asks
     no network; every number stands in a file of the directory, which it names, and none is computed here.
@@ -49,8 +49,9 @@ def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> 
         note(f"changed since the run wrote it: {opened.relative(path)} {what}")
     if opened.spec is None:
         note(f"without its specification: {opened.spec_problem}")
-    drawn = [_drawn(anchor, one.title, partial(one.draw, opened, figures), note) for anchor, one in in_order()]
-    _drawn("citation", CITATION, lambda: write_text(opened.folder.root / CITATION, citation(opened)), note)
+    drawn = [drawn_or_why(anchor, one.title, partial(one.draw, opened, figures), note) for anchor, one in in_order()]
+    drawn_or_why("citation", CITATION, lambda: write_text(opened.folder.root / CITATION, citation(opened)), note)
+    write_paper(opened, figures, REPORT, note)
     text = render(
         [section for section in drawn if section is not None],
         kind="report",
@@ -60,16 +61,3 @@ def write_report(run: Path, *, note: Callable[[str], None] = lambda _: None) -> 
     )
     write_text(page, text)
     return page
-
-
-def _drawn(anchor: str, title: str, draw: Callable[[], Section | None], note: Callable[[str], None]) -> Section | None:
-    """Draw a section, or one in its place that says why it could not be drawn; a full disk is an error all the same."""
-    try:
-        return draw()
-    except Exception as error:  # whatever is wrong with one part, a study of days keeps its page
-        if disk_trouble(error) is not None:
-            raise
-        known = isinstance(error, PellucidError)
-        why = str(error) if known else f"{type(error).__name__}: {error}. Please report it."
-        note(f"“{title}” could not be made: {why}")
-        return Section(anchor, title, [Note(tone="error", text=f"This section could not be made. {why}")])

@@ -262,8 +262,13 @@ declare("alarms", texts("arm method"), numbers("maps checked alarmed alarm_* gro
 declare(
     "regions_summary",
     texts("arm method atlas area"),
-    numbers("voxels seen_share strength sum_* mean_*"),
+    numbers("voxels seen_share strength sum_* low_* high_* mean_*"),
     numbers("difference p q difference_per_logit p_per_logit q_per_logit difference_per_gross p_per_gross q_per_gross"),
+)
+declare(
+    "regions_filled",
+    texts("arm filled method atlas area"),
+    numbers("seen_share people mean low high mean_filled low_filled high_filled"),
 )
 declare(
     "truth_summary",

@@ -1,4 +1,4 @@
-"""Figure 6 hides negative bars in the paper's version; revised, they keep their sign and have intervals."""
+"""Figure 6 takes the largest signed sums, and hides negative bars."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.container import BarContainer
 from tests.report.figures import material, pixels
-from tests.runs import change_arm, change_spec, cross_validated
+from tests.runs import change_arm, change_spec
 
-from pellucid.report.paper.filled import NAMES, draw_paper_filled, figure6, filled_data, paper_filled_data
+from pellucid.report.paper.filled import draw_filled, figure6, filled_data
 from pellucid.report.paper.material import MissingError
 
 
@@ -30,8 +29,8 @@ ONE = _rows({"a": (1.0, 3.0), "b": (-8.0, -8.0), "c": (5.0, 5.0)}, "with")
 TWO = _rows({"a": (2.0, 2.0), "b": (1.0, 1.0), "c": (-1.0, -1.0)}, "without", "nobody")
 
 
-def test_the_paper_takes_the_largest_signed_sums_of_right_verdicts() -> None:
-    data = paper_filled_data(ONE, TWO, "MS", shown=2)
+def test_it_takes_the_largest_signed_sums_of_right_verdicts() -> None:
+    data = filled_data(ONE, TWO, "MS", shown=2)
     assert data["area"].tolist() == ["c", "a"]
     np.testing.assert_allclose(data["with_lesions"], [0.5, 0.1])  # sub-2 is misjudged by this model alone
     np.testing.assert_allclose(data["without_lesions"], [-0.1, 0.2])
@@ -40,7 +39,7 @@ def test_the_paper_takes_the_largest_signed_sums_of_right_verdicts() -> None:
 
 
 def test_the_papers_axes_end_at_the_right_panels_largest_bar() -> None:
-    figure = draw_paper_filled(paper_filled_data(ONE, TWO, "MS"), "")
+    figure = draw_filled(filled_data(ONE, TWO, "MS"), "")
     left, right = figure.axes
     assert left.get_xlim() == pytest.approx((0.22, 0.0))
     assert right.get_xlim() == pytest.approx((0.0, 0.22))
@@ -51,63 +50,26 @@ def test_the_papers_axes_end_at_the_right_panels_largest_bar() -> None:
 def test_an_unseen_area_counts_as_0_in_the_papers_metric() -> None:
     blind = ONE.copy()
     blind.loc[blind["area"] == "a", "paper"] = np.nan
-    data = paper_filled_data(blind, TWO, "MS").set_index("area")
+    data = filled_data(blind, TWO, "MS").set_index("area")
     assert data.loc["a", ["with_lesions", "without_lesions"]].tolist() == [0.0, 0.2]
 
 
 def test_without_a_positive_bar_or_a_right_verdict_there_is_no_figure() -> None:
     worse = _rows({"a": (-2.0, -2.0), "b": (-1.0, -1.0)}, "without")
     with pytest.raises(MissingError, match="paper's axis"):
-        paper_filled_data(ONE, worse, "MS")
+        filled_data(ONE, worse, "MS")
     with pytest.raises(MissingError, match="arm with classifies no patient correctly"):
-        paper_filled_data(ONE.assign(correct=False), TWO, "MS")
-
-
-def test_true_sums_are_of_the_same_patients_all_of_them() -> None:
-    more = pd.concat([TWO, TWO[TWO["participant_id"] == "sub-1"].assign(participant_id="sub-9", sum=50.0)])
-    data = filled_data(ONE, more, "MS", resamples=100, seed=2)
-    assert data.drop_duplicates("place")["area"].tolist() == ["a", "c", "b"]
-    one = data.set_index(["area", "images"])
-    assert one.loc[("b", NAMES[0]), "mean"] == -8.0
-    assert one.loc[("a", NAMES[0]), ["mean", "low", "high"]].tolist() == [2.0, 1.0, 3.0]
-    assert one.loc[("a", NAMES[1]), "mean"] == 2.0  # sub-9 has no map of the other model
-    assert (data["patients"] == 2).all()
-    with pytest.raises(MissingError, match="no patient has a map of both"):
-        filled_data(ONE, TWO.assign(participant_id="sub-9"), "MS", resamples=100, seed=2)
-
-
-def test_unseen_areas_are_left_out() -> None:
-    blind = ONE.copy()
-    blind.loc[blind["area"] == "a", "sum"] = np.nan
-    assert filled_data(blind, TWO, "MS", resamples=10, seed=0)["area"].unique().tolist() == ["c", "b"]
-
-
-def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
-    found = material(root)
-    paper, revised = figure6(found, "paper"), figure6(found, "revised")
-    assert 0 < len(paper.data) <= 6
-    assert revised.data["images"].unique().tolist() == list(NAMES)
-    assert (revised.data["patients"] == 2).all()
-    bars = [c for c in revised.figure.axes[0].containers if isinstance(c, BarContainer)]
-    widths = [bar.get_width() for bar in bars[0]]
-    np.testing.assert_allclose(widths, revised.data.loc[revised.data["images"] == NAMES[0], "mean"])
-    for drawing in (paper, revised):
-        assert pixels(drawing.figure, tmp_path / "figure.png").std() > 20
+        filled_data(ONE.assign(correct=False), TWO, "MS")
 
 
 def test_without_the_arm_there_is_no_figure(copy: Path) -> None:
     change_spec(copy, lambda spec: change_arm(spec, "lesion-filled", images="prepared"))
     found = material(copy)
     with pytest.raises(MissingError, match="no arm that learns from lesion-filled scans"):
-        figure6(found, "paper")
+        figure6(found)
 
 
-def test_of_a_cross_validation_intervals_are_widened_and_that_is_said(root: Path, copy: Path) -> None:
-    change_spec(copy, cross_validated)
-    plain, crossed = (figure6(material(run), "revised") for run in (root, copy))
-    for end in ("low", "high"):
-        np.testing.assert_allclose(
-            crossed.data[end] - crossed.data["mean"], 1.5 * (plain.data[end] - plain.data["mean"]), atol=1e-12
-        )
-    assert "1.50 times as wide" in crossed.caption
-    assert "times as wide" not in plain.caption
+def test_it_is_drawn_of_the_two_arms(root: Path, tmp_path: Path) -> None:
+    drawing = figure6(material(root))
+    assert 0 < len(drawing.data) <= 6
+    assert pixels(drawing.figure, tmp_path / "figure.png").std() > 20

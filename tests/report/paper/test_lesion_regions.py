@@ -1,4 +1,4 @@
-"""Figure S2: the paper ranks areas by one patient, we by all."""
+"""Figure S2 ranks areas by one patient."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.report.figures import material, pixels, words
+from tests.report.figures import material, pixels
 
-from pellucid.report.paper.lesion_regions import figure_s2, lesion_data, paper_lesion_data
+from pellucid.report.paper.lesion_regions import figure_s2, lesion_data
 from pellucid.report.paper.material import MissingError
 
 GROUPS = ("MS", "HC")
@@ -28,8 +28,8 @@ ROWS = pd.DataFrame(
 )
 
 
-def test_the_paper_ranks_areas_by_its_first_patient() -> None:
-    data = paper_lesion_data(ROWS, GROUPS)
+def test_it_ranks_areas_by_the_first_patient() -> None:
+    data = lesion_data(ROWS, GROUPS)
     assert data["area"].unique().tolist() == ["a", "b", "c"]
     assert data.loc[data["area"] == "b", ["group", "lesion_voxels"]].to_numpy().tolist() == [
         ["MS", 1],
@@ -41,32 +41,18 @@ def test_the_paper_ranks_areas_by_its_first_patient() -> None:
 def test_a_second_session_of_the_first_patient_does_not_count() -> None:
     later = ROWS[ROWS["participant_id"] == "sub-1"].assign(session_id="ses-2", lesion_voxels=[0, 50, 60])
     rows = pd.concat([ROWS.assign(session_id="ses-1"), later], ignore_index=True)
-    assert paper_lesion_data(rows, GROUPS)["area"].unique().tolist() == ["a", "b", "c"]
-
-
-def test_shares_rank_by_the_mean_of_the_patients() -> None:
-    data = lesion_data(ROWS, GROUPS)
-    assert data["area"].unique().tolist() == ["b", "a"]  # c has no voxel on this grid
-    assert data.loc[data["area"] == "b", "share"].tolist() == [0.1, 0.9, 0.2]
-    assert data.loc[data["area"] == "b", "mean"].tolist() == pytest.approx([0.5, 0.5, 0.2])
+    assert lesion_data(rows, GROUPS)["area"].unique().tolist() == ["a", "b", "c"]
 
 
 def test_without_patients_with_a_mask_there_is_no_figure() -> None:
-    controls = ROWS[ROWS["group"] == "HC"]
-    for make in (paper_lesion_data, lesion_data):
-        with pytest.raises(MissingError, match="no scan of group MS has a lesion mask"):
-            make(controls, GROUPS)
+    with pytest.raises(MissingError, match="no scan of group MS has a lesion mask"):
+        lesion_data(ROWS[ROWS["group"] == "HC"], GROUPS)
 
 
-def test_both_versions_are_drawn(root: Path, tmp_path: Path) -> None:
-    found = material(root)
-    paper, revised = figure_s2(found, "paper"), figure_s2(found, "revised")
-    first = paper.data[paper.data["participant_id"] == "sub-0002"]
+def test_it_is_drawn_of_all_scans_with_a_mask(root: Path, tmp_path: Path) -> None:
+    drawing = figure_s2(material(root))
+    first = drawing.data[drawing.data["participant_id"] == "sub-0002"]
     assert first["lesion_voxels"].is_monotonic_decreasing
-    assert revised.data.drop_duplicates("place")["mean"].is_monotonic_decreasing
-    for drawing in (paper, revised):
-        assert drawing.data["area"].nunique() == 6  # those of the white-matter atlas alone
-        assert len(set(drawing.data["participant_id"])) == 10
-        assert pixels(drawing.figure, tmp_path / "figure.png").std() > 15
-    assert {"MS: 5 scans", "HC: 5 scans"} <= set(words(revised.figure))
-    assert "0 %" in words(revised.figure)
+    assert drawing.data["area"].nunique() == 6  # those of the white-matter atlas alone
+    assert len(set(drawing.data["participant_id"])) == 10
+    assert pixels(drawing.figure, tmp_path / "figure.png").std() > 15

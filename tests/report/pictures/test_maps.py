@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pellucid.report.pictures.maps import ledger_figure, lesion_figure, region_figure
+from pellucid.report.pictures.maps import ledger_figure, lesion_figure
 
 
 def test_every_lift_is_drawn_once_and_zeros_at_the_edge(dots: Any) -> None:
@@ -34,24 +34,6 @@ def test_every_precision_is_drawn_once_and_zero_is_a_number(dots: Any) -> None:
     assert axes.get_xlim()[0] == 0 < 0.7 < axes.get_xlim()[1]
     labels = [tick.get_text() for tick in axes.get_yticklabels()]
     assert labels == ["m (map)", "|m|", "map of x", "logistic (null)"]
-
-
-def test_regions_draw_each_subject_and_the_means(dots: Any) -> None:
-    table = pd.DataFrame(
-        {
-            "area": ["Stem", "Pole"] * 3,
-            "group": ["MS"] * 4 + ["HC"] * 2,
-            "sum": [1.0, 0.2, 3.0, np.nan, -1.0, 0.1],
-            "seen_share": [1.0, 0.4] * 3,
-        }
-    )
-    figure = region_figure(table, ["Stem", "Pole"], {"MS": "red", "HC": "blue"})
-    stem = dots(figure)
-    stem = stem[stem[:, 1] < 0.5, 0]
-    assert sorted(stem) == [-1.0, -1.0, 1.0, 2.0, 3.0]  # HC's one subject is its mean
-    right = figure.axes[0].child_axes[0]
-    assert [tick.get_text() for tick in right.get_yticklabels()] == ["100 % seen", "40 % seen"]
-    assert "beyond ± 1)" in figure.axes[0].get_xlabel()
 
 
 def test_the_waterfall_ends_where_the_map_begins() -> None:

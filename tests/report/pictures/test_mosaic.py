@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid.image.grid import Grid
-from pellucid.report.pictures.mosaic import WIDTH, Outline, Row, Sheet, draw, position, row, see, shade, tiles, window
+from pellucid.report.pictures.mosaic import WIDTH, Outline, Row, Sheet, draw, row, see, tiles
 
 BOX = ((-20, -24, -16), (20, 24, 16))
 
@@ -90,16 +90,3 @@ def test_an_outline_lies_on_the_edge_of_a_mask() -> None:
         columns = np.nonzero(red.any(axis=0))[0] / sheet.scale
         assert columns.min() == pytest.approx(left + 10, abs=0.6)
         assert columns.max() == pytest.approx(left + 30, abs=0.6)
-
-
-def test_grey_levels_are_robust_and_black_stays_black() -> None:
-    values = np.r_[np.linspace(100.0, 200.0, 10_000), 1e6]
-    low, high = window(values)
-    assert 90 < low < 102
-    assert 195 < high < 205
-    np.testing.assert_allclose(shade(np.array([0.0, low, high, 1e9]), (low, high)), [0, 0, 1, 1])
-    assert window(np.empty(0)) == (0.0, 1.0)
-
-
-def test_positions_have_a_minus_sign() -> None:
-    assert position(row("coronal", BOX, (-10, 10), 3).planes[0]) == "y = −10 mm"

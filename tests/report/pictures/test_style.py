@@ -15,12 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from pellucid.image.grid import Grid
-from pellucid.report.paper import filled
-from pellucid.report.paper.lesion_regions import draw_lesions, draw_paper_lesions
-from pellucid.report.paper.regions import draw_paper_regions, draw_regions
-from pellucid.report.pictures import overlay
+from pellucid.report.paper.filled import draw_filled
+from pellucid.report.paper.lesion_regions import draw_lesions
+from pellucid.report.paper.regions import draw_regions
 from pellucid.report.pictures.comparisons import subgroup_figure
-from pellucid.report.pictures.maps import ledger_figure, lesion_figure, region_figure
+from pellucid.report.pictures.maps import ledger_figure, lesion_figure
+from pellucid.report.pictures.overlay import map_figure
+from pellucid.report.pictures.regions import filled_figure, lesion_share_figure, region_figure
 from pellucid.report.pictures.style import CONTROL, PATIENT, drawn, group_colours, save, styled
 
 
@@ -61,26 +62,24 @@ def _regions() -> pd.DataFrame:
 
 
 def _filled() -> pd.DataFrame:
-    rows = [(n, area, images) for n, area in enumerate(AWKWARD) for images in filled.NAMES]
+    rows = [(n, area, images) for n, area in enumerate(AWKWARD) for images in AWKWARD[:2]]
     table = pd.DataFrame(rows, columns=["place", "area", "images"])
     return table.assign(mean=1.0, low=0.5, high=1.5, seen_share=0.5, with_lesions=1.0, without_lesions=2.0)
 
 
-@styled
 def _title(name: str) -> Figure:
     grid, image = Grid.of((6, 6, 6), np.diag([20.0, 20.0, 20.0, 1.0])), np.ones((6, 6, 6))
-    return overlay._Scene(image, grid, image > 0, np.zeros(3)).figure(name, "", note=name, alarms=[name])
+    return map_figure(image, image, grid, image > 0, title=name, note=name, alarms=[name])
 
 
 PAIR = (AWKWARD[0], AWKWARD[1])
 CHARTS: dict[str, tuple[Callable[[], Figure], Sequence[str]]] = {
-    "regions": (lambda: region_figure(_regions(), AWKWARD, dict.fromkeys(PAIR, "red")), AWKWARD),
-    "region tests": (lambda: draw_regions(_regions(), PAIR, AWKWARD[2]), AWKWARD),
-    "region tests, paper": (lambda: draw_paper_regions(_regions(), PAIR, AWKWARD[2]), AWKWARD),
-    "lesions": (lambda: draw_lesions(_regions(), PAIR, AWKWARD[2]), AWKWARD),
-    "lesions, paper": (lambda: draw_paper_lesions(_regions(), PAIR, AWKWARD[2]), AWKWARD),
-    "filled": (lambda: filled.draw_filled(_filled(), AWKWARD[2]), AWKWARD),
-    "filled, paper": (lambda: filled.draw_paper_filled(_filled(), AWKWARD[2]), AWKWARD),
+    "regions": (lambda: region_figure(_regions(), _regions(), dict.fromkeys(PAIR, "red")), AWKWARD),
+    "regions, paper": (lambda: draw_regions(_regions(), PAIR, AWKWARD[2]), AWKWARD),
+    "lesions": (lambda: lesion_share_figure(_regions(), dict.fromkeys(PAIR, "red")), AWKWARD),
+    "lesions, paper": (lambda: draw_lesions(_regions(), PAIR, AWKWARD[2]), AWKWARD),
+    "filled": (lambda: filled_figure(_filled()), AWKWARD),
+    "filled, paper": (lambda: draw_filled(_filled(), AWKWARD[2]), AWKWARD),
     "nulls": (
         lambda: lesion_figure(pd.DataFrame({"map": AWKWARD, "lift": 1.0}), AWKWARD[0]),
         [f"{name} (map)" if name == AWKWARD[0] else name for name in AWKWARD],

@@ -11,6 +11,7 @@ import pytest
 
 from pellucid.analysis.regions import region_means
 from pellucid.ground.files import read_tsv, write_tsv
+from pellucid.ground.seeds import derive_seed
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
 from pellucid.spec.spec import Spec
@@ -62,12 +63,14 @@ def test_every_arm_is_summed_up_by_itself(
 
 
 def test_means_of_areas_stand_beside_what_was_tested(two_arms: tuple[Spec, RunFolder]) -> None:
+    spec, _ = two_arms
     found = map_summaries.regions(*two_arms, _silent)
     table, tests = (read_tsv(two_arms[1].table(name)) for name in ("regions", "region_tests"))
     assert [name for name in found if name.startswith("sum_")] == ["sum_MS", "sum_HC"]  # patients first
     assert len(found) == len(tests)
     for arm, rows in found.groupby("arm"):
-        means = region_means(table[table["arm"] == arm], ["MS", "HC"])
+        resampling = {"draws": spec.analysis.bootstrap, "seed": derive_seed(spec.study.seed, "bootstrap")}
+        means = region_means(table[table["arm"] == arm], ["MS", "HC"], **resampling)
         pd.testing.assert_frame_equal(rows[means.columns].reset_index(drop=True), means)
         tested = tests[tests["arm"] == arm].set_index("area").loc[rows["area"]]
         for column in map_summaries.TESTED:
@@ -82,3 +85,26 @@ def test_places_are_summed_up_over_patients_beside_untaught_networks(two_arms: t
     rows = found[found["arm"] == "finetuned"].drop(columns=["arm", "method"]).reset_index(drop=True)
     pd.testing.assert_frame_equal(rows, place_summary(own, patients))
     assert found.loc[found["arm"] == "untrained", "lift_of_untrained"].isna().all()
+
+
+def test_arms_of_scans_as_they_are_stand_beside_the_arm_of_lesion_filled_ones(
+    two_arms: tuple[Spec, RunFolder],
+) -> None:
+    spec, folder = two_arms
+    assert map_summaries.filled_arms(spec) == []
+    assert spec.explain is not None
+    filled = replace(spec.training["finetuned"], images="lesion-filled")
+    other = replace(filled, network="whole-brain")
+    training = spec.training | {"other": other, "filled": filled}
+    explain = replace(spec.explain, arms=("finetuned", "untrained", "other", "filled"))
+    spec = replace(spec, training=training, explain=explain)
+    assert map_summaries.filled_arms(spec) == [("finetuned", "filled")]  # the untrained did not learn
+    regions = read_tsv(folder.table("regions"))
+    own = regions[regions["arm"] == "finetuned"]
+    write_tsv(folder.table("regions"), pd.concat([regions, own.assign(arm="filled", sum=own["sum"] * 3)]))
+    found = map_summaries.filled(spec, folder, _silent)
+    assert found[["arm", "filled"]].drop_duplicates().to_numpy().tolist() == [["finetuned", "filled"]]
+    patients = own[own["group"] == "MS"].groupby("area")["sum"].mean()
+    assert found["mean"].tolist() == pytest.approx(patients[found["area"]].tolist())
+    assert found["mean_filled"].tolist() == pytest.approx((3 * found["mean"]).tolist())
+    assert (found["people"] == 2).all()

@@ -48,6 +48,8 @@ class Picture:
     alt: str
     caption: str | Markup
     sources: Sequence[str] = ()
+    called: str = ""
+    """Its name, in place of its number on the page."""
     kind: str = "picture"
 
 

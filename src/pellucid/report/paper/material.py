@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pellucid.analysis.averages import ONE_SCALE, Average, PersonMap, average_people, is_of_several
 from pellucid.cohort.store import Store
-from pellucid.ground.arrays import BoolArray
 from pellucid.report.explained import explained
 from pellucid.report.html.blocks import records
 from pellucid.rundir.folder import SPEC
 from pellucid.rundir.run import Maps, Run
 from pellucid.spec.arms import Arm
 from pellucid.spec.spec import Spec
-
-Version = Literal["paper", "revised"]
-VERSIONS: tuple[Version, ...] = ("paper", "revised")
-"""As the paper's code drew it, quirks and all; and as it should have been drawn."""
 
 PARTS = ("untrained", "pretrained-only", "scratch", "finetuned")
 """The rows of Figure 5, from top to bottom."""
@@ -58,11 +52,6 @@ class Relevance:
     store: Store
     table: pd.DataFrame
     _means: dict[bool, dict[str, Average]] = field(default_factory=dict)
-
-    @property
-    def seen(self) -> BoolArray:
-        """The field of view on the store's grid; everything, if the sidecars do not tell."""
-        return self.maps.seen(self.store.grid)
 
     @property
     def alarms(self) -> str:
@@ -156,13 +145,6 @@ class Material:
         if rows.empty:
             raise MissingError(f"tables/regions.tsv has no row of arm {arm} for {_ATLAS_WORDS[atlas]}")
         return rows.reset_index(drop=True)
-
-    def tests(self, atlas: str, arm: str) -> pd.DataFrame | None:
-        """Return the rows of tables/region_tests.tsv likewise; None if nobody has tested."""
-        table = self.run.table("region_tests")
-        if table is None:
-            return None
-        return table[self._of(table, arm) & (table["atlas"] == one_atlas(table, atlas))].reset_index(drop=True)
 
     def _of(self, table: pd.DataFrame, arm: str) -> pd.Series[bool]:
         """Tell which rows of a table are about an arm's maps by the study's first method."""

@@ -1,8 +1,8 @@
-"""Charts of relevance maps: inside lesions, over regions, and layer by layer."""
+"""Charts of relevance maps: inside lesions, and layer by layer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from pellucid.ground.numbers import seen_share
 from pellucid.report.pictures.models import LABEL_LETTERS, WIDTH
 from pellucid.report.pictures.style import INK, MUTED, PATIENT, drawn, row_height, styled
 from pellucid.trust.alarms import ABSORBED, BIAS, EPSILON
@@ -93,49 +92,6 @@ def _kind(name: str, method: str) -> str:
 
 
 @styled
-def region_figure(table: pd.DataFrame, areas: Sequence[str], colours: Mapping[str, str]) -> Figure:
-    """Draw each subject's relevance sum in each area as a dot and each group's mean as a diamond.
-
-    Parameters
-    ----------
-    table
-        Columns area, group, sum, seen_share.
-    areas
-        The areas to draw, from top to bottom.
-    colours
-        A colour for each group.
-    """
-    names = [drawn(area, LABEL_LETTERS) for area in areas]
-    figure = Figure(figsize=(WIDTH, 1.0 + row_height(names, 0.27) * len(areas)), layout="constrained")
-    axes = figure.subplots()
-    axes.axvline(0, color=MUTED, linewidth=0.9)
-    offset = {group: 0.17 * (1 if n else -1) for n, group in enumerate(colours)}
-    for group, colour in colours.items():
-        one = table[table["group"] == group].set_index("area")["sum"]
-        for place, area in enumerate(areas):
-            values = one.loc[[area]].to_numpy()
-            row = np.full(values.size, place + offset[group])
-            axes.scatter(values, row, s=9, color=colour, alpha=0.35, linewidth=0)
-            label = drawn(f"{group}: mean of {values.size}", LABEL_LETTERS) if place == 0 else None
-            mean = float(np.nanmean(values))
-            axes.scatter(mean, row[0], s=34, color=colour, marker="D", edgecolor="white", zorder=3, label=label)
-    axes.set_yticks(range(len(areas)), names, fontsize=8)
-    axes.set_ylim(len(areas) - 0.4, -0.6)
-    linear = _round_down(float(table.loc[table["area"].isin(areas), "sum"].abs().median()))
-    axes.set_xscale("symlog", linthresh=linear, linscale=0.8)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
-    axes.set_xlabel(f"relevance summed over the area (logit units; logarithmic beyond ± {linear:g})")
-    axes.legend(loc="lower right")
-    _bare(axes)
-    share = table.groupby("area")["seen_share"].first()
-    side = axes.secondary_yaxis("right")
-    side.set_yticks(range(len(areas)), [f"{seen_share(float(share[area]))} seen" for area in areas], fontsize=7.5)
-    side.tick_params(length=0, labelcolor=MUTED)
-    side.spines[:].set_visible(False)
-    return figure
-
-
-@styled
 def ledger_figure(ledger: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
     """Draw for each group how the logit shrinks on its way to the image: what each layer absorbs.
 
@@ -176,8 +132,3 @@ def _bare(axes: Axes) -> None:
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-
-
-def _round_down(value: float) -> float:
-    """Return the power of ten at or below a positive number; 1 for 0."""
-    return float(10.0 ** np.floor(np.log10(value))) if value > 0 else 1.0

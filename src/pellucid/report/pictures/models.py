@@ -23,7 +23,7 @@ LABEL_LETTERS = 34
 
 @styled
 def roc_figure(curves: pd.DataFrame, auc: Mapping[str, str]) -> Figure:
-    """Draw one panel an arm: each trial's curve thin, their vertical mean thick with a band of one SD.
+    """Draw one panel an arm: each trial's curve thin, their exact vertical mean thick with a band of one SD.
 
     Parameters
     ----------

@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from pellucid.ground.arrays import AnyArray, FloatArray, UInt8Array
+from pellucid.ground.arrays import AnyArray, UInt8Array
 from pellucid.ground.errors import InputError
 from pellucid.image.grid import Grid
 from pellucid.image.planes import Plane, planes, to_ras
 from pellucid.image.resample import resample
-from pellucid.report.pictures.overlay import faces
+from pellucid.report.pictures.brain import outline as draw_outline
+from pellucid.report.pictures.brain import position
 from pellucid.report.pictures.style import styled
 
 Canvas = AnyArray
@@ -33,9 +33,6 @@ _ON_VOXEL = 0.01  # voxels: positions this near to voxel centres need no interpo
 _GAP = 8  # pixels of the picture between tiles
 _LABEL, _HEADING = 27, 40  # pixels above a tile, and above a row that has a heading
 _DPI = 100
-_WINDOW = (1.0, 50.0, 99.8)  # percentiles: white is the last, black a tenth as far below the first as the middle
-_BELOW = 0.1
-_TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,24 +174,6 @@ class Sheet:
         return self.assemble([tiles(row, data, source, order=order) for row in self.rows])
 
 
-def window(values: FloatArray) -> tuple[float, float]:
-    """Return the intensities to be drawn black and white, of those in the brain; robust to the darkest and brightest.
-
-    Black lies somewhat below the darkest, so that fluid stays apart from the black around the brain.
-    """
-    if not values.size:
-        return 0.0, 1.0
-    low, middle, high = (float(v) for v in np.percentile(values, _WINDOW))
-    return low - _BELOW * (middle - low), high
-
-
-def shade(canvas: Canvas, limits: tuple[float, float]) -> Canvas:
-    """Return grey levels 0 to 1 of intensities between two limits; what is exactly 0 stays black."""
-    low, high = limits
-    grey = np.clip((canvas - low) / max(high - low, _TINY), 0.0, 1.0)
-    return np.where(canvas == 0, 0.0, grey)
-
-
 @styled
 def draw(sheet: Sheet, grey: Canvas, outlines: Sequence[Outline] = (), *, sharp: bool = False) -> UInt8Array:
     """Draw a mosaic in the neurological convention: RGB, (rows from top to bottom, columns, 3).
@@ -220,9 +199,7 @@ def draw(sheet: Sheet, grey: Canvas, outlines: Sequence[Outline] = (), *, sharp:
     x, y = np.arange(sheet.size[1]) + 0.5, np.arange(sheet.size[0]) + 0.5
     for outline in outlines:
         if outline.canvas.dtype == np.bool_:
-            lines = LineCollection(list(faces(whole, outline.canvas)), colors=outline.colour, capstyle="round")
-            lines.set_linewidth(outline.width)
-            axes.add_collection(lines)
+            draw_outline(axes, whole, outline.canvas, outline.colour, outline.width)
         elif outline.canvas.max() > outline.level:
             axes.contour(x, y, outline.canvas, [outline.level], colors=outline.colour, linewidths=outline.width)
     _write(axes, sheet)
@@ -251,8 +228,3 @@ def _write(axes: Any, sheet: Sheet) -> None:
             axes.text(
                 places[0][1] + 6 / sheet.scale, y, row.heading, ha="left", weight="bold", **style | {"fontsize": 14}
             )
-
-
-def position(plane: Plane) -> str:
-    """Write where a plane was cut: `z = −12 mm`."""
-    return f"{'xyz'[plane.normal]} = {plane.position:.0f} mm".replace("-", "−")

@@ -113,9 +113,14 @@ def group_colours(groups: list[str], positive: str | None) -> dict[str, str]:
     return {group: PATIENT if group == positive else next(cool, MUTED) for group in groups}
 
 
-@styled
 def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.png and `stem`.svg, atomically and without a date, so that equal figures are equal files."""
-    for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
-        with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
-            figure.savefig(temporary, dpi=DPI, metadata=metadata)
+    """Write `stem`.png and `stem`.svg."""
+    for suffix in (".svg", ".png"):
+        write(figure, stem.with_name(stem.name + suffix))
+
+
+@styled
+def write(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG or SVG, atomically and without a date, so that equal figures are equal files."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=DPI, metadata={"Date" if path.suffix == ".svg" else "Software": None})

@@ -10,10 +10,11 @@ from scipy import ndimage
 
 from pellucid.ground.arrays import BoolArray, UInt8Array
 from pellucid.report.html.blocks import Note, Section
-from pellucid.report.pictures.mosaic import Canvas, Outline, Row, Sheet, draw, position, row, see, shade, window
+from pellucid.report.pictures.brain import LESION, position, shade, window
+from pellucid.report.pictures.mosaic import Canvas, Outline, Row, Sheet, draw, row, see
 from pellucid.report.quality.gallery import Gallery
 from pellucid.report.quality.source import Source
-from pellucid.report.quality.views import BOX, LESION, key
+from pellucid.report.quality.views import BOX, key
 
 _SLICES, _APART_MM = 7, 6
 _LARGEST = 7

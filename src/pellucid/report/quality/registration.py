@@ -9,7 +9,8 @@ from markupsafe import Markup
 from pellucid.ground.arrays import UInt8Array
 from pellucid.image.nifti import Volume
 from pellucid.report.html.blocks import Block, Note, Section, Text
-from pellucid.report.pictures.mosaic import Outline, draw, shade, window
+from pellucid.report.pictures.brain import shade, window
+from pellucid.report.pictures.mosaic import Outline, draw
 from pellucid.report.quality.gallery import Gallery
 from pellucid.report.quality.source import Source
 from pellucid.report.quality.views import (

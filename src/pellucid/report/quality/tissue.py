@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from pellucid.ground.arrays import Float32Array
 from pellucid.report.html.blocks import Note, Section
-from pellucid.report.pictures.mosaic import Canvas, Sheet, draw, shade, tiles, window
+from pellucid.report.pictures.brain import shade, window
+from pellucid.report.pictures.mosaic import Canvas, Sheet, draw, tiles
 from pellucid.report.pictures.style import SERIES, STYLES, styled
 from pellucid.report.quality.gallery import Gallery
 from pellucid.report.quality.source import TISSUES, Source

@@ -13,9 +13,10 @@ from pellucid.atlas.template import mni_brain_mask, mni_template
 from pellucid.atlas.tissue_priors import tissue_priors
 from pellucid.image.grid import MNI_1MM
 from pellucid.image.nifti import Volume
-from pellucid.report.pictures.mosaic import NORMAL, Canvas, Direction, Outline, Row, Sheet, row, shade, window
+from pellucid.report.pictures.brain import shade, window
+from pellucid.report.pictures.mosaic import NORMAL, Canvas, Direction, Outline, Row, Sheet, row
 
-BRAIN, WHITE, FLUID, LESION = "#35c3f0", "#ff9f1c", "#35c3f0", "#ffd84d"
+BRAIN, WHITE, FLUID = "#35c3f0", "#ff9f1c", "#35c3f0"
 """Colours of outlines."""
 
 BOX = ((-82, -116, -71), (82, 84, 90))

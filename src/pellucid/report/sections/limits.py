@@ -10,7 +10,8 @@ from pellucid.atlas.template import mni_template
 from pellucid.ground.errors import InputError
 from pellucid.ground.numbers import percent
 from pellucid.report.html.blocks import Block, Note, Picture, Section, Text, link, missing
-from pellucid.report.pictures.overlay import draw_field_of_view
+from pellucid.report.pictures.overlay import field_of_view_figure
+from pellucid.report.pictures.style import save
 from pellucid.report.section_registry import page_section, text_section
 from pellucid.rundir.run import Run, sidecar_sources
 
@@ -145,10 +146,8 @@ def _field_of_view(run: Run, figures: Path) -> list[Block]:
     except InputError as error:
         return [Note(tone="missing", text=f"Missing: a picture of the field of view. {error}")]
     title = f"What the network sees: {percent(share)} of its grid"
-    for suffix in (".png", ".svg"):
-        draw_field_of_view(
-            template, grid, run.maps.seen(grid), title=title, centre=_CENTRE, path=figures / f"field-of-view{suffix}"
-        )
+    figure = field_of_view_figure(template, grid, run.maps.seen(grid), title=title, centre=_CENTRE)
+    save(figure, figures / "field-of-view")
     text = Markup(
         "<strong>The network is blind to {} of its grid.</strong> Convolutions without padding and pools that round "
         "down drop the far end of every axis: {} of {} voxels can change the output. No result here is about the "

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
-from pellucid.analysis.regions import region_means
+from pellucid.analysis.regions import compare_images, region_means
 from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
+from pellucid.ground.seeds import derive_seed
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import empty_table
 from pellucid.rundir.untaught import untaught_arms
 from pellucid.spec.spec import Spec
-from pellucid.study.steps.table_registry import after, study_table
+from pellucid.study.steps.table_registry import Needs, after, study_table
 from pellucid.trust.place_summary import place_summary
 from pellucid.trust.sums_summary import alarm_counts, ledger_means, sums_summary
 
@@ -50,13 +52,51 @@ def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
         positive, tables = _positive(spec, arm), []
         groups = sorted(table["group"].unique(), key=lambda group: (group != positive, group))
         for atlas, one in table.groupby("atlas", sort=False):
-            means = region_means(one, groups).assign(atlas=atlas)
+            means = region_means(one, groups, **_resampling(spec, arm)).assign(atlas=atlas)
             of_atlas = (tests["arm"] == arm) & (tests["method"] == method) & (tests["atlas"] == atlas)
             tested = tests[of_atlas].set_index("area")
             tables.append(means.join(tested[list(TESTED)], on="area"))
         return pd.concat(tables, ignore_index=True)
 
     return _by_map("regions_summary", read_tsv(folder.table("regions")), summary)
+
+
+def _with_filled(spec: Spec) -> Needs | None:
+    """Return what `filled` needs; nothing where no arm of lesion-filled scans is explained."""
+    return after("regions")(spec) if filled_arms(spec) else None
+
+
+@study_table("regions_filled", needs=_with_filled)
+def filled(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    """Average relevance by area over patients beside that of an arm of lesion-filled scans; `compare_images` says how.
+
+    Two models differ in their training too, so a difference is not that of the lesions alone.
+    """
+    found, tables = read_tsv(folder.table("regions")), []
+    for arm, other in filled_arms(spec):
+        patients = found[found["group"] == _positive(spec, arm)]
+        for (method, atlas), rows in patients.groupby(["method", "atlas"], sort=False):
+            both = (rows[rows["arm"] == name] for name in (arm, other))
+            compared = compare_images(*both, **_resampling(spec, arm))
+            tables.append(compared.assign(arm=arm, filled=other, method=str(method), atlas=str(atlas)))
+    return pd.concat(tables, ignore_index=True) if tables else empty_table("regions_filled")
+
+
+def filled_arms(spec: Spec) -> list[tuple[str, str]]:
+    """Return each explained arm of scans as they are with the first explained one of their lesion-filled copies.
+
+    Both learn from one cohort with one network.
+    """
+    explained = spec.explain.arms if spec.explain else ()
+    learned = {name: spec.training[name] for name in explained if spec.training[name].fit}
+    pairs = []
+    for name, arm in learned.items():
+        for other, filled in learned.items():
+            same = (filled.cohort, filled.network) == (arm.cohort, arm.network)
+            if same and (arm.images, filled.images) == ("prepared", "lesion-filled"):
+                pairs.append((name, other))
+                break
+    return pairs
 
 
 @study_table("truth_summary", needs=after("truth"))
@@ -74,6 +114,15 @@ def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
         return place_summary(own, {name: rows for name, rows in others.items() if len(rows)})
 
     return _by_map("truth_summary", found, summary)
+
+
+def _resampling(spec: Spec, arm: str) -> dict[str, Any]:
+    """Return how means over an arm's participants are resampled."""
+    return {
+        "draws": spec.analysis.bootstrap,
+        "correction": spec.split_of(arm).correction,
+        "seed": derive_seed(spec.study.seed, "bootstrap"),
+    }
 
 
 def _by_map(name: str, table: pd.DataFrame, summary: Callable[[str, pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:

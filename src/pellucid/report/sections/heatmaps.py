@@ -1,10 +1,9 @@
-"""Relevance maps over the scans they explain: single subjects, and the mean of each group."""
+"""Relevance maps of single people over the scans they explain."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -12,11 +11,11 @@ from pellucid.ground.arrays import BoolArray
 from pellucid.ground.numbers import number
 from pellucid.image.nifti import read_volume
 from pellucid.maps.explainer import probability
-from pellucid.maps.sidecars import read_sidecar
 from pellucid.report.explained import alarm_note, explained
-from pellucid.report.html.blocks import Note, Picture, Section, Text, missing, records
-from pellucid.report.paper.groups import mean_scan
-from pellucid.report.pictures.overlay import draw_map, strongest_voxel, symmetric_limit
+from pellucid.report.html.blocks import Picture, Section, Text, missing, records
+from pellucid.report.pictures.overlay import map_figure
+from pellucid.report.pictures.relevance import symmetric_limit
+from pellucid.report.pictures.style import save
 from pellucid.report.section_registry import page_section
 from pellucid.rundir.run import Maps, Run
 
@@ -71,19 +70,18 @@ def heatmaps(run: Run, figures: Path) -> Section:
         stem = f"heatmap-{one.name}"
         said = f"logit {number(one.logit)}, probability {number(probability(one.logit))}, not calibrated"
         title = f"{one.name} ({one.group}), {one.reason}: {said}"
-        for suffix in (".png", ".svg"):
-            draw_map(
-                store.images[one.row],
-                relevance,
-                store.grid,
-                seen,
-                lesions=store.lesions(one.row),
-                title=title,
-                limit=limit,
-                path=figures / (stem + suffix),
-                note=one.gross,
-                alarms=one.alarms,
-            )
+        figure = map_figure(
+            store.images[one.row],
+            relevance,
+            store.grid,
+            seen,
+            lesions=store.lesions(one.row),
+            title=title,
+            limit=limit,
+            note=one.gross,
+            alarms=one.alarms,
+        )
+        save(figure, figures / stem)
         section.add(
             Picture(
                 stem=stem,
@@ -92,64 +90,6 @@ def heatmaps(run: Run, figures: Path) -> Section:
                 caption=f"{one.name}, group {one.group}: {one.reason}. {one.adds_up} "
                 + _lesion_note(store.lesions(one.row)),
                 sources=[run.relative(one.path)],
-            )
-        )
-    return section
-
-
-@page_section("averages", title="Group averages", order=120)
-def averages(run: Run, figures: Path) -> Section:
-    """Draw the mean map of each group over the mean of the scans it comes from."""
-    section = Section("averages", "Group averages")
-    maps = run.maps
-    store = run.store(maps) if maps else None
-    if maps is None or store is None:
-        section.add(missing("Group averages", "maps"))
-        return section
-    found = {one.group: one for one in map(_average, maps.averages)}
-    if not found:
-        section.add(missing("Group averages", f"maps/{maps.arm}/{maps.method}/group-GROUP_…_relevance.nii.gz"))
-        return section
-    volumes = {group: read_volume(one.path).data for group, one in found.items()}
-    limit = symmetric_limit(list(volumes.values()))
-    averaged, which = explained(maps, store), "held-out scans"
-    if run.explain and run.explain.averages == "correct":
-        averaged, which = averaged[averaged["correct"]], f"correctly classified {which}"
-    groups = sorted(found, key=lambda group: group != run.positive)
-    centre = store.grid.world(strongest_voxel(volumes[groups[0]], maps.seen(store.grid))).tolist()
-    for group in groups:
-        rows = averaged.loc[averaged["group"].astype(str) == group, "row"].tolist()
-        if len(rows) != found[group].scans:
-            stated = found[group].scans or "no number of"
-            text = (
-                f"Missing: the average of {group}. Its sidecar states {stated} scans, but {len(rows)} {which} of the "
-                "group have a map that states its logit."
-            )
-            section.add(Note(tone="missing", text=text))
-            continue
-        stem = f"average-{found[group].label}"
-        for suffix in (".png", ".svg"):
-            draw_map(
-                mean_scan(store, rows),
-                volumes[group],
-                store.grid,
-                maps.seen(store.grid),
-                title=f"{group}: mean relevance of {len(rows)} {which}",
-                centre=centre,
-                limit=limit,
-                path=figures / (stem + suffix),
-            )
-        section.add(
-            Picture(
-                stem=stem,
-                suffix=".png",
-                alt=f"Mean {store.modality} of group {group} in three planes with the group's mean relevance in "
-                "colour.",
-                caption=f"Mean relevance of the {len(rows)} {which} of group {group}, over the mean of the same "
-                f"scans. Maps are not scaled by participant; networks: {found[group].networks}. All groups are cut "
-                "through the strongest voxel of the first; their colours end at ± "
-                f"{number(limit)}.{found[group].alarm_note()}",
-                sources=[run.relative(found[group].path)],
             )
         )
     return section
@@ -188,34 +128,6 @@ def _whose(maps: Maps) -> str:
     if maps.trial is not None:
         return f"Logits and verdicts are those of the explained model, {maps.trial.name} of arm {maps.arm}."
     return f"Logits and verdicts are those of the model of arm {maps.arm} that a map explains."
-
-
-class _Average(NamedTuple):
-    """The mean map of a group: its name, as it is and in file names, its scans, alarms and scale."""
-
-    group: str
-    label: str
-    scans: int | None
-    alarmed: int
-    networks: str
-    path: Path
-
-    def alarm_note(self) -> str:
-        """Say how many of the averaged maps have an alarm, if any."""
-        return f" {self.alarmed} of these maps have an alarm of their ledger." if self.alarmed else ""
-
-
-def _average(path: Path) -> _Average:
-    label = path.name.split("_")[0].removeprefix("group-")
-    said = read_sidecar(path)
-    return _Average(
-        group=str(said.get("Group", label)),
-        label=label,
-        scans=said.get("Scans"),
-        alarmed=int(said.get("AlarmedMaps", 0)),
-        networks=said.get("NetworkScale", "their scale is not stated"),
-        path=path,
-    )
 
 
 def _lesion_note(mask: BoolArray | None) -> str:

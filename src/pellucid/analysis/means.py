@@ -1,4 +1,4 @@
-"""Means over subjects, with the interval that says how far they would move with other subjects."""
+"""Means over people, with the interval that says how far they would move with other people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 from pellucid.analysis.bootstrap import HIGH, LOW, RESAMPLES, counts, resample
 from pellucid.analysis.clusters import clustered_interval, together
 from pellucid.ground.arrays import Float64Array
-from pellucid.ground.numbers import number
 
 
 def mean_intervals(
@@ -46,15 +45,6 @@ def mean_intervals(
 def networks_by_participant(rows: pd.DataFrame, participants: pd.Index) -> pd.Series:
     """Return the networks of each of these participants' maps, names separated by spaces, in their order."""
     return rows.groupby("participant_id")["networks"].agg(together).loc[participants]
-
-
-def widened_words(correction: float) -> str:
-    """Say in a caption by how much intervals are widened; nothing where they are not."""
-    if correction == 1.0:
-        return ""
-    return (
-        f" Intervals are {number(correction)} times as wide, to correct for the overlap of the cross-validation folds."
-    )
 
 
 def by_participant(rows: pd.DataFrame, value: str) -> pd.DataFrame:

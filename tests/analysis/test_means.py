@@ -8,12 +8,7 @@ import pytest
 
 from pellucid.analysis.bootstrap import interval, resample
 from pellucid.analysis.clusters import clustered_interval
-from pellucid.report.paper.intervals import (
-    by_participant,
-    mean_intervals,
-    networks_by_participant,
-    widened_words,
-)
+from pellucid.analysis.means import by_participant, mean_intervals, networks_by_participant
 
 ONE = ["arm/trial-00"]
 
@@ -31,8 +26,6 @@ def test_a_correction_moves_the_ends_from_the_mean() -> None:
     values = np.random.default_rng(0).normal(size=(9, 2))
     plain, wide = (np.array(mean_intervals(values, ONE * 9, resamples=300, correction=c, seed=5)) for c in (1.0, 1.5))
     np.testing.assert_allclose(wide - values.mean(axis=0), 1.5 * (plain - values.mean(axis=0)))
-    assert widened_words(1.0) == ""
-    assert "1.50 times as wide" in widened_words(1.5)
 
 
 def test_columns_share_their_draws_and_constants_have_no_spread() -> None:

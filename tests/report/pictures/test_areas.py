@@ -1,30 +1,14 @@
-"""What charts share is right: places, scales, violins, and a note that fits below."""
+"""What charts over areas share is right: places, scales and violins."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tests.report.figures import words
 
-from pellucid.report.paper.charts import (
-    SignedLog,
-    add_note,
-    by_place,
-    look,
-    note_height,
-    note_lines,
-    paper_ticks,
-    placed,
-    power_below,
-    violins,
-    write_shares,
-)
-from pellucid.report.pictures.style import SERIF, styled
+from pellucid.report.pictures.areas import SignedLog, by_place, placed, power_below, violins, write_shares
 
 
 def test_areas_are_sorted_by_place_then_group() -> None:
@@ -84,36 +68,3 @@ def test_only_areas_that_are_not_seen_whole_are_flagged() -> None:
     write_shares(axes, pd.DataFrame({"place": [0, 1, 2], "seen_share": [1.0, 0.504, 0.999]}))
     said = {word for word in words(figure) if word.endswith("seen")}
     assert said == {"50 % seen", "99 % seen"}
-
-
-@pytest.mark.parametrize("width", [6.0, 8.2, 13.0])
-def test_a_note_fits_the_figure_and_takes_room_of_its_own(width: float) -> None:
-    text = "For research only: mean LRP relevance of all held-out scans, right or wrong, over the mean FLAIR. " * 4
-    figure = Figure(figsize=(width, 3.0), layout="constrained")
-    axes = figure.subplots()
-    add_note(figure, text)
-    figure.draw_without_rendering()
-    assert figure.get_figheight() == pytest.approx(3.0 + note_height(text, width))
-    (note,) = figure.texts
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    box = note.get_window_extent(renderer)
-    assert box.x0 > 0
-    assert box.x1 < figure.bbox.x1
-    assert box.y1 < axes.get_tightbbox(renderer).y0
-    assert " ".join(note_lines(text, width)) == text.strip()
-
-
-@styled
-def _paper_axes() -> Any:
-    with look("paper"):
-        axes = Figure().subplots()
-        axes.plot([0, 1e-7])
-        paper_ticks(axes)
-    return axes
-
-
-def test_the_papers_type_stays_where_ticks_are_made_later() -> None:
-    axes = _paper_axes()
-    axes.figure.draw_without_rendering()
-    assert {label.get_fontfamily()[0] for label in axes.get_yticklabels()} == {SERIF}
-    assert axes.yaxis.get_offset_text().get_fontfamily()[0] == SERIF

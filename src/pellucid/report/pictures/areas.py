@@ -1,66 +1,24 @@
-"""What the paper's charts share: their look, places and violins of areas, a scale for all sizes, notes below."""
+"""What charts over the areas of an atlas share: places, violins, a scale for all sizes, and which share is seen."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from pellucid.ground.arrays import Float64Array
 from pellucid.ground.numbers import seen_share
-from pellucid.report.paper.material import Version
-from pellucid.report.pictures.style import MUTED, SANS, SERIF, drawn
+from pellucid.report.pictures.style import MUTED
 
 AREA_LETTERS, LEGEND_LETTERS = 44, 60
 """Of a line of the label of an area, and of a legend."""
-PAPER_COLOURS = ((0.12, 0.47, 0.71), (1.00, 0.50, 0.05))
-"""Patients and controls in Figure 4."""
 
-
-# The paper's sizes: 12 for ticks and legends, 14 for axes, 16 for titles.
-_PAPER: Any = {
-    "font.family": SERIF,
-    "font.size": 12.0,
-    "axes.titlesize": 16.0,
-    "axes.titleweight": "normal",
-    "axes.titlelocation": "center",
-    "axes.labelsize": 14.0,
-    "axes.spines.top": True,
-    "axes.spines.right": True,
-    "axes.grid": False,
-    "axes.edgecolor": "black",
-    "xtick.labelsize": 12.0,
-    "ytick.labelsize": 12.0,
-    "legend.fontsize": 12.0,
-    "legend.frameon": True,
-}
-_NOTE_SIZE = 7.5
-_LINE, _EDGE = 0.145, 0.12  # inches: a line of the note, and the margin around it
 _LONG = 3.5  # of a signed logarithmic scale, in decades, from end to end
-_CHARACTER = 0.0575  # inches: what a character of the note takes on average
-
-
-@contextmanager
-def look(version: Version) -> Iterator[None]:
-    """Draw in the paper's type and frames, or leave the settings as they are."""
-    with mpl.rc_context(_PAPER if version == "paper" else {}):
-        yield
-
-
-def paper_ticks(axes: Axes) -> None:
-    """Keep tick labels in the paper's type also where matplotlib makes them later, when the figure is written."""
-    axes.tick_params(labelfontfamily=SERIF)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.get_offset_text().set_fontfamily(SERIF)
 
 
 def violins(
@@ -160,39 +118,3 @@ def power_below(value: float) -> float:
     (0.01, 1.0)
     """
     return float(10.0 ** np.floor(np.log10(value))) if value > 0 else 1.0
-
-
-def note_lines(text: str, width: float) -> list[str]:
-    """Break a note into lines for a figure `width` inches wide."""
-    return textwrap.wrap(drawn(text), int((width - 2 * _EDGE) / _CHARACTER))
-
-
-def note_height(text: str, width: float) -> float:
-    """Return the height in inches that a note takes below a figure."""
-    return _LINE * len(note_lines(text, width)) + 2 * _EDGE
-
-
-def write_note(figure: Figure, text: str) -> None:
-    """Write a note at the foot of a figure, where `note_height` inches are free."""
-    width, height = figure.get_size_inches()
-    figure.text(
-        _EDGE / width,
-        _EDGE / height,
-        "\n".join(note_lines(text, width)),
-        fontsize=_NOTE_SIZE,
-        family=SANS,
-        color=MUTED,
-        va="bottom",
-        linespacing=1.25,
-    )
-
-
-def add_note(figure: Figure, text: str) -> None:
-    """Make a figure of constrained layout taller, and write a note below it."""
-    width, height = figure.get_size_inches()
-    extra = note_height(text, width)
-    total = height + extra
-    figure.set_size_inches(width, total)
-    engine: Any = figure.get_layout_engine()
-    engine.set(rect=(0.0, extra / total, 1.0, height / total))
-    write_note(figure, text)
