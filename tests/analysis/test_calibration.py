@@ -169,7 +169,7 @@ def test_probabilities_keep_the_shape_of_the_logits() -> None:
 @pytest.mark.parametrize(
     ("label", "probability", "words"),
     [
-        ([], [], "there is nobody"),
+        ([], [], "there are no participants"),
         ([1, 0], [0.5], "differ in shape"),
         ([1, 2], [0.5, 0.5], "neither 0 nor 1"),
         ([1, 0], [0.5, 1.5], "not in 0-1"),

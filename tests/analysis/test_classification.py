@@ -276,7 +276,7 @@ def test_where_no_patient_shares_a_fold_with_a_control_there_is_no_auc_and_no_cu
     assert found["reason"]["auc"] == "in a trial no model judged both a patient and a control"
     assert found.drop(index="auc")[["mean", "low", "high"]].notna().all(axis=None)
     assert roc(table).empty
-    with pytest.raises(InputError, match="judged in two folds of a trial"):
+    with pytest.raises(InputError, match="evaluated in two folds of a trial"):
         over_trials(_predictions(1, 3, 3, seed=5, sessions=2).assign(fold=range(9)))
 
 

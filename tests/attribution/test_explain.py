@@ -239,7 +239,7 @@ def test_x_is_not_changed(x: torch.Tensor) -> None:
         ({"epsilon": -1e-3}, "epsilon: -0.001 is not above 0"),
         ({"epsilon": float("nan")}, "epsilon: nan is not above 0"),
         ({"epsilon": float("inf")}, "epsilon: inf is not"),
-        ({"epsilon": 1e-46}, "epsilon: 1e-46 cannot be told from 0"),
+        ({"epsilon": 1e-46}, "epsilon: 1e-46 cannot be distinguished from 0"),
         ({"epsilon": "0.1"}, "epsilon: '0.1' is not a number"),
         ({"epsilon": True}, "epsilon: True is not a number"),
         ({"target": 1}, "target: 1 is not an output unit"),

@@ -90,7 +90,7 @@ WORDS = {
     r"[bold]\x1b[2J.nii": "not NIfTI",
     r"\udcff.nii": "not NIfTI",
     "row.nii": "an axis of 5000 voxels",
-    "tiny.nii": "none of a scan",
+    "tiny.nii": "which no scan has",
     "shorter.nii": "bytes more than its header says",
     "larger.nii": "truncated",
     "pipe.nii.gz": "it is a pipe",

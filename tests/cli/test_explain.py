@@ -193,7 +193,7 @@ def test_a_map_that_does_not_add_up_alarms_everywhere(arm: Path, scans: Path, tm
     assert red > 200  # letters
 
     plain = pellucid("explain", broken, image, "--method", "gradient", "--out", tmp_path / "plain")
-    assert "not checked, for the method keeps no ledger" in plain.out
+    assert "not checked, because the method has no ledger" in plain.out
     assert "ALARM" not in plain.out
     side = read_json(next((tmp_path / "plain").glob("*_relevance.json")))
     assert side["Alarms"] is None

@@ -126,7 +126,7 @@ def test_maps_of_two_models_are_no_two_scans_of_one_person(
         folders = [tmp_path / name for name in call]
         shown = pellucid("judge", *folders, "--lesions", scans / "masks", "--out", tmp_path / "out")
         assert shown.code == 2 * ("two" in call), shown.err
-    assert "the same method (map), as" in shown.err
+    assert "the same scan and method (map) as" in shown.err
     if not at_once:
         files = read_tsv(tmp_path / "out" / "lesions.tsv")["file"]
         assert set(files) == {str(tmp_path / "one" / "sub-02_map.nii.gz")}

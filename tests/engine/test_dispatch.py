@@ -38,7 +38,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the 
 
 import os, sys
 from pathlib import Path
-from pellucid.study import cluster
+from pellucid.engine import cluster
 from pellucid.spec.reading import read_spec
 from pellucid.study.run import run_study
 

@@ -108,7 +108,7 @@ def test_a_run_with_nothing_but_a_record_still_gets_a_page(tmp_path: Path, parse
 
 
 def test_a_folder_that_is_no_run_gets_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no run directory"):
+    with pytest.raises(InputError, match="not a run directory"):
         write_report(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

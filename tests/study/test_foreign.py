@@ -236,7 +236,7 @@ def test_gradients_do_without_rules(finished: Path, tmp_path: Path, counter) -> 
     out = tmp_path / "run"
     asked = spec('network = "smallnets:Chain"', 'network = "smallnets:Grouped"')
     assert asked.explain is not None
-    asked = replace(asked, explain=replace(asked.explain, arms=("plain",), method="input-x-gradient"))
+    asked = replace(asked, explain=replace(asked.explain, arms=("plain",), methods=("input-x-gradient",)))
     asked = replace(asked, training={"plain": asked.training["plain"]})
     shutil.copytree(finished / "cohorts", out / "cohorts")
     shutil.copytree(finished / "stores", out / "stores")

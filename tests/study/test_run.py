@@ -216,7 +216,7 @@ def test_comments_and_order_make_no_other_specification(undisturbed: Path, count
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, counter) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(InputError, match=r"no run directory and not empty \(thesis.tex\)"):
+    with pytest.raises(InputError, match=r"not a run directory and not empty \(thesis.tex\)"):
         run_study(read_spec(TINY), tmp_path, watcher=counter(), command=["test"])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

@@ -113,7 +113,7 @@ def test_what_is_not_finite_is_refused(values: list[float], logit: float) -> Non
 def test_words() -> None:
     said = map_sums([-8.26], 1.04, rows(9.3)).sentences()
     assert said == [
-        "the map sums to -8.26, the logit is +1.04: another sign",
+        "the map sums to -8.26, but the logit is +1.04: different signs",
         "the biases absorbed +9.3, more than the logit of +1.04",
     ]
     assert gross_words(45.2) == "gross relevance 45 times |logit|"

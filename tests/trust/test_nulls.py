@@ -108,12 +108,12 @@ def test_noise_is_white_and_its_seed_alone_makes_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "absent", "words"),
     [
-        ({"image": None}, {*NULLS} - {"random", "mean-lesion"}, "not at hand"),
+        ({"image": None}, {*NULLS} - {"random", "mean-lesion"}, "not available"),
         ({"learned": Learned()}, {"mean-lesion", "intensity-x-prior", "logistic"}, "no lesion masks"),
         (
             {"image": None, "learned": Learned(missing="nobody drew")},
             {*NULLS} - {"random"},
-            "not at hand",
+            "not available",
         ),
         (
             {"learned": Learned(mean_lesion=np.ones((20, 20, 20), dtype=np.float32), missing="one participant")},

@@ -142,9 +142,9 @@ def flaw(shape: tuple[int, ...], affine: Affine) -> str | None:
 
     >>> flaw((2, 3, 4), np.diag([2.0, 2.0, 2.0, 1.0]))
     >>> flaw((60000, 2, 2), np.diag([2.0, 2.0, 2.0, 1.0]))
-    'an axis of 60000 voxels is none of a scan (at most 4096)'
+    'an axis of 60000 voxels is too long for a scan (at most 4096)'
     >>> flaw((2, 3, 4), np.diag([2.0, 2e-9, 2.0, 1.0]))
-    'its voxels are 2x2e-09x2 mm large, which are none of a scan (0.01 to 50 mm)'
+    'its voxels are 2x2e-09x2 mm large, which no scan has (0.01 to 50 mm)'
     """
     if len(shape) != 3 or min(shape) < 1:
         return f"{'x'.join(map(str, shape))} voxels are not a volume"

@@ -48,7 +48,7 @@ def empty_table(name: str) -> pd.DataFrame:
     """Return a registered table without a row; its families have no member.
 
     >>> list(empty_table("ledger_summary"))
-    ['arm', 'group', 'layer', 'relevance_out', 'relevance_in']
+    ['arm', 'method', 'group', 'layer', 'relevance_out', 'relevance_in']
     """
     return pd.DataFrame(columns=[column for column in TABLES[name] if "*" not in column])
 
