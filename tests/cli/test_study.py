@@ -104,7 +104,7 @@ def test_a_study_of_own_data_leaves_a_broken_scan_out_and_says_so(
     assert "--extend" in refused.err
     more = pellucid("study", "check", spec, "--out", out, "--extend")
     assert more.code == 0
-    assert "25 tasks, 5 of them complete" in more.out  # store, splits, the first trial, its nulls, the bright voxels
+    assert "30 tasks, 5 of them complete" in more.out  # store, splits, the first trial, its nulls, the bright voxels
     assert re.search(r"^train +1 task ", more.out, flags=re.MULTILINE)
 
 

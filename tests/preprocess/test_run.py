@@ -121,7 +121,7 @@ def test_a_visit_that_was_killed_is_done_from_its_start(visits: list[Visit], tmp
         (InputError("x.nii", "is broken", "Mend it"), "x.nii: is broken. Mend it."),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
         (ZeroDivisionError("oh"), "oh. Please report it"),
-        (MemoryError(), "the memory is too small (MemoryError)"),
+        (MemoryError(), "memory is too small (MemoryError)"),
     ],
 )
 def test_one_bad_visit_never_stops_the_others(

@@ -195,16 +195,16 @@ def test_damage_while_a_run_is_under_way_stops_what_reads_it(
     monkeypatch.setattr("pellucid.rundir.record.SECONDS_BETWEEN_CHECKS", 0.0)
     root = Path(shutil.copytree(undisturbed, tmp_path / "run"))
     (root / "tables" / "lesions.tsv").unlink()
-    (root / "tables" / "sums.tsv").unlink()
+    (root / "tables" / "roc.tsv").unlink()
 
     class Vandal(type(counter())):
         def begin(self, task, number, total):
-            if task.name == "table/sums":
+            if task.name == "table/lesions":
                 swap_halves(root / "maps" / "finetuned" / "lrp-epsilon" / "ledger.tsv")
             return super().begin(task, number, total)
 
     results = {r.task.name: r for r in run_study(read_spec(TINY), root, watcher=Vandal(), command=["test"])}
-    assert results["table/sums"].state == "done"
+    assert results["table/roc"].state == "done"
     lost = results["table/lesions"]
     assert (lost.state, lost.unexpected) == ("failed", False)
     assert "ledger.tsv: has another content" in lost.error

@@ -55,7 +55,7 @@ def truth(run: Run) -> Section | None:
             header=[
                 *("Place", "What was planted", "Seen", "Lift of the map", "Best null; difference"),
                 *(f"Lift of {arm}; difference" for arm in untaught),
-                *("Lift of the scan", "Patients above 0"),
+                *("Lift of the scan", "Above 0"),
             ],
             rows=[
                 [
