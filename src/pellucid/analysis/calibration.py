@@ -10,7 +10,6 @@ import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.special import logit as logit_of
-from sklearn.metrics import brier_score_loss
 
 from pellucid.analysis.classification import checked, paired_with_labels
 from pellucid.analysis.proportions import share_interval
@@ -35,6 +34,8 @@ def brier(label: npt.ArrayLike, probability: npt.ArrayLike) -> float:
     InputError
         If there is nobody, shapes differ, a label is neither 0 nor 1, or a probability not in 0-1.
     """
+    from sklearn.metrics import brier_score_loss
+
     return float(brier_score_loss(*_checked_probability(label, probability), pos_label=1))
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import rankdata
 
 from pellucid.analysis.proportions import FEW, Ends, auc_interval, mean_of_two, share_interval
 from pellucid.ground.arrays import AnyArray, Float64Array, IntArray, ObjectArray
@@ -57,6 +56,8 @@ def scores(label: npt.ArrayLike, logit: npt.ArrayLike, fold: npt.ArrayLike | Non
 
 def _auc(truth: IntArray, value: Float64Array, fold: AnyArray) -> float:
     """Return the mean of the folds' AUCs by their numbers of pairs; a missing one if no fold has both classes."""
+    from scipy.stats import rankdata
+
     won = pairs = 0.0
     for one in np.unique(fold):
         label = truth[fold == one]

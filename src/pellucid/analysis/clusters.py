@@ -8,8 +8,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import binom
-from scipy.stats import t as student
 
 from pellucid.ground.arrays import BoolArray, Float64Array, ObjectArray
 from pellucid.ground.errors import InputError
@@ -75,6 +73,8 @@ def clustered_interval(
     add up as in Cameron, Gelbach and Miller 2011, without taking off what people have by themselves. Its coverage is
     measured by experiments/interval_coverage.py.
     """
+    from scipy.stats import t as student
+
     y = np.asarray(values, dtype=np.float64)
     if y.ndim != 1 or (networks is not None and len(networks) != y.size):
         raise InputError(
@@ -134,6 +134,9 @@ def together(*sets: pd.Series | str) -> str:
 
 def _of_people(y: Float64Array, statistic: Statistic) -> tuple[float, float]:
     """Return the interval of n people who share nothing."""
+    from scipy.stats import binom
+    from scipy.stats import t as student
+
     n = y.size
     if statistic == "mean":
         if n < 2 or np.ptp(y) == 0:

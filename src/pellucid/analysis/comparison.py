@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import binomtest, norm, rankdata, ttest_1samp
 
 from pellucid.analysis.classification import THRESHOLD, by_person, checked, fewest_pairs
 from pellucid.analysis.crossed import weakened
@@ -82,6 +81,8 @@ def delong(
 
     Source: DeLong 1988; midranks: Sun & Xu 2014.
     """
+    from scipy.stats import norm
+
     truth, first = _checked_models(label, one)
     _, second = _checked_models(label, two)
     n_patients, n_controls = int((truth == 1).sum()), int((truth == 0).sum())
@@ -122,6 +123,8 @@ def mcnemar(label: npt.ArrayLike, one: npt.ArrayLike, two: npt.ArrayLike) -> McN
     InputError
         If a class is missing, shapes differ, or a logit is not finite.
     """
+    from scipy.stats import binomtest
+
     truth, first = checked(label, one)
     _, second = checked(label, two)
     right_one, right_two = _right(truth, first), _right(truth, second)
@@ -240,6 +243,8 @@ def paired_trials(trials: pd.DataFrame, metric: str = "auc") -> pd.DataFrame:
     One row a pair of arms that share at least two trials, in the table's order: arm_one, arm_two, n_trials, difference
     (one - two), sd (n - 1), low, high, p.
     """
+    from scipy.stats import ttest_1samp
+
     wide = trials.pivot(index="trial", columns="arm", values=metric)  # noqa: PD010 (a pivot without aggregation)
     rows = []
     for one, two in combinations(pd.unique(trials["arm"]), 2):
@@ -267,6 +272,8 @@ def _components(truth: IntArray, value: Float64Array, fold: npt.ArrayLike | None
 
     A patient's controls below, and a control's patients above, are counted by midranks; an equal one counts half.
     """
+    from scipy.stats import rankdata
+
     judge = np.zeros(value.shape) if fold is None else np.asarray(fold).reshape(value.shape)
     patients, controls = truth == 1, truth == 0
     v, w = np.zeros(value.shape), np.zeros(value.shape)

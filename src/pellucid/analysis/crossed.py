@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
 
 from pellucid.ground.arrays import Float64Array
 
@@ -37,5 +36,7 @@ def weakened(p: npt.ArrayLike, factor: float, *, sides: int) -> Float64Array:
     sides
         1 or 2.
     """
+    from scipy.stats import norm
+
     chances = np.asarray(p, dtype=np.float64)
     return chances if factor == 1.0 else np.asarray(sides * norm.sf(norm.isf(chances / sides) / factor))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
 
 
 def with_q(table: pd.DataFrame, *, p: str = "p", q: str = "q") -> pd.DataFrame:
@@ -15,6 +14,8 @@ def with_q(table: pd.DataFrame, *, p: str = "p", q: str = "q") -> pd.DataFrame:
 
     Source: Benjamini and Hochberg 1995.
     """
+    from scipy.stats import false_discovery_control
+
     chances = table[p].to_numpy(dtype=np.float64)
     found = np.full(chances.shape, np.nan)
     tested = ~np.isnan(chances)

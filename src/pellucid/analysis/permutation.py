@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm, permutation_test
 
 from pellucid.analysis.classification import THRESHOLD, People, by_person, trial_scores
 from pellucid.analysis.crossed import weakened
@@ -62,6 +61,8 @@ def chance(
     seed
         Of the permutations.
     """
+    from scipy.stats import norm, permutation_test
+
     found = permutation_test(
         data,
         statistic,

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.special import betainc
-from scipy.stats import beta, norm
+from scipy.special import betainc, ndtri
 
 Ends = tuple[float, float]
 """Both ends of a 95 % interval."""
@@ -16,7 +15,7 @@ Ends = tuple[float, float]
 FEW = 5
 """Fewer patients, or fewer controls, are few: intervals take another form, and whoever prints them says so."""
 
-_Z = float(norm.ppf(0.975))
+_Z = float(ndtri(0.975))
 _BETWEEN = 0.75
 """Of few people the interval lies between Jeffreys' (1/2) and Clopper and Pearson's exact one (1): Wilson's and
 Jeffreys' hold the truth in as few as 80 % of samples of one to four people, the exact one in nearly all."""
@@ -62,6 +61,8 @@ def few_interval(share: float, n: float) -> Ends:
     >>> [round(end, 3) for end in few_interval(1.0, 1)]
     [0.067, 1.0]
     """
+    from scipy.stats import beta
+
     x, c = n * share, _BETWEEN
     low = float(beta.ppf(0.025, x + 1.0 - c, n - x + c)) if share > 0.0 else 0.0
     high = float(beta.ppf(0.975, x + c, n - x + 1.0 - c)) if share < 1.0 else 1.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import roc_curve
 
 from pellucid.analysis.classification import by_person
 from pellucid.ground.arrays import Float64Array
@@ -28,6 +27,8 @@ def roc(predictions: pd.DataFrame) -> pd.DataFrame:
     InputError
         As `over_trials`; trials without any fold that has patients and controls have no rows.
     """
+    from sklearn.metrics import roc_curve
+
     people, curves = by_person(predictions), []
     truth = people.label
     for trial, value, folds in zip(people.trials, people.logit.T, people.fold.T, strict=True):

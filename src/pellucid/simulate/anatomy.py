@@ -12,7 +12,6 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
 from scipy import ndimage
 
 from pellucid.atlas.find import find_atlas
@@ -100,6 +99,8 @@ def _density(weight: Float32Array) -> Float32Array:
 @lru_cache(maxsize=2)
 def load_anatomy(voxel_size: float) -> Anatomy:
     """Load the average brain at a spacing of `voxel_size` mm."""
+    from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
+
     full = simulation_grid(voxel_size)
     corner, grid = _box(full)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from pellucid.simulate.lesions import control_volume, patient_volume
@@ -50,6 +49,8 @@ def _groups(rng: np.random.Generator, first: str, n_first: int, second: str, n_s
 
 
 def _truncated_normal(rng: np.random.Generator, mean: float, sd: float, low: float, high: float) -> float:
+    from scipy import stats
+
     return float(stats.truncnorm.rvs((low - mean) / sd, (high - mean) / sd, mean, sd, random_state=rng))
 
 

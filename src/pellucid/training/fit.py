@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -241,6 +240,8 @@ def _validate(
     epoch: int,
 ) -> dict[str, float]:
     """Return loss, accuracy and AUC on the validation scans; the AUC is NaN if they are of one class."""
+    from sklearn.metrics import roc_auc_score
+
     # deviates: Keras clips probabilities at 1e-7 in its loss; logits need none, and differ only beyond +-16.
     z = logits(model, scans, rows, batch_size=settings.batch_size)
     y = scans.labels[rows]

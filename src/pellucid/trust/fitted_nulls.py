@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from pellucid.analysis.averages import mean_map
 from pellucid.ground.arrays import BoolArray, Float32Array, Float64Array, FloatArray
@@ -183,6 +181,9 @@ def _draw(known: Float32Array, lesions: BoolArray, generator: np.random.Generato
 
 def _regression(known: Float32Array, label: BoolArray, weight: Float64Array) -> Logistic:
     """Fit the regression, hardly penalised, to weighted voxels."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(known.astype(np.float64), sample_weight=weight)
     model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8, max_iter=200)
     model.fit(scaler.transform(known.astype(np.float64)), label, sample_weight=weight / weight.mean())

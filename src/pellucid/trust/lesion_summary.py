@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import norm
 
 from pellucid.analysis.clusters import Clustered, Statistic, by_person, clustered_interval, together
 from pellucid.analysis.proportions import share_interval
@@ -127,6 +126,8 @@ def agresti_min(differences: npt.ArrayLike) -> Ends:
 
     Source: Agresti and Min 2005 (Statistics in Medicine 24:729), for shares that may lie between 0 and 1 too.
     """
+    from scipy.stats import norm
+
     d = np.asarray(differences, dtype=np.float64)
     n, weight = d.size + 2.0, np.append(np.ones(d.size), [0.5, 1.0, 0.5])
     d = np.append(d, [-1.0, 0.0, 1.0])

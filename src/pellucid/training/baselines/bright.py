@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import Float64Array, IndexArray
@@ -20,6 +16,9 @@ from pellucid.training.baselines.features import Features, no_reasons
 from pellucid.training.baselines.kind import BaselineKind
 from pellucid.training.baselines.search import Data, Fit, Tick, history_of
 from pellucid.training.baselines.settings import BaselineSettings
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 THRESHOLDS = tuple(float(t) for t in np.arange(1.0, 5.0, 0.25))
 """Robust spreads above the brain's median; the scaling `robust` cuts off at 5."""
@@ -82,6 +81,8 @@ def fit_bright(data: Data) -> Fit:
     InputError
         No feature varies over the participants of the fit.
     """
+    from sklearn.metrics import roc_auc_score
+
     people, scan = np.unique(data.participants[data.fit].astype(str), return_inverse=True)
     number = np.bincount(scan)
     x = np.stack([np.bincount(scan, weights=column) / number for column in data.x[data.fit].T], axis=1)
@@ -102,6 +103,10 @@ def fit_bright(data: Data) -> Fit:
 
 def _pipeline() -> Pipeline:
     """Return standardisation and regression as one model."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     return make_pipeline(StandardScaler(), LogisticRegression())
 
 

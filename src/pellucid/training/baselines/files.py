@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import sklearn
 
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import Float64Array
@@ -59,6 +58,8 @@ def write_baseline(
     `predictions` are as `BaselineResult` describes them; `described` is what model.json shall say besides what the fit
     says.
     """
+    import sklearn
+
     for name in ("model.json", _MAP, sidecar_path(Path(_MAP)).name):
         (folder / name).unlink(missing_ok=True)
     write_tsv(folder / "history.tsv", fit.history)

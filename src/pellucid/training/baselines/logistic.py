@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import Float64Array, IndexArray
@@ -19,6 +15,9 @@ from pellucid.training.baselines.features import Features, column, no_reasons, n
 from pellucid.training.baselines.kind import BaselineKind
 from pellucid.training.baselines.search import Data, Fit, Fold, Tick, balanced_accuracy, history_of, participant_folds
 from pellucid.training.baselines.settings import DECADES, BaselineSettings, Confound
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 _SEX = {"F": 0.0, "M": 1.0}
 _NAMES = {"brain_volume_ml": "brain volume", "brightness": "mean brightness"}
@@ -76,6 +75,11 @@ def fit_logistic(data: Data, names: list[str], folds: list[Fold]) -> Fit:
 
 def _pipeline(c: float) -> Pipeline:
     """Return imputation, standardisation and regression as one model."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     # A fold whose training part lacks a feature wholly learns nothing of it: zeros, all alike.
     imputer = SimpleImputer(keep_empty_features=True)
     return make_pipeline(imputer, StandardScaler(), LogisticRegression(C=c, max_iter=1000))

@@ -16,11 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, KFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import KernelCenterer, StandardScaler
-from sklearn.svm import SVC
 
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import Float64Array, IndexArray, Int64Array
@@ -60,6 +55,10 @@ def fit_paper_lesion_load(data: Data, seed: int) -> Fit:
     InputError
         An outer fold leaves a group fewer scans than there are inner folds.
     """
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
     order = _shuffled(data, seed)
     scans = _Rows(data.x[order].astype(np.float64), data.labels[order], pairwise=False)
     points: list[dict[str, Any]] = [
@@ -83,6 +82,10 @@ def fit_paper_image(data: Data, seed: int, tick: Tick | None = None) -> Fit:
     InputError
         An outer fold leaves a group fewer scans than there are inner folds.
     """
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import KernelCenterer
+    from sklearn.svm import SVC
+
     order = _shuffled(data, seed)
     n = len(order)
     everyone = np.arange(n)
@@ -113,6 +116,9 @@ def _outer_folds(
     scans: _Rows, search: Any, refit: Any, points: list[dict[str, Any]]
 ) -> tuple[Float64Array, list[dict[str, Any]]]:
     """Search in each outer fold; return the inner scores (points, 35) and what won, with its test scores."""
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GridSearchCV, KFold
+
     scores, outer = [], []
     for training, test in KFold(_OUTER).split(scans.label):
         label = scans.label[training]

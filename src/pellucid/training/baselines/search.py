@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
 
 from pellucid.ground.arrays import Float64Array, FloatArray, IndexArray, Int64Array, ObjectArray
 from pellucid.ground.errors import InputError
@@ -77,6 +76,8 @@ def participant_folds(data: Data, folds: int, seed: int) -> list[Fold]:
     InputError
         A group has fewer participants than there are folds.
     """
+    from sklearn.model_selection import StratifiedKFold
+
     names = data.participants[data.fit]
     people, scan_person = np.unique(names.astype(str), return_inverse=True)
     label = np.zeros(len(people), dtype=np.int64)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.svm import SVC
 
 from pellucid.cohort.store import Store
 from pellucid.ground.arrays import Float64Array, IndexArray, Int64Array
@@ -16,6 +15,9 @@ from pellucid.training.baselines.gram import grams, rbf_kernel, unit_kernel, wei
 from pellucid.training.baselines.kind import BaselineKind
 from pellucid.training.baselines.search import Data, Fit, Fold, Tick, balanced_accuracy, history_of, participant_folds
 from pellucid.training.baselines.settings import DECADES, BaselineSettings
+
+if TYPE_CHECKING:
+    from sklearn.svm import SVC
 
 _TOLERANCE = 1e-6  # scikit-learn's 1e-3 leaves decision values that depend on the order of the rows
 
@@ -85,6 +87,8 @@ def _kernel(linear: Float64Array, point: dict[str, Any]) -> Float64Array:
 
 def _dual(kernel: Float64Array, label: Int64Array, c: float) -> tuple[Float64Array, float]:
     """Fit to a kernel (n, n); return the coefficients (n,) and the intercept."""
+    from sklearn.svm import SVC
+
     return dual_of(SVC(C=c, kernel="precomputed", tol=_TOLERANCE).fit(kernel, label), len(label))
 
 
