@@ -159,7 +159,6 @@ COMMAND = (sys.executable, "-P", "-c", "from pellucid.cli.main import run; run()
     [
         ("simulate", "out", "--patients", "2", "--controls", "2", "--voxel-size", "4", "--workers", "2"),
         ("preprocess", "raw", "out", "participant", "--n-procs", "2"),
-        ("study", "run", "small.toml", "--out", "out", "--workers", "2"),
         ("study", "run", "small.toml", "--out", "out", "--workers", "2", "--cluster", "local"),
     ],
 )

@@ -129,6 +129,26 @@ def test_a_head_upside_down_is_flagged_and_not_silently_used(
 
 
 @pytest.mark.slow
+def test_a_flair_of_thick_slices_alone_goes_through_and_both_are_said(
+    raw_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = read_volume(raw_pairs / "patient01_study1_FLAIR.nii.gz")
+    affine = scan.grid.affine
+    affine[:3, 3] += affine[:3, 2] / 2
+    affine[:3, 2] *= 2
+    thick = (scan.data[:, :, 0:-1:2] + scan.data[:, :, 1::2]) / 2
+    write_volume(tmp_path / "flair.nii.gz", thick, Grid.of(thick.shape, affine), space="scanner")
+    # The last search is the longest and changes little.
+    monkeypatch.setattr(registration, "_FINE", dataclasses.replace(registration._FINE, iterations=3))
+    chain = process(tmp_path / "out", flair=tmp_path / "flair.nii.gz")
+    assert verdict_of(judge(chain.measures)) == "pass"
+    assert chain.measures["brain_dice"] >= 0.92  # type: ignore[operator]
+    assert chain.measures.get("lesion_ml") is None  # a missing mask is missing
+    assert any("its voxels are 8.0 mm long" in warning for warning in chain.warnings)
+    assert any("registered to MNI space directly" in warning for warning in chain.warnings)
+
+
+@pytest.mark.slow
 def test_scans_in_mni_space_stay_where_they_are(tmp_path: Path) -> None:
     """A simulated patient, already registered and stripped: nothing moves, lesions keep their volume."""
     from pellucid.simulate.cohort import simulate_cohort
