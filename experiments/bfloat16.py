@@ -32,6 +32,7 @@ from pellucid.network.fused_functions import bfloat16_convolutions, bfloat16_obs
 from pellucid.network.paper import PaperNetwork
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.trials import cohort_rows, read_selected
 from pellucid.training.fit import Scans, fit, logits
 
@@ -44,7 +45,7 @@ def train(run: Path, arm_name: str, precision: str, seed: int, epochs: int) -> d
     folder = RunFolder(run)
     spec = read_spec(folder.spec)
     arm = spec.training[arm_name]
-    store, rows = cohort_rows(arm_name, spec, folder)
+    store, rows = cohort_rows(arm_name, Plan(spec, folder))
     if arm.start_from:
         model = load_model(folder.arm(arm.start_from) / read_selected(arm.start_from, folder))
     else:

@@ -17,6 +17,7 @@ from scipy.stats import spearmanr
 from pellucid.cohort.store import open_store
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.trials import holdout_predictions
 
 MEASURES = {"lesion_volume_ml": "lesion volume", "brightness_max": "brightness"}
@@ -43,7 +44,7 @@ def main() -> None:
     for name, arm in spec.training.items():
         if spec.splits[arm.cohort].judges:
             people = open_store(folder.store(arm.cohort)).table.drop_duplicates("participant_id")
-            rho = followed(holdout_predictions(name, spec, folder), people[["participant_id", *MEASURES]])
+            rho = followed(holdout_predictions(name, Plan(spec, folder)), people[["participant_id", *MEASURES]])
             print(f"{name}: " + ", ".join(f"{words} {value:+.2f}" for words, value in rho.items()))
 
 

@@ -12,6 +12,7 @@ from pellucid.ground.files import read_json, write_json
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.record import Record
 from pellucid.spec.reading import parse_spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import study_tasks
 
 SPEC = """
@@ -44,7 +45,7 @@ def run(tmp_path: Path) -> Path:
     folder.spec.write_text(spec.to_toml())
     record = Record(folder.record, study="small", seed=0)
     record.begin(["pellucid"])
-    for task in study_tasks(spec, folder):
+    for task in study_tasks(Plan(spec, folder)):
         for path in task.outputs:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{path.name} of {task.name}\n")

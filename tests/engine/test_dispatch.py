@@ -28,6 +28,7 @@ from pellucid.ground.progress import Progress
 from pellucid.ground.staying import staying
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import study_tasks
 
 TINY = Path(__file__).parents[1] / "study" / "tiny.toml"
@@ -347,7 +348,7 @@ def test_a_worker_of_several_threads_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_tasks_of_a_study_go_to_another_process_whole(undisturbed: Path) -> None:
-    tasks = study_tasks(read_spec(TINY), RunFolder(undisturbed))
+    tasks = study_tasks(Plan(read_spec(TINY), RunFolder(undisturbed)))
     script = "import cloudpickle, sys; print([t.complete for t in cloudpickle.load(sys.stdin.buffer)])"
     done = subprocess.run([sys.executable, "-c", script], input=cloudpickle.dumps(tasks), capture_output=True)
     assert done.stdout.decode().strip() == str([True] * len(tasks)), done.stderr

@@ -12,10 +12,9 @@ from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
 from pellucid.report.html.blocks import Section, Text
 from pellucid.report.section_registry import page_section
-from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.run import Run
 from pellucid.rundir.tables import numbers, texts
-from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.table_registry import after, study_table
 from pellucid.trust.lesion_measures import SeenBrain, lesion_measure
 from pellucid.trust.nulls import Known, null_map
@@ -38,9 +37,9 @@ def above_mean(of: SeenBrain) -> float:
 
 
 @study_table("best_nulls", needs=after("lesions_compared"), columns=(texts("arm best_null"), numbers("times")))
-def best_nulls(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def best_nulls(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Count how often each null is the best by a measure."""
-    compared = read_tsv(folder.table("lesions_compared"))
+    compared = read_tsv(plan.folder.table("lesions_compared"))
     return compared.groupby(["arm", "best_null"]).size().rename("times").reset_index()
 
 

@@ -13,6 +13,7 @@ from pellucid.ground.files import read_json, read_tsv
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.record import Record
 from pellucid.spec.reading import read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import study_tasks
 
 
@@ -21,7 +22,7 @@ def test_the_record_says_what_ran(undisturbed: Path) -> None:
     assert (record["study"], record["seed"], record["state"]) == ("tiny", 3, "done")
     assert record["runs"][0]["command"] == ["pellucid", "test"]
     assert record["runs"][0]["environment"]["packages"]["torch"].startswith("2.")
-    tasks = study_tasks(read_spec(undisturbed / "study.toml"), RunFolder(undisturbed))
+    tasks = study_tasks(Plan(read_spec(undisturbed / "study.toml"), RunFolder(undisturbed)))
     assert set(record["tasks"]) == {task.name for task in tasks}
     for name, task in record["tasks"].items():
         assert task["state"] == "done", name

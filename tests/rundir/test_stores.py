@@ -14,6 +14,7 @@ from pellucid.image.scaling import scale
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.stores import Prepared, store_of, stores_of
 from pellucid.spec.reading import parse_spec, read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import run_study
 from pellucid.study.steps.trials import trial_rows
 
@@ -98,14 +99,14 @@ def test_an_arm_is_trained_on_its_own_scaling_and_its_models_say_so(run: Path) -
 
 def test_an_arm_learns_from_no_more_subjects_than_it_may(run: Path) -> None:
     spec, folder = read_spec(run / "study.toml"), RunFolder(run)
-    everybody = len(trial_rows("all", 0, spec, folder)[1]["train"])
+    everybody = len(trial_rows("all", 0, Plan(spec, folder))[1]["train"])
     drawn = []
     for number in (0, 1):
-        store, rows = trial_rows("few", number, spec, folder)
+        store, rows = trial_rows("few", number, Plan(spec, folder))
         people = store.table.iloc[rows["train"]]
         assert len(people) == 4 < everybody
         assert set(people["group"]) == {"F", "M"}
-        fewer = trial_rows("fewer", number, spec, folder)[1]["train"]
+        fewer = trial_rows("fewer", number, Plan(spec, folder))[1]["train"]
         assert set(fewer) < set(rows["train"])
         predicted = read_tsv(folder.trial("few", number) / "predictions.tsv")
         assert set(predicted.loc[predicted["role"] == "train", "participant_id"]) == set(people["participant_id"])

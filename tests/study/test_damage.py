@@ -27,6 +27,7 @@ from pellucid.rundir.outputs import (
 )
 from pellucid.rundir.record import Record
 from pellucid.spec.reading import read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import complete_tasks, run_study, study_tasks
 
 
@@ -91,7 +92,8 @@ def test_every_damage_to_every_file_is_found(
         spoil(path)
         if path.name == "record.json" and spoil is delete:
             assert (
-                len(Record(path, study="tiny", seed=3).unknown(study_tasks(read_spec(TINY), RunFolder(root)))) == TASKS
+                len(Record(path, study="tiny", seed=3).unknown(study_tasks(Plan(read_spec(TINY), RunFolder(root)))))
+                == TASKS
             )
         elif path.name == "record.json":
             with pytest.raises(InputError, match=r"record\.json"):
@@ -247,9 +249,9 @@ def test_a_lost_record_or_specification_is_said(
 
 def test_damaged_tasks_do_not_count_as_complete(undisturbed: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(undisturbed, tmp_path / "run"))
-    assert len(complete_tasks(read_spec(TINY), RunFolder(root))) == TASKS
+    assert len(complete_tasks(Plan(read_spec(TINY), RunFolder(root)))) == TASKS
     zero(root / "stores" / "ms" / "lesions.npy")
-    assert len(complete_tasks(read_spec(TINY), RunFolder(root))) == TASKS - 1
+    assert len(complete_tasks(Plan(read_spec(TINY), RunFolder(root)))) == TASKS - 1
 
 
 def test_what_lies_among_a_run_s_files_and_is_not_its_own_is_a_stranger(undisturbed: Path, tmp_path: Path) -> None:

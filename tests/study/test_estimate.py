@@ -14,6 +14,7 @@ from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.spec.spec import Spec
 from pellucid.study import estimate as module
 from pellucid.study.estimate import Estimate, estimate, free_bytes
+from pellucid.study.plan import Plan
 from pellucid.study.run import study_tasks
 
 TINY = Path(__file__).parent / "tiny.toml"
@@ -82,7 +83,7 @@ def test_each_fold_trains_and_everyone_gets_a_map() -> None:
 
 def test_every_task_is_counted_once() -> None:
     found = estimate(paper(), SCANS, complete=nothing)
-    assert found.rows["tasks"].sum() == len(study_tasks(paper(), RunFolder(Path())))
+    assert found.rows["tasks"].sum() == len(study_tasks(Plan(paper(), RunFolder(Path()))))
 
 
 def test_complete_tasks_cost_nothing() -> None:

@@ -15,6 +15,7 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.spec.spec import Spec
 from pellucid.study.extend import beyond_extension
+from pellucid.study.plan import Plan
 from pellucid.study.run import complete_tasks, run_study, study_tasks
 
 ADDED = """
@@ -59,7 +60,7 @@ def test_a_run_that_was_extended_ends_with_the_numbers_of_one_that_began_so(
     shutil.copytree(undisturbed, out)
     (out / "figures").mkdir()
     (out / "figures" / "of-fewer.svg").write_text("<svg/>")
-    stay = complete_tasks(larger, RunFolder(out), extend=True)
+    stay = complete_tasks(Plan(larger, RunFolder(out)), extend=True)
     first, second = counter(stop="train/scratch/trial-01"), counter()
     with pytest.raises(KeyboardInterrupt):
         run_study(larger, out, watcher=first, command=["test"], extend=True)
@@ -69,7 +70,7 @@ def test_a_run_that_was_extended_ends_with_the_numbers_of_one_that_began_so(
     begun = [*first.begun, *second.begun]
     assert {"train/finetuned/trial-00", "train/scratch/trial-01"} <= set(begun)
     assert "train/scratch/trial-00" not in begun
-    assert {task.name for task in study_tasks(larger, RunFolder(out))} - stay == set(begun)
+    assert {task.name for task in study_tasks(Plan(larger, RunFolder(out)))} - stay == set(begun)
     record = read_json(out / "record.json")
     changes = record["runs"][-2]["extended"]
     assert "training.scratch.trials: 2 here, 1 there" in changes

@@ -17,6 +17,7 @@ from pellucid.image.nifti import read_volume, sidecar_path
 from pellucid.maps.explainer import explain_image, open_explainer
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec, read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import run_study
 from pellucid.study.steps.explaining import held_out_scans
 
@@ -173,7 +174,9 @@ def test_every_explained_arm_is_in_every_table(run: Path) -> None:
 def test_of_selected_trials_one_of_the_first_repeat_explains(run: Path) -> None:
     spec = read_spec(run / "study.toml")
     assert spec.explain is not None
-    scans = held_out_scans(spec, replace(spec.explain, trials="selected"), "second", "lrp-epsilon", RunFolder(run))
+    scans = held_out_scans(
+        Plan(spec, RunFolder(run)), replace(spec.explain, trials="selected"), "second", "lrp-epsilon"
+    )
     assert len(scans) == 12
     for one in scans:
         (fold,) = [int(model.folder.name.removeprefix("trial-")) for model in one.explainers]

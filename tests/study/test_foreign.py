@@ -24,6 +24,7 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.spec.spec import Spec
 from pellucid.study.estimate import network_bytes
+from pellucid.study.plan import Plan
 from pellucid.study.run import run_study
 from pellucid.study.steps.trials import cohort_rows
 from pellucid.training.trial import run_trial
@@ -55,7 +56,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, counter) -> Path:
 
 
 def test_models_say_what_they_are_and_predict_what_was_written(finished: Path) -> None:
-    store, _ = cohort_rows("mine", spec(), RunFolder(finished))
+    store, _ = cohort_rows("mine", Plan(spec(), RunFolder(finished)))
     for arm, trials in (("mine", 1), ("tuned", 2)):
         folders = sorted((finished / "models" / arm).glob("trial-*"))
         assert len(folders) == trials
@@ -137,7 +138,7 @@ def test_other_options_make_another_study(finished: Path, counter) -> None:
 
 def test_a_finished_trial_of_another_network_or_other_options_is_refused(finished: Path, tmp_path: Path) -> None:
     asked, folder = spec(), RunFolder(finished)
-    store, rows = cohort_rows("mine", asked, folder)
+    store, rows = cohort_rows("mine", Plan(asked, folder))
     trial = tmp_path / "trial"
     shutil.copytree(folder.trial("mine", 0), trial)
     settings = replace(

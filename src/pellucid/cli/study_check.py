@@ -45,6 +45,7 @@ def check(
     from pellucid.rundir.folder import RunFolder
     from pellucid.spec.rivals import without_bright_voxels
     from pellucid.study.estimate import estimate
+    from pellucid.study.plan import Plan
     from pellucid.study.run import check_study, complete_tasks, study_tasks
 
     path, spec, folder = read(study, trials, out)
@@ -75,9 +76,10 @@ def check(
     for remark in without_bright_voxels(spec):
         console.say(remark)
     run_folder = RunFolder(folder.resolve())
-    done = complete_tasks(spec, run_folder, extend=extend)
+    plan = Plan(spec, run_folder)
+    done = complete_tasks(plan, extend=extend)
     damaged = _say_damage(run_folder)
-    console.say(f"{len(study_tasks(spec, run_folder))} tasks, {len(done)} of them complete; run directory {folder}")
+    console.say(f"{len(study_tasks(plan))} tasks, {len(done)} of them complete; run directory {folder}")
     if unknown:
         console.say(f"time, disk and memory are not estimated, for {', '.join(unknown)} would have to be imported")
     else:

@@ -14,11 +14,13 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
     from pellucid.ground.errors import InputError
     from pellucid.rundir.folder import RunFolder
     from pellucid.rundir.outputs import damaged_tasks, read_record
+    from pellucid.study.plan import Plan
     from pellucid.study.run import claimed, study_tasks
 
     _, spec, root = read(study, trials, out)
     folder = RunFolder(root)
-    if not claimed(spec, folder):
+    plan = Plan(spec, folder)
+    if not claimed(plan):
         raise InputError(
             folder.root,
             "no run of this study exists",
@@ -26,7 +28,7 @@ def status(study: SpecArgument, *, out: OutOption = None, trials: TrialsOption =
         )
     record = read_record(folder.record) if folder.record.is_file() else {}
     known, damaged = record.get("tasks", {}), damaged_tasks(record, folder.root)
-    tasks = study_tasks(spec, folder)
+    tasks = study_tasks(plan)
     for task in tasks:
         entry = known.get(task.name, {})
         state = "complete" if task.complete else entry.get("state", "waiting")

@@ -26,6 +26,7 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.stores import stores_of
 from pellucid.spec.arms import Arm
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import study_tasks
 from pellucid.study.sizes import Sizes, cohort_sizes
 from pellucid.training.fit import scans_at_once
@@ -106,7 +107,7 @@ def estimate(
     InputError
         A step of an arm's training takes more memory than is free.
     """
-    tasks = study_tasks(spec, folder or RunFolder(Path()))
+    tasks = study_tasks(Plan(spec, folder or RunFolder(Path())))
     left = [task for task in tasks if not complete(task.name)]
     needs = _Needs(spec, scans, workers)
     past = _past(tasks, folder)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from pellucid.ground.files import write_text
-from pellucid.rundir.folder import RunFolder
 from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 
 A = TypeVar("A", Arm, Baseline)
 
@@ -32,7 +32,7 @@ def beyond_extension(spec: Spec, begun: Spec) -> list[str]:
     return _cut_to(begun, spec).differences(begun)
 
 
-def extend_run(spec: Spec, begun: Spec, folder: RunFolder) -> None:
+def extend_run(plan: Plan, begun: Spec) -> None:
     """Take out of a run what does not hold for a larger specification, and write that one in.
 
     People, stores, trials and fits stay. Selections, maps, tables and figures go, for they speak of all trials; and so
@@ -41,29 +41,36 @@ def extend_run(spec: Spec, begun: Spec, folder: RunFolder) -> None:
 
     Parameters
     ----------
-    spec, begun
-        As for `beyond_extension`, which must find nothing.
-    folder
-        The run, locked.
+    plan
+        What to go on with, and the run, locked. `beyond_extension` must find nothing.
+    begun
+        What the run was begun with.
     """
-    for path in stale_paths(spec, begun, folder):
+    for path in stale_paths(plan, begun):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    write_text(folder.spec, spec.to_toml())
+    write_text(plan.folder.spec, plan.spec.to_toml())
 
 
-def stale_paths(spec: Spec, begun: Spec, folder: RunFolder) -> list[Path]:
+def stale_paths(plan: Plan, begun: Spec) -> list[Path]:
     """Return the files and directories, there or not, that `extend_run` takes out of a run."""
-    selections = [folder.selection(name) for name in begun.training]
+    selections = [plan.folder.selection(name) for name in begun.training]
     trials = [
-        folder.trial(name, number)
+        plan.folder.trial(name, number)
         for name in begun.training
-        if _starts_anew(name, spec, begun)
+        if _starts_anew(name, plan.spec, begun)
         for number in range(begun.trial_count(name))
     ]
-    return [*selections, *trials, folder.all_maps, folder.all_deletions, folder.tables, folder.figures]
+    return [
+        *selections,
+        *trials,
+        plan.folder.all_maps,
+        plan.folder.all_deletions,
+        plan.folder.tables,
+        plan.folder.figures,
+    ]
 
 
 def _cut_to(begun: Spec, spec: Spec) -> Spec:

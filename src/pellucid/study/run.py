@@ -35,6 +35,7 @@ from pellucid.spec.spec import Spec
 from pellucid.study.extend import beyond_extension, extend_run, stale_paths
 from pellucid.study.members import Members
 from pellucid.study.networks import check_networks, network_sources
+from pellucid.study.plan import Plan
 from pellucid.study.steps.all_tables import table_tasks
 from pellucid.study.steps.baselines import baseline_tasks
 from pellucid.study.steps.cohorts import check_cohorts, cohort_tasks
@@ -44,20 +45,20 @@ from pellucid.study.steps.nulls import null_tasks
 from pellucid.study.steps.trials import trial_tasks
 
 
-def study_tasks(spec: Spec, folder: RunFolder, *, workers: int = 1) -> list[Task]:
+def study_tasks(plan: Plan, *, workers: int = 1) -> list[Task]:
     """Return every task of a study in the order in which they run."""
     tasks = ordered(
         [
-            *cohort_tasks(spec, folder, workers=workers),
-            *trial_tasks(spec, folder),
-            *baseline_tasks(spec, folder),
-            *null_tasks(spec, folder),
-            *explain_tasks(spec, folder),
-            *deletion_tasks(spec, folder),
-            *table_tasks(spec, folder),
+            *cohort_tasks(plan, workers=workers),
+            *trial_tasks(plan),
+            *baseline_tasks(plan),
+            *null_tasks(plan),
+            *explain_tasks(plan),
+            *deletion_tasks(plan),
+            *table_tasks(plan),
         ]
     )
-    names = spec.study.plugins
+    names = plan.spec.study.plugins
     return [replace(task, run=partial(_with_plugins, names, task.run)) for task in tasks] if names else tasks
 
 
@@ -153,16 +154,17 @@ def run_study(
     if cluster is not None:
         check_cluster(cluster, settings)
     folder = RunFolder(out.resolve())
-    claimed(spec, folder, extend=extend)  # before anything is written there
+    plan = Plan(spec, folder)
+    claimed(plan, extend=extend)  # before anything is written there
     folder.root.mkdir(parents=True, exist_ok=True)
     # Dask's workers may have no processes of their own.
-    tasks = study_tasks(spec, folder, workers=workers if cluster is None else 1)
+    tasks = study_tasks(plan, workers=workers if cluster is None else 1)
     with locked(folder.root), staying(folder.root):
         added: list[str] = []
-        if not claimed(spec, folder, extend=extend):  # again, now that nobody else can be at it
+        if not claimed(plan, extend=extend):  # again, now that nobody else can be at it
             write_text(folder.spec, spec.to_toml())
         elif added := spec.differences(begun := read_spec(folder.spec)):
-            extend_run(spec, begun, folder)
+            extend_run(plan, begun)
         elif folder.record.is_file() and changed_spec(read_record(folder.record), folder.root):
             logging.getLogger("pellucid").warning("not as the run left it, and written again: study.toml")
             write_text(folder.spec, spec.to_toml())
@@ -243,7 +245,7 @@ def _discard_damaged(tasks: Sequence[Task], record: Record, folder: RunFolder, *
     return said
 
 
-def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
+def claimed(plan: Plan, *, extend: bool = False) -> bool:
     """Tell whether a directory holds a run of this study, or of one that it may extend; False if it is new or empty.
 
     Raises
@@ -251,32 +253,34 @@ def claimed(spec: Spec, folder: RunFolder, *, extend: bool = False) -> bool:
     InputError
         If it holds something else, or a run of another specification; says which keys differ.
     """
-    if folder.spec.is_file():
-        begun = read_spec(folder.spec)
-        beyond = beyond_extension(spec, begun)
-        differing = beyond if extend else spec.differences(begun)
+    if plan.folder.spec.is_file():
+        begun = read_spec(plan.folder.spec)
+        beyond = beyond_extension(plan.spec, begun)
+        differing = beyond if extend else plan.spec.differences(begun)
         if differing:
             raise InputError(
-                folder.root,
+                plan.folder.root,
                 f"it contains a run of another specification ({'; '.join(differing)})",
                 "Use another --out, or put the old values back"
                 + ("" if beyond else ", or add to this run: `pellucid study run ... --extend`"),
             )
         return True
-    if folder.record.is_file():
-        if read_record(folder.record).get("spec_sha256") == sha256(spec.to_toml().encode()).hexdigest():
+    if plan.folder.record.is_file():
+        if read_record(plan.folder.record).get("spec_sha256") == sha256(plan.spec.to_toml().encode()).hexdigest():
             return False  # its study.toml is lost, and this is what stood there
-        raise InputError(folder.spec, "is missing, and the run had another specification", "Restore it")
-    there = list(folder.root.iterdir()) if folder.root.is_dir() else []
+        raise InputError(plan.folder.spec, "is missing, and the run had another specification", "Restore it")
+    there = list(plan.folder.root.iterdir()) if plan.folder.root.is_dir() else []
     strangers = sorted(path.name for path in there if path.name != LOCK and not is_leftover(path))
     if strangers:
         raise InputError(
-            folder.root, f"it is not a run directory and not empty ({', '.join(strangers[:3])})", "Use another --out"
+            plan.folder.root,
+            f"it is not a run directory and not empty ({', '.join(strangers[:3])})",
+            "Use another --out",
         )
     return False
 
 
-def complete_tasks(spec: Spec, folder: RunFolder, *, extend: bool = False) -> set[str]:
+def complete_tasks(plan: Plan, *, extend: bool = False) -> set[str]:
     """Return the names of the tasks of a study that a directory holds and `run_study` would not run again.
 
     Raises
@@ -284,13 +288,13 @@ def complete_tasks(spec: Spec, folder: RunFolder, *, extend: bool = False) -> se
     InputError
         As for `claimed`.
     """
-    if not claimed(spec, folder, extend=extend):
+    if not claimed(plan, extend=extend):
         return set()
-    begun = read_spec(folder.spec)
-    stale = stale_paths(spec, begun, folder) if spec.differences(begun) else []
-    tasks = study_tasks(spec, folder)
+    begun = read_spec(plan.folder.spec)
+    stale = stale_paths(plan, begun) if plan.spec.differences(begun) else []
+    tasks = study_tasks(plan)
     again = {task.name for task in outdated(tasks)}
-    damaged = damaged_tasks(read_record(folder.record), folder.root) if folder.record.is_file() else {}
+    damaged = damaged_tasks(read_record(plan.folder.record), plan.folder.root) if plan.folder.record.is_file() else {}
     return {
         task.name
         for task in tasks

@@ -17,6 +17,7 @@ from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.reading import read_spec
 from pellucid.spec.sections import Cohort, Split
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.cohorts import check_cohorts, cohort_tasks
 from pellucid.training.baselines.settings import Kind
 
@@ -174,7 +175,7 @@ def test_who_comes_after_the_division_is_named_and_left_out(undisturbed: Path, t
     splits = read_tsv(undisturbed / "splits.tsv")
     late = str(splits.loc[splits["cohort"] == "ms", "participant_id"].iloc[0])
     write_tsv(run.splits, splits[splits["participant_id"] != late])
-    task = next(task for task in cohort_tasks(spec, run, workers=1) if task.name == "store/ms")
+    task = next(task for task in cohort_tasks(Plan(spec, run), workers=1) if task.name == "store/ms")
     task.run(lambda *_: None)
     assert task.problems is not None
     assert [one.subject for one in task.problems() if "Begin a new run" in one.message] == [late]

@@ -18,6 +18,7 @@ from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec, read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import study_tasks
 from pellucid.study.steps.deleting import RIVALS, delete_holdout, deletion_tasks, logits_of
 from pellucid.study.steps.explaining import held_out_scans
@@ -88,7 +89,7 @@ def test_who_is_done_stays_done(undisturbed: Path, tmp_path: Path) -> None:
     kept = people[0].stat().st_mtime_ns
     for path in (table, people[1]):  # as a kill leaves it
         path.unlink()
-    delete_holdout(spec, spec.explain, "finetuned", folder, nothing)
+    delete_holdout(Plan(spec, folder), spec.explain, "finetuned", nothing)
     assert table.read_bytes() == before
     assert people[0].stat().st_mtime_ns == kept
     assert people[1].is_file()
@@ -102,13 +103,13 @@ def test_a_map_of_another_logit_is_refused(undisturbed: Path, tmp_path: Path) ->
     for path in (root / MAPS).glob("sub-*_relevance.json"):
         path.write_text(path.read_text().replace('"Logit": ', '"Logit": 7'))
     with pytest.raises(PellucidError, match="the map explains a logit of"):
-        delete_holdout(spec, spec.explain, "finetuned", folder, nothing)
+        delete_holdout(Plan(spec, folder), spec.explain, "finetuned", nothing)
 
 
 def test_several_models_answer_with_their_mean_logit(undisturbed: Path) -> None:
     spec, folder = read_spec(undisturbed / "study.toml"), RunFolder(undisturbed)
     assert spec.explain is not None
-    one = held_out_scans(spec, spec.explain, "finetuned", "lrp-epsilon", folder)[0]
+    one = held_out_scans(Plan(spec, folder), spec.explain, "finetuned", "lrp-epsilon")[0]
     images = np.stack([one.store.images[one.row]] * 2)
     (model,) = one.explainers
     alone = logits_of([model])(images)
@@ -121,8 +122,8 @@ def test_a_study_that_tests_no_map_has_no_task_of_it(undisturbed: Path) -> None:
     spec = read_spec(undisturbed / "study.toml")
     assert spec.explain is not None
     plain = replace(spec, explain=replace(spec.explain, deletion=()))
-    assert deletion_tasks(plain, RunFolder(undisturbed)) == []
-    names = [task.name for task in study_tasks(spec, RunFolder(undisturbed))]
+    assert deletion_tasks(Plan(plain, RunFolder(undisturbed))) == []
+    names = [task.name for task in study_tasks(Plan(spec, RunFolder(undisturbed)))]
     assert [name for name in names if "deletion" in name] == [
         "deletion/finetuned",
         "table/deletion",

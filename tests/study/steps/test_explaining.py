@@ -13,6 +13,7 @@ from pellucid.ground.files import read_json, read_tsv, write_tsv
 from pellucid.image.nifti import read_volume
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.explaining import explain_holdout, explained_trials
 
 
@@ -65,9 +66,9 @@ def test_the_trial_that_is_best_on_the_holdout_is_explained_if_asked(undisturbed
         table.loc[ordered, "logit"] = values
         write_tsv(path, table)
     asked = replace(spec.explain, choose="holdout")
-    assert explained_trials(spec, asked, "finetuned", folder, 0) == ["trial-01"]
+    assert explained_trials(Plan(spec, folder), asked, "finetuned", 0) == ["trial-01"]
     selected = read_json(folder.arm("finetuned") / "selected.json")["trial"]
-    assert explained_trials(spec, spec.explain, "finetuned", folder, 0) == [selected]
+    assert explained_trials(Plan(spec, folder), spec.explain, "finetuned", 0) == [selected]
 
 
 def test_averages_may_be_of_the_correct_ones(undisturbed: Path, tmp_path: Path) -> None:
@@ -78,7 +79,9 @@ def test_averages_may_be_of_the_correct_ones(undisturbed: Path, tmp_path: Path) 
         path.unlink()
     spec = read_spec(root / "study.toml")
     assert spec.explain is not None
-    explain_holdout(spec, replace(spec.explain, averages="correct"), "finetuned", RunFolder(root), lambda *_: None)
+    explain_holdout(
+        Plan(spec, RunFolder(root)), replace(spec.explain, averages="correct"), "finetuned", lambda *_: None
+    )
     groups = read_tsv(root / "splits.tsv").set_index("participant_id")["group"]
     for group, sign in (("MS", 1.0), ("HC", -1.0)):
         maps = []

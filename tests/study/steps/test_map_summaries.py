@@ -14,7 +14,7 @@ from pellucid.ground.files import read_tsv, write_tsv
 from pellucid.ground.seeds import derive_seed
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
-from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps import map_summaries
 from pellucid.trust.place_summary import place_summary
 from pellucid.trust.sums_summary import alarm_counts, ledger_means, sums_summary
@@ -27,7 +27,7 @@ def _silent(done: int, total: int, what: str) -> None:
 
 
 @pytest.fixture
-def two_arms(undisturbed: Path, tmp_path: Path) -> tuple[Spec, RunFolder]:
+def two_arms(undisturbed: Path, tmp_path: Path) -> Plan:
     """A study that explains an untrained arm too, whose maps are taken to have half the values of the other's."""
     spec = read_spec(TINY)
     assert spec.explain is not None
@@ -38,7 +38,7 @@ def two_arms(undisturbed: Path, tmp_path: Path) -> tuple[Spec, RunFolder]:
         table = read_tsv(RunFolder(undisturbed).table(name))
         numbers = table.select_dtypes(float).columns
         write_tsv(folder.table(name), pd.concat([table, table.assign(arm="untrained", **(table[numbers] / 2))]))
-    return spec, folder
+    return Plan(spec, folder)
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def two_arms(undisturbed: Path, tmp_path: Path) -> tuple[Spec, RunFolder]:
     ],
 )
 def test_every_arm_is_summed_up_by_itself(
-    two_arms: tuple[Spec, RunFolder], name: str, of: str, make: Callable[[pd.DataFrame], pd.DataFrame]
+    two_arms: Plan, name: str, of: str, make: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> None:
-    found = getattr(map_summaries, name)(*two_arms, _silent)
+    found = getattr(map_summaries, name)(two_arms, _silent)
     assert found["arm"].unique().tolist() == ["finetuned", "untrained"]
-    table = read_tsv(two_arms[1].table(of))
+    table = read_tsv(two_arms.folder.table(of))
     for arm, rows in found.groupby("arm"):
         expected = make(table[table["arm"] == arm])
         pd.testing.assert_frame_equal(
@@ -62,10 +62,10 @@ def test_every_arm_is_summed_up_by_itself(
         )
 
 
-def test_means_of_areas_stand_beside_what_was_tested(two_arms: tuple[Spec, RunFolder]) -> None:
-    spec, _ = two_arms
-    found = map_summaries.regions(*two_arms, _silent)
-    table, tests = (read_tsv(two_arms[1].table(name)) for name in ("regions", "region_tests"))
+def test_means_of_areas_stand_beside_what_was_tested(two_arms: Plan) -> None:
+    spec = two_arms.spec
+    found = map_summaries.regions(two_arms, _silent)
+    table, tests = (read_tsv(two_arms.folder.table(name)) for name in ("regions", "region_tests"))
     assert [name for name in found if name.startswith("sum_")] == ["sum_MS", "sum_HC"]  # patients first
     assert len(found) == len(tests)
     for arm, rows in found.groupby("arm"):
@@ -77,9 +77,9 @@ def test_means_of_areas_stand_beside_what_was_tested(two_arms: tuple[Spec, RunFo
             assert rows[column].tolist() == pytest.approx(tested[column].tolist(), nan_ok=True)
 
 
-def test_places_are_summed_up_over_patients_beside_untaught_networks(two_arms: tuple[Spec, RunFolder]) -> None:
-    found = map_summaries.truth(*two_arms, _silent)
-    table = read_tsv(two_arms[1].table("truth"))
+def test_places_are_summed_up_over_patients_beside_untaught_networks(two_arms: Plan) -> None:
+    found = map_summaries.truth(two_arms, _silent)
+    table = read_tsv(two_arms.folder.table("truth"))
     patients = {str(arm): rows for arm, rows in table[table["group"] == "MS"].groupby("arm")}
     own = patients.pop("finetuned")
     rows = found[found["arm"] == "finetuned"].drop(columns=["arm", "method"]).reset_index(drop=True)
@@ -88,9 +88,9 @@ def test_places_are_summed_up_over_patients_beside_untaught_networks(two_arms: t
 
 
 def test_arms_of_scans_as_they_are_stand_beside_the_arm_of_lesion_filled_ones(
-    two_arms: tuple[Spec, RunFolder],
+    two_arms: Plan,
 ) -> None:
-    spec, folder = two_arms
+    spec, folder = two_arms.spec, two_arms.folder
     assert map_summaries.filled_arms(spec) == []
     assert spec.explain is not None
     filled = replace(spec.training["finetuned"], images="lesion-filled")
@@ -102,7 +102,7 @@ def test_arms_of_scans_as_they_are_stand_beside_the_arm_of_lesion_filled_ones(
     regions = read_tsv(folder.table("regions"))
     own = regions[regions["arm"] == "finetuned"]
     write_tsv(folder.table("regions"), pd.concat([regions, own.assign(arm="filled", sum=own["sum"] * 3)]))
-    found = map_summaries.filled(spec, folder, _silent)
+    found = map_summaries.filled(Plan(spec, folder), _silent)
     assert found[["arm", "filled"]].drop_duplicates().to_numpy().tolist() == [["finetuned", "filled"]]
     patients = own[own["group"] == "MS"].groupby("area")["sum"].mean()
     assert found["mean"].tolist() == pytest.approx(patients[found["area"]].tolist())

@@ -20,6 +20,7 @@ from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.nulls import null_tasks
 from pellucid.trust.fitted_nulls import PERCENTS, TrainingScan, fit_nulls
 from pellucid.trust.lesion_chance import FEATURES
@@ -39,7 +40,7 @@ def again(undisturbed: Path, tmp_path: Path) -> Callable[[], bytes]:
 
     def run() -> bytes:
         folder = RunFolder(root)
-        (task,) = [task for task in null_tasks(read_spec(folder.spec), folder) if task.name == f"nulls/{ARM}"]
+        (task,) = [task for task in null_tasks(Plan(read_spec(folder.spec), folder)) if task.name == f"nulls/{ARM}"]
         task.run(lambda done, total, what: None)
         assert task.complete
         return (root / "models" / ARM / "nulls.json").read_bytes()

@@ -12,6 +12,7 @@ from pellucid.ground.files import write_tsv
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.all_tables import table_tasks
 from pellucid.study.steps.score_summaries import by_trial, learning
 
@@ -30,7 +31,7 @@ def _arm(name: str, *lines: str, cohort: str = "ms") -> str:
 
 def _names(spec: Spec) -> list[str]:
     names = ("calibration_summary", "trials_paired", "learning_summary")
-    return [task.about for task in table_tasks(spec, RunFolder(Path())) if task.about in names]
+    return [task.about for task in table_tasks(Plan(spec, RunFolder(Path()))) if task.about in names]
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -43,7 +44,7 @@ def test_networks_of_one_cohort_are_compared_trial_by_trial(tmp_path: Path) -> N
     aucs = {"a": (0.6, 0.9, 0.7), "b": (0.5, 0.6), "c": (0.5, 0.7), "d": (0.5, 0.4), "svm": (0.9, 0.8)}
     rows = [{"arm": arm, "trial": n, "auc": auc} for arm, some in aucs.items() for n, auc in enumerate(some)]
     write_tsv(folder.table("trials"), pd.DataFrame(rows))
-    found = by_trial(spec, folder, _silent)
+    found = by_trial(Plan(spec, folder), _silent)
     assert found[["arm_one", "arm_two", "n_trials"]].to_numpy().tolist() == [["a", "b", 2]]
     both = paired_trials(pd.DataFrame([row for row in rows if row["arm"] in "ab"]))
     pd.testing.assert_frame_equal(found, both.assign(q=both["p"]))
@@ -77,6 +78,6 @@ def test_arms_that_differ_in_their_participants_alone_are_one_line(
         for arm in ("all", "half", "no")
     ]
     write_tsv(folder.table("table2"), pd.DataFrame(scores))
-    found = learning(spec, folder, _silent)
+    found = learning(Plan(spec, folder), _silent)
     assert found["arm"].tolist() == family
     assert found["subjects"].tolist() == [5, 9][: len(family)]

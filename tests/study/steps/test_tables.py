@@ -18,6 +18,7 @@ from pellucid.ground.seeds import derive_seed
 from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import TABLES, members
 from pellucid.spec.reading import read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.map_tables import regions
 from pellucid.study.steps.table_registry import Needs, table_task
 from pellucid.trust.lesions import columns
@@ -40,7 +41,7 @@ def test_lesions_are_sought_by_every_map_and_null_with_every_measure(undisturbed
 
 def test_a_table_with_other_columns_than_declared_is_not_written(tmp_path: Path) -> None:
     made = pd.DataFrame({"arm": ["scratch"], "trial": [0], "false_positives": [0.0], "tpr": [1.0]})
-    task = table_task("roc", lambda spec, folder, progress: made, read_spec(TINY), RunFolder(tmp_path), Needs())
+    task = table_task("roc", lambda plan, progress: made, Plan(read_spec(TINY), RunFolder(tmp_path)), Needs())
     with pytest.raises(InputError, match="column false_positives is not declared; column fpr is missing"):
         task.run(lambda done, of, what: None)
     assert not task.complete
@@ -82,7 +83,7 @@ def test_table2_is_what_the_predictions_say(undisturbed: Path) -> None:
 def test_regions_may_be_merged_as_in_the_paper(undisturbed: Path) -> None:
     spec = read_spec(undisturbed / "study.toml")
     spec = replace(spec, analysis=replace(spec.analysis, merge="paper"))
-    table = regions(spec, RunFolder(undisturbed), lambda *_: None)
+    table = regions(Plan(spec, RunFolder(undisturbed)), lambda *_: None)
     ours = read_tsv(undisturbed / "tables" / "regions.tsv")
     assert "Inf. Lat. Ventricles" in set(table["area"])
     assert "Lateral ventricles" in set(ours["area"])

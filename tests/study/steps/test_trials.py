@@ -12,6 +12,7 @@ from pellucid.ground.seeds import derive_seed
 from pellucid.image.nifti import read_volume
 from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import find_spec, read_spec
+from pellucid.study.plan import Plan
 from pellucid.study.run import study_tasks
 
 
@@ -32,7 +33,7 @@ def test_trials_of_all_arms_are_paired_by_seed(undisturbed: Path) -> None:
 def test_the_first_trial_of_every_arm_runs_before_the_second_of_any(tmp_path: Path) -> None:
     """Whoever stops a run early has arms to compare. An arm that others start from comes to its end before them."""
     spec = read_spec(find_spec("eitel2019")).at_most(2)
-    names = [task.name for task in study_tasks(spec, RunFolder(tmp_path)) if task.name.startswith("train/")]
+    names = [task.name for task in study_tasks(Plan(spec, RunFolder(tmp_path))) if task.name.startswith("train/")]
     numbers = {arm: [n for n, name in enumerate(names) if f"/{arm}/" in name] for arm in spec.training}
     later = {arm: found for arm, found in numbers.items() if arm != "pretraining"}
     assert max(found[0] for found in later.values()) < min(found[1] for found in later.values() if len(found) > 1)

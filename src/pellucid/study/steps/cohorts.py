@@ -27,30 +27,29 @@ from pellucid.spec.arms import Arm, Baseline
 from pellucid.spec.sections import Split
 from pellucid.spec.spec import Spec
 from pellucid.study.members import Members, members
+from pellucid.study.plan import Plan
 from pellucid.training.baselines.kinds import kind_of
 
 
-def cohort_tasks(spec: Spec, folder: RunFolder, *, workers: int) -> list[Task]:
+def cohort_tasks(plan: Plan, *, workers: int) -> list[Task]:
     """Return the tasks that end with a store for each cohort and one table of splits."""
     tasks = []
-    for name, cohort in spec.cohorts.items():
+    for name, cohort in plan.spec.cohorts.items():
         needs: tuple[str, ...] = ()
         if cohort.simulate:
-            tasks.append(_simulate_task(name, cohort.simulate, folder, workers=workers))
+            tasks.append(_simulate_task(name, cohort.simulate, plan.folder, workers=workers))
             needs = (tasks[-1].name,)
-        tasks += [
-            _store_task(one, spec, folder, needs, workers=workers) for one in stores_of(spec) if one.cohort == name
-        ]
-    stores = tuple(f"store/{name}" for name in spec.cohorts)
+        tasks += [_store_task(one, plan, needs, workers=workers) for one in stores_of(plan.spec) if one.cohort == name]
+    stores = tuple(f"store/{name}" for name in plan.spec.cohorts)
 
     def run_splits(_: Progress) -> None:
-        write_splits(spec, folder)
+        write_splits(plan)
 
-    outputs = (folder.splits.with_suffix(".json"), folder.splits)
+    outputs = (plan.folder.splits.with_suffix(".json"), plan.folder.splits)
     return [*tasks, Task(kind="splits", outputs=outputs, needs=stores, run=run_splits)]
 
 
-def write_splits(spec: Spec, folder: RunFolder) -> None:
+def write_splits(plan: Plan) -> None:
     """Split every cohort by participant, let the guard judge all splits together, write splits.tsv and splits.json.
 
     Raises
@@ -59,15 +58,15 @@ def write_splits(spec: Spec, folder: RunFolder) -> None:
         If a participant, or an image, stands on two sides.
     """
     tables, hashes = {}, []
-    for name in spec.cohorts:
-        store = open_store(folder.store(name))
+    for name in plan.spec.cohorts:
+        store = open_store(plan.folder.store(name))
         table = store.table
         with _explained(name, left_out=[problem for _, problem in store.problems]):
-            tables[name] = divide(table, spec.splits[name], seed=derive_seed(spec.study.seed, "split", name))
+            tables[name] = divide(table, plan.spec.splits[name], seed=derive_seed(plan.spec.study.seed, "split", name))
         hashes.append(table[["participant_id", "sha256"]])
     every, verdict = pd.concat(hashes, ignore_index=True), ""
-    for fold in range(max(how.numbers for how in spec.splits.values())):
-        now = {name: table[table["fold"] == fold % spec.splits[name].numbers] for name, table in tables.items()}
+    for fold in range(max(how.numbers for how in plan.spec.splits.values())):
+        now = {name: table[table["fold"] == fold % plan.spec.splits[name].numbers] for name, table in tables.items()}
         found = check_leakage(now, hashes=None if verdict else every)  # contents are the same in every fold
         verdict = verdict or found
     if fold:
@@ -75,17 +74,17 @@ def write_splits(spec: Spec, folder: RunFolder) -> None:
     columns = ["cohort", "fold", "participant_id", "group", "role"]
     rows = pd.concat([table.assign(cohort=name) for name, table in tables.items()], ignore_index=True)
     write_json(
-        folder.splits.with_suffix(".json"),
+        plan.folder.splits.with_suffix(".json"),
         {
             "Description": "Who trained, validated and was held out in each fold; by participant.",
             "Guard": verdict,
-            "Seed": spec.study.seed,
+            "Seed": plan.spec.study.seed,
             "cohort": {"Description": "Name of the cohort in study.toml"},
             "fold": {"Description": "Number of the division, from 0: repeat times folds plus fold"},
             "role": {"Levels": {"train": "fitted", "validation": "stopped and selected by", "holdout": "judged on"}},
         },
     )
-    write_tsv(folder.splits, rows[columns])
+    write_tsv(plan.folder.splits, rows[columns])
 
 
 def divide(table: pd.DataFrame, how: Split, *, seed: int) -> pd.DataFrame:
@@ -115,21 +114,21 @@ def _person(path: Path) -> str | None:
     return None if path.name == "settings.json" else path.name.partition("_")[0].partition(".")[0]
 
 
-def _store_task(one: Prepared, spec: Spec, folder: RunFolder, needs: tuple[str, ...], *, workers: int) -> Task:
-    name, out = one.cohort, folder.store(one.name)
-    cohort = spec.cohorts[name]
+def _store_task(one: Prepared, plan: Plan, needs: tuple[str, ...], *, workers: int) -> Task:
+    name, out = one.cohort, plan.folder.store(one.name)
+    cohort = plan.spec.cohorts[name]
 
     def run(progress: Progress) -> None:
-        found = members(name, cohort, cohort.bids or folder.cohort(name))
+        found = members(name, cohort, cohort.bids or plan.folder.cohort(name))
         build_store(
-            _as_divided(name, found.rows, folder),
+            _as_divided(name, found.rows, plan.folder),
             out,
             PAPER_GRID,
-            scaling=one.scaling or spec.preparation.scaling,
-            resampling=spec.preparation.resampling,
+            scaling=one.scaling or plan.spec.preparation.scaling,
+            resampling=plan.spec.preparation.resampling,
             positive=cohort.positive,
-            filling=spec.preparation.filling if one.filled else None,
-            seed=derive_seed(spec.study.seed, "fill", name),
+            filling=plan.spec.preparation.filling if one.filled else None,
+            seed=derive_seed(plan.spec.study.seed, "fill", name),
             force=cohort.force,
             remarks=found.remarks,
             workers=workers,

@@ -21,9 +21,10 @@ from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.maps.evidence import find_learned
 from pellucid.maps.explainer import Explainer, explain_image, mean_explained
-from pellucid.rundir.folder import RunFolder, files_in
+from pellucid.rundir.folder import files_in
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.explaining import OF_MAP, HeldOut, held_out_scans, map_columns
 from pellucid.study.steps.table_registry import Needs, after, study_table
 from pellucid.trust.deletion import COLUMNS, FILLS, Predict, deletion, white_matter_like
@@ -46,10 +47,10 @@ _TOLERANCE = 1e-3  # of a logit, as far as threads and crops add up in another o
 _WHOSE = (*OF_MAP, "networks")
 
 
-def deletion_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+def deletion_tasks(plan: Plan) -> list[Task]:
     """Return a task for each arm whose maps are tested; none if the study tests none."""
-    asked = spec.explain
-    return [_deletion_task(spec, asked, arm, folder) for arm in asked.deletion] if asked else []
+    asked = plan.spec.explain
+    return [_deletion_task(plan, asked, arm) for arm in asked.deletion] if asked else []
 
 
 def of_deletions(spec: Spec) -> Needs | None:
@@ -59,29 +60,29 @@ def of_deletions(spec: Spec) -> Needs | None:
 
 
 @study_table("deletion", needs=of_deletions)
-def deletions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def deletions(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Return how far each person's logit falls: a row an arm, method, person, ranking, fill and k."""
-    asked = spec.explain
+    asked = plan.spec.explain
     assert asked is not None  # the task exists only then
-    paths = [folder.deletions(arm, method) / DELETION for arm in asked.deletion for method in asked.methods]
+    paths = [plan.folder.deletions(arm, method) / DELETION for arm in asked.deletion for method in asked.methods]
     return pd.concat([read_tsv(path) for path in paths if path.is_file()], ignore_index=True)
 
 
 @study_table("deletion_summary", needs=after("deletion"))
-def deletions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def deletions_summary(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Sum up the deletions of each arm and method over people; `deletion_summary` says how."""
     tables = [
         deletion_summary(table).assign(arm=str(arm), method=str(method))
-        for (arm, method), table in read_tsv(folder.table("deletion")).groupby(["arm", "method"], sort=False)
+        for (arm, method), table in read_tsv(plan.folder.table("deletion")).groupby(["arm", "method"], sort=False)
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["arm", "method", *SUMMARY_COLUMNS])
 
 
-def _deletion_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Task:
+def _deletion_task(plan: Plan, asked: Explain, arm: str) -> Task:
     def run(progress: Progress) -> None:
-        delete_holdout(spec, asked, arm, folder, progress)
+        delete_holdout(plan, asked, arm, progress)
 
-    folders = [folder.deletions(arm, method) for method in asked.methods]
+    folders = [plan.folder.deletions(arm, method) for method in asked.methods]
     return Task(
         kind="deletion",
         about=arm,
@@ -93,18 +94,18 @@ def _deletion_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> T
     )
 
 
-def delete_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, progress: Progress) -> None:
+def delete_holdout(plan: Plan, asked: Explain, arm: str, progress: Progress) -> None:
     """Test the maps of every held-out scan of the positive group by deletion; who is done stays done."""
     for before, method in enumerate(asked.methods):
-        scans = held_out_scans(spec, asked, arm, method, folder)
+        scans = held_out_scans(plan, asked, arm, method)
         scans = [one for one in scans if one.store.table["label"].iloc[one.row] == 1]
         likely = _likely_white(scans[0].explainer) if scans else None
-        out, tables = folder.deletions(arm, method), []
+        out, tables = plan.folder.deletions(arm, method), []
         for done, one in enumerate(scans, start=1):
             path = out / f"{one.name}{_ONE}"
             if not path.is_file():
                 assert likely is not None  # there is a scan
-                seed = derive_seed(spec.study.seed, "deletion", one.name)
+                seed = derive_seed(plan.spec.study.seed, "deletion", one.name)
                 table = delete_scan(one, likely, voxels=asked.deletion_voxels, seed=seed)
                 whose = map_columns(arm, one) | {"networks": one.networks}
                 write_tsv(path, table.assign(**whose)[[*_WHOSE, *COLUMNS]])

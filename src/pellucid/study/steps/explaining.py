@@ -28,27 +28,27 @@ from pellucid.maps.explainer import (
 from pellucid.maps.files import write_map, write_spread
 from pellucid.maps.names import map_name
 from pellucid.maps.sidecars import describe_map, read_ledger
-from pellucid.rundir.folder import RunFolder, files_in
+from pellucid.rundir.folder import files_in
 from pellucid.spec.sections import Explain, Split
-from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.trials import cohort_rows, fold_of, read_selected
 
 LEDGER = "ledger.tsv"
 """What each layer of each map passed on and absorbed, beside an arm's maps by one method."""
 
 
-def explain_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+def explain_tasks(plan: Plan) -> list[Task]:
     """Return a task for each explained arm, which maps every held-out scan by each method; none without `[explain]`."""
-    if spec.explain is None:
+    if plan.spec.explain is None:
         return []
-    return [_explain_task(spec, spec.explain, arm, folder) for arm in spec.explain.arms]
+    return [_explain_task(plan, plan.spec.explain, arm) for arm in plan.spec.explain.arms]
 
 
-def _explain_task(spec: Spec, asked: Explain, arm: str, folder: RunFolder) -> Task:
+def _explain_task(plan: Plan, asked: Explain, arm: str) -> Task:
     def run(progress: Progress) -> None:
-        explain_holdout(spec, asked, arm, folder, progress)
+        explain_holdout(plan, asked, arm, progress)
 
-    folders = [folder.maps(arm, method) for method in asked.methods]
+    folders = [plan.folder.maps(arm, method) for method in asked.methods]
     return Task(
         kind="explain",
         about=arm,
@@ -115,20 +115,20 @@ class HeldOut(NamedTuple):
         return read_volume(self.path).data
 
 
-def held_out_scans(spec: Spec, asked: Explain, arm: str, method: str, folder: RunFolder) -> list[HeldOut]:
+def held_out_scans(plan: Plan, asked: Explain, arm: str, method: str) -> list[HeldOut]:
     """Return every scan that gets a map by a method, with the models that explain it: none saw it in training."""
-    how = spec.split_of(arm)
-    out = folder.maps(arm, method)
+    how = plan.spec.split_of(arm)
+    out = plan.folder.maps(arm, method)
     scans: dict[int, HeldOut] = {}
     for fold in _folds(how, asked):
-        store, rows = cohort_rows(arm, spec, folder, fold=fold)
+        store, rows = cohort_rows(arm, plan, fold=fold)
         models = tuple(
             open_explainer(
-                folder.arm(arm) / trial,
+                plan.folder.arm(arm) / trial,
                 method=method,
-                network=spec.training[arm].own_network,
+                network=plan.spec.training[arm].own_network,
             )
-            for trial in explained_trials(spec, asked, arm, folder, fold)
+            for trial in explained_trials(plan, asked, arm, fold)
         )
         for n in map(int, rows["holdout"]):
             before = scans[n].explainers if n in scans else ()
@@ -142,18 +142,18 @@ def _folds(how: Split, asked: Explain) -> range:
     return range(how.folds if how.scheme == "cross-validation" and asked.trials == "selected" else how.numbers)
 
 
-def explained_trials(spec: Spec, asked: Explain, arm: str, folder: RunFolder, fold: int) -> list[str]:
+def explained_trials(plan: Plan, asked: Explain, arm: str, fold: int) -> list[str]:
     """Return the names of the trials of a fold that are explained."""
-    how = spec.split_of(arm)
-    numbers = [number for number in range(spec.trial_count(arm)) if fold_of(number, how) == fold]
+    how = plan.spec.split_of(arm)
+    numbers = [number for number in range(plan.spec.trial_count(arm)) if fold_of(number, how) == fold]
     if asked.trials == "all":
-        return [folder.trial(arm, number).name for number in numbers]
+        return [plan.folder.trial(arm, number).name for number in numbers]
     if asked.choose == "validation-loss":
-        return [read_selected(arm, folder, fold=fold)]
+        return [read_selected(arm, plan.folder, fold=fold)]
     # deviates: of trials that tie the first is explained; in the paper trials 0 and 5 tied, and 5 was.
     best, highest = "", -1.0
     for number in numbers:
-        trial = folder.trial(arm, number)
+        trial = plan.folder.trial(arm, number)
         table = read_tsv(trial / "predictions.tsv").query("role == 'holdout'")
         value = scores(table["label"], table["logit"])["balanced_accuracy"]
         if value > highest:
@@ -161,10 +161,10 @@ def explained_trials(spec: Spec, asked: Explain, arm: str, folder: RunFolder, fo
     return [best]
 
 
-def explain_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, progress: Progress) -> None:
+def explain_holdout(plan: Plan, asked: Explain, arm: str, progress: Progress) -> None:
     """Write, by each method, the map of every held-out scan that has none yet, averages a group, and the ledger."""
     for before, method in enumerate(asked.methods):
-        scans = held_out_scans(spec, asked, arm, method, folder)
+        scans = held_out_scans(plan, asked, arm, method)
         ledger: list[dict[str, Any]] = []
         for done, one in enumerate(scans, start=1):
             if not (one.path.is_file() and sidecar_path(one.path).is_file()):
@@ -172,7 +172,7 @@ def explain_holdout(spec: Spec, asked: Explain, arm: str, folder: RunFolder, pro
             ledger += [map_columns(arm, one) | entry for entry in read_ledger(one.path)]
             progress(before * len(scans) + done, len(asked.methods) * len(scans), one.name)
         _write_means(scans, asked)
-        write_tsv(folder.maps(arm, method) / LEDGER, ledger_table(ledger, OF_MAP))
+        write_tsv(plan.folder.maps(arm, method) / LEDGER, ledger_table(ledger, OF_MAP))
 
 
 def _write(one: HeldOut) -> None:

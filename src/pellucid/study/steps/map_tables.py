@@ -21,11 +21,11 @@ from pellucid.ground.seeds import derive_seed
 from pellucid.image.grid import Grid
 from pellucid.maps.evidence import find_learned, lesion_evidence, truth_maps
 from pellucid.maps.sidecars import read_sums
-from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import empty_table
 from pellucid.rundir.untaught import untaught_arms
 from pellucid.spec.sections import Explain
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.explaining import LEDGER, HeldOut, held_out_scans, map_columns
 from pellucid.study.steps.table_registry import Needs, after, study_table
 from pellucid.trust.lesion_summary import compare_with_nulls, lesion_summary
@@ -59,14 +59,14 @@ def _of_arms(arms: Sequence[str], *kinds: str) -> Needs | None:
 
 
 @study_table("ledger", needs=of_maps)
-def ledger(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def ledger(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Say of every map what each layer passed on, and what bias and epsilon absorbed."""
-    tables = [read_tsv(folder.maps(arm, method) / LEDGER) for arm, method in _explained(spec, folder)]
+    tables = [read_tsv(plan.folder.maps(arm, method) / LEDGER) for arm, method in _explained(plan)]
     return pd.concat(tables, ignore_index=True)
 
 
 @study_table("sums", needs=of_maps)
-def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def sums(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Sum every map over all voxels: one row a map.
 
     Columns: whose map it is, `correct` (the explained logit has the label's sign), logit, sum, positive and negative
@@ -76,7 +76,7 @@ def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
     # deviates: the paper states a group's sum +- an SD over voxels (0.0013) and 9.71 % of relevance in lesions; here a
     # sum is a person's, with no SD over voxels, and the share in lesions is a median of positive shares (`lesions`).
     rows = []
-    for arm, one in _scans(spec, folder, progress):
+    for arm, one in _scans(plan, progress):
         R = one.relevance
         said = read_sums(one.path, R).columns() | {"voxel_mean": R.mean(dtype=np.float64)}
         rows.append(_whose(arm, one) | {"correct": one.correct} | said)
@@ -84,10 +84,10 @@ def sums(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
 
 
 @study_table("lesions", needs=of_judged_maps)
-def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def lesions(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Measure every map, its absolute value, and its nulls against the subject's lesion mask."""
     tables = []
-    for arm, one in _scans(spec, folder, progress):
+    for arm, one in _scans(plan, progress):
         store, n, explainer = one.store, one.row, one.explainer
         mask = store.lesions(n)
         table = lesion_evidence(
@@ -105,34 +105,34 @@ def lesions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
 
 
 @study_table("lesions_summary", needs=after("lesions"))
-def lesions_summary(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def lesions_summary(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Sum up the maps of each arm and method, and nulls, over the people of each group; `lesion_summary` says how."""
     keys = ["arm", "method", "group"]
-    found = read_tsv(folder.table("lesions")).groupby(keys, sort=False)
+    found = read_tsv(plan.folder.table("lesions")).groupby(keys, sort=False)
     tables = [_with_subject(lesion_summary(one), dict(zip(keys, key, strict=True))) for key, one in found]
     return pd.concat(tables, ignore_index=True)
 
 
 @study_table("lesions_compared", needs=after("lesions"))
-def lesions_compared(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def lesions_compared(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Compare the maps of each arm and method with the best null over its patients; `compare_with_nulls` says how."""
     tables = []
-    for (arm, method), table in read_tsv(folder.table("lesions")).groupby(["arm", "method"], sort=False):
-        patients = table[table["group"] == spec.cohorts[spec.training[str(arm)].cohort].positive]
+    for (arm, method), table in read_tsv(plan.folder.table("lesions")).groupby(["arm", "method"], sort=False):
+        patients = table[table["group"] == plan.spec.cohorts[plan.spec.training[str(arm)].cohort].positive]
         tables.append(_with_subject(compare_with_nulls(patients), {"arm": arm, "method": method}))
     return pd.concat(tables, ignore_index=True)
 
 
 @study_table("lesions_untaught", needs=after("lesions"))
-def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def lesions_untaught(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Compare each arm's maps, over its patients, with those by the same method of networks that never learned of them.
 
     As `lesions_compared`, with the other arm as the one null, and its name for a column.
     """
-    found, tables = read_tsv(folder.table("lesions")), []
+    found, tables = read_tsv(plan.folder.table("lesions")), []
     for (arm, method), own in found.groupby(["arm", "method"], sort=False):
-        positive = spec.cohorts[spec.training[str(arm)].cohort].positive
-        for other in untaught_arms(spec, str(arm)):
+        positive = plan.spec.cohorts[plan.spec.training[str(arm)].cohort].positive
+        for other in untaught_arms(plan.spec, str(arm)):
             theirs = found[(found["arm"] == other) & (found["method"] == method)]
             for name in (name for name in dict.fromkeys(own["map"]) if name not in NULLS):
                 rival = theirs[theirs["map"] == name].assign(map="untaught")
@@ -145,11 +145,11 @@ def lesions_untaught(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Da
 
 
 @study_table("regions", needs=of_maps)
-def regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def regions(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Sum every map over the areas of each atlas, unseen voxels left out and their share stated."""
     tables, atlases = [], dict[str, Atlas]()
-    for arm, one in _scans(spec, folder, progress):
-        atlases = atlases or _atlases(spec, one.explainer.grid)
+    for arm, one in _scans(plan, progress):
+        atlases = atlases or _atlases(plan.spec, one.explainer.grid)
         whose = _whose(arm, one) | {"correct": one.correct}
         relevance, seen = one.relevance, one.explainer.view.mask()
         for name, atlas in atlases.items():
@@ -163,7 +163,7 @@ _TESTED = {"sum": "", "sum_per_logit": "_per_logit", "sum_per_gross": "_per_gros
 
 
 @study_table("region_tests", needs=after("regions", "sums"))
-def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def region_tests(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Ask of every area of each arm, method and atlas whether the groups' relevance differs; `compare_groups` says how.
 
     Of sums, which follow the logit and so differ wherever relevance is; and of what each area has of a map: its sum
@@ -172,14 +172,16 @@ def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
     """
     tables = []
     of_map = ["arm", "method", "participant_id", "session_id"]
-    totals = read_tsv(folder.table("sums"))
+    totals = read_tsv(plan.folder.table("sums"))
     totals = totals.assign(per_logit=totals["logit"].abs(), per_gross=totals["gross"])
-    found = read_tsv(folder.table("regions")).merge(totals[[*of_map, "per_logit", "per_gross"]], on=of_map, how="left")
+    found = read_tsv(plan.folder.table("regions")).merge(
+        totals[[*of_map, "per_logit", "per_gross"]], on=of_map, how="left"
+    )
     for total in ("per_logit", "per_gross"):
         found[f"sum_{total}"] = found["sum"] / found[total].where(found[total] > 0)
     for (arm, method, atlas), table in found.groupby(["arm", "method", "atlas"], sort=False):
-        positive = spec.cohorts[spec.training[str(arm)].cohort].positive
-        factor, seed = spec.split_of(str(arm)).correction, derive_seed(spec.study.seed, "permutation")
+        positive = plan.spec.cohorts[plan.spec.training[str(arm)].cohort].positive
+        factor, seed = plan.spec.split_of(str(arm)).correction, derive_seed(plan.spec.study.seed, "permutation")
         for column, ending in _TESTED.items():
             tested = compare_groups(table, positive, column=column, correction=factor, seed=seed)
             tables.append(_with_subject(tested, {"arm": arm, "method": method, "atlas": atlas, "test": ending}))
@@ -190,11 +192,11 @@ def region_tests(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
 
 
 @study_table("lesion_regions", needs=of_lesion_masks)
-def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def lesion_regions(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Count the lesion voxels of every scan that has a mask in the areas of each atlas, on the network's grid."""
-    cohort = spec.training[_asked(spec).arms[0]].cohort
-    store = open_store(folder.store(cohort))
-    atlases, tables = _atlases(spec, store.grid), []
+    cohort = plan.spec.training[_asked(plan.spec).arms[0]].cohort
+    store = open_store(plan.folder.store(cohort))
+    atlases, tables = _atlases(plan.spec, store.grid), []
     for n in range(len(store)):
         row, mask = store.table.iloc[n], store.lesions(n)
         if mask is not None:
@@ -207,19 +209,19 @@ def lesion_regions(spec: Spec, folder: RunFolder, progress: Progress) -> pd.Data
 
 
 @study_table("truth", needs=of_simulated_maps)
-def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def truth(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Measure every map, and nulls made of the scan alone, in the places where a simulation planted its effects.
 
     Places are the maps of the cohort's `derivatives/truth`, as they lie in the template; subjects' brains are warped.
     """
     tables, places = [], dict[str, dict[str, Float32Array]]()
-    for arm, one in _scans(spec, folder, progress):
-        cohort = spec.training[arm].cohort
-        if spec.cohorts[cohort].simulate is None:
+    for arm, one in _scans(plan, progress):
+        cohort = plan.spec.training[arm].cohort
+        if plan.spec.cohorts[cohort].simulate is None:
             continue
         explainer = one.explainer
         if cohort not in places:
-            places[cohort] = truth_maps(folder.cohort(cohort), explainer.grid)
+            places[cohort] = truth_maps(plan.folder.cohort(cohort), explainer.grid)
         brain, seen = one.store.brain[one.row], explainer.view.mask()
         percent = find_learned(explainer.folder, explainer.grid).percent
         nulls = null_maps(
@@ -228,7 +230,7 @@ def truth(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
             seen,
             Learned(percent=percent),
             voxel_sizes=explainer.grid.voxel_sizes,
-            seed=derive_seed(spec.study.seed, "null", one.name),
+            seed=derive_seed(plan.spec.study.seed, "null", one.name),
         )
         rivals = {name: values for name, values in nulls.maps.items() if name != "random"}  # its lift is 1 anywhere
         for name, values in {one.method: one.relevance, **rivals}.items():
@@ -242,21 +244,21 @@ def simulated_arms(spec: Spec, asked: Explain) -> list[str]:
     return [arm for arm in asked.arms if spec.cohorts[spec.training[arm].cohort].simulate is not None]
 
 
-def _scans(spec: Spec, folder: RunFolder, progress: Progress) -> Iterator[tuple[str, HeldOut]]:
+def _scans(plan: Plan, progress: Progress) -> Iterator[tuple[str, HeldOut]]:
     """Yield every map with its arm, and tell the progress once each has been dealt with."""
     # deviates: tables of lesions, regions and tests use all held-out people; the paper's the correctly classified.
-    asked = _asked(spec)
-    pairs = _explained(spec, folder)
-    scans = [(arm, one) for arm, method in pairs for one in held_out_scans(spec, asked, arm, method, folder)]
+    asked = _asked(plan.spec)
+    pairs = _explained(plan)
+    scans = [(arm, one) for arm, method in pairs for one in held_out_scans(plan, asked, arm, method)]
     for done, (arm, one) in enumerate(scans, start=1):
         yield arm, one
         progress(done, len(scans), one.name)
 
 
-def _explained(spec: Spec, folder: RunFolder) -> list[tuple[str, str]]:
+def _explained(plan: Plan) -> list[tuple[str, str]]:
     """Return the arms and methods all of whose maps are there."""
-    pairs = product(_asked(spec).arms, _asked(spec).methods)
-    return [(arm, method) for arm, method in pairs if (folder.maps(arm, method) / LEDGER).is_file()]
+    pairs = product(_asked(plan.spec).arms, _asked(plan.spec).methods)
+    return [(arm, method) for arm, method in pairs if (plan.folder.maps(arm, method) / LEDGER).is_file()]
 
 
 def _atlases(spec: Spec, grid: Grid) -> dict[str, Atlas]:

@@ -17,35 +17,34 @@ from pellucid.image.nifti import sidecar_path, write_volume
 from pellucid.maps.evidence import LEARNED, POPULATION
 from pellucid.network.field_of_view import field_of_view
 from pellucid.network.files import load_model
-from pellucid.rundir.folder import RunFolder
-from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.trials import trial_rows
 from pellucid.trust.fitted_nulls import CRITERION, PERCENTS, FittedNulls, TrainingScan, fit_nulls
 from pellucid.trust.lesion_chance import CONTRAST_MM, FEATURES, PRIOR_FLOOR, PRIOR_MM
 
 
-def null_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+def null_tasks(plan: Plan) -> list[Task]:
     """Return a task an arm, which learns what null maps of its models may know."""
-    return [_null_task(name, spec, folder) for name in spec.training]
+    return [_null_task(name, plan) for name in plan.spec.training]
 
 
-def learned_folders(arm: str, spec: Spec, folder: RunFolder) -> dict[int, Path]:
+def learned_folders(arm: str, plan: Plan) -> dict[int, Path]:
     """Return where what was learned from the training participants of a trial lies: trial to folder.
 
     Trials of one division and no draw of their own have the same ones: the arm's folder has it for all. Else each model
     has its own beside it.
     """
-    if spec.split_of(arm).numbers == 1 and spec.training[arm].subjects is None:
-        return {0: folder.arm(arm)}
-    return {number: folder.trial(arm, number) for number in range(spec.trial_count(arm))}
+    if plan.spec.split_of(arm).numbers == 1 and plan.spec.training[arm].subjects is None:
+        return {0: plan.folder.arm(arm)}
+    return {number: plan.folder.trial(arm, number) for number in range(plan.spec.trial_count(arm))}
 
 
-def _null_task(name: str, spec: Spec, folder: RunFolder) -> Task:
-    places = learned_folders(name, spec, folder)
+def _null_task(name: str, plan: Plan) -> Task:
+    places = learned_folders(name, plan)
 
     def run(progress: Progress) -> None:
         for done, (number, out) in enumerate(places.items(), start=1):
-            fitted, grid = _fit(name, number, spec, folder)
+            fitted, grid = _fit(name, number, plan)
             write_learned(fitted, out, grid=grid)
             progress(done, len(places), out.name)
 
@@ -63,11 +62,11 @@ def _null_task(name: str, spec: Spec, folder: RunFolder) -> Task:
     )
 
 
-def _fit(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[FittedNulls, Grid]:
+def _fit(name: str, number: int, plan: Plan) -> tuple[FittedNulls, Grid]:
     """Learn from the training participants of a trial that have a lesion mask, within what its network sees."""
-    store, rows = trial_rows(name, number, spec, folder)
+    store, rows = trial_rows(name, number, plan)
     drawn = [int(n) for n in rows["train"] if store.lesions(int(n)) is not None]
-    model = load_model(folder.trial(name, number), network=spec.training[name].own_network)
+    model = load_model(plan.folder.trial(name, number), network=plan.spec.training[name].own_network)
 
     def scan(place: int) -> TrainingScan:
         n = drawn[place]
@@ -78,7 +77,7 @@ def _fit(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[FittedN
         scan,
         field_of_view(model).mask(),
         voxel_sizes=store.grid.voxel_sizes,
-        seed=derive_seed(spec.study.seed, "nulls"),
+        seed=derive_seed(plan.spec.study.seed, "nulls"),
     )
     return fitted, store.grid
 

@@ -12,16 +12,16 @@ from pellucid.analysis.families import with_q
 from pellucid.analysis.learning import learning_curves
 from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
-from pellucid.rundir.folder import RunFolder
 from pellucid.spec.arms import Arm
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.table_registry import Needs, after, study_table
 
 
 @study_table("calibration_summary", needs=after("calibration"))
-def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def calibration(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Sum up the bins of each arm's probabilities; `calibration_summary` says how."""
-    bins = read_tsv(folder.table("calibration"))
+    bins = read_tsv(plan.folder.table("calibration"))
     return calibration_summary(bins[bins["kind"] != "none"])
 
 
@@ -32,13 +32,13 @@ def of_one_division(spec: Spec) -> Needs | None:
 
 
 @study_table("trials_paired", needs=of_one_division)
-def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def by_trial(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Compare networks that were trained several times on one division, trial by trial; `paired_trials` says how.
 
     `q` controls the false discovery rate of the table. Repeats of a cross-validation share their people, so that a
     test over them would mean nothing.
     """
-    trials, cohorts = read_tsv(folder.table("trials")), _of_one_division(spec)
+    trials, cohorts = read_tsv(plan.folder.table("trials")), _of_one_division(plan.spec)
     arms = {arm: cohort for cohort, some in cohorts.items() for arm in some}
     pairs = paired_trials(trials[trials["arm"].isin(arms)])
     return with_q(pairs[pairs["arm_one"].map(arms) == pairs["arm_two"].map(arms)])
@@ -51,15 +51,15 @@ def of_families(spec: Spec) -> Needs | None:
 
 
 @study_table("learning_summary", needs=of_families)
-def learning(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def learning(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Return the AUC of arms that differ in `subjects` alone, and in trials; `learning_curves` says how."""
-    splits = read_tsv(folder.splits)
+    splits = read_tsv(plan.folder.splits)
     learners = splits[(splits["role"] == "train") & (splits["fold"] == 0)].groupby("cohort")["participant_id"].nunique()
     families = [
         {name: int(learners[arm.cohort]) if arm.subjects is None else arm.subjects for name, arm in family.items()}
-        for family in _families(spec)
+        for family in _families(plan.spec)
     ]
-    return learning_curves(families, read_tsv(folder.table("table2")))
+    return learning_curves(families, read_tsv(plan.folder.table("table2")))
 
 
 def _of_one_division(spec: Spec) -> dict[str, list[str]]:

@@ -12,11 +12,11 @@ from pellucid.ground.errors import InputError
 from pellucid.ground.files import write_tsv
 from pellucid.ground.progress import Progress
 from pellucid.ground.registry import Registry
-from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import TABLES, Columns, as_declared, declare
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 
-Make = Callable[[Spec, RunFolder, Progress], pd.DataFrame]
+Make = Callable[[Plan, Progress], pd.DataFrame]
 """Makes a table of a run."""
 
 
@@ -92,20 +92,22 @@ def after(*names: str) -> NeedsOf:
     return needs
 
 
-def table_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+def table_tasks(plan: Plan) -> list[Task]:
     """Return one task a table of the study, each with what it needs and no more.
 
     What cannot be fitted does not cost the others their rows.
     """
-    needed = {name: table.needs(spec) for name, table in STUDY_TABLES.items()}
+    needed = {name: table.needs(plan.spec) for name, table in STUDY_TABLES.items()}
     makes = {name: table.make for name, table in STUDY_TABLES.items()}
-    return [table_task(name, makes[name], spec, folder, needs) for name, needs in needed.items() if needs is not None]
+    return [table_task(name, makes[name], plan, needs) for name, needs in needed.items() if needs is not None]
 
 
-def table_task(name: str, make: Make, spec: Spec, folder: RunFolder, needs: Needs) -> Task:
+def table_task(name: str, make: Make, plan: Plan, needs: Needs) -> Task:
     """Return the task that makes one table, with the columns that are declared of it."""
 
     def run(progress: Progress) -> None:
-        write_tsv(folder.table(name), as_declared(make(spec, folder, progress), name))
+        write_tsv(plan.folder.table(name), as_declared(make(plan, progress), name))
 
-    return Task(kind="table", about=name, outputs=(folder.table(name),), needs=needs.tasks, parts=needs.parts, run=run)
+    return Task(
+        kind="table", about=name, outputs=(plan.folder.table(name),), needs=needs.tasks, parts=needs.parts, run=run
+    )

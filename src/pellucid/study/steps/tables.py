@@ -22,9 +22,9 @@ from pellucid.ground.files import read_tsv
 from pellucid.ground.progress import Progress
 from pellucid.ground.seeds import derive_seed
 from pellucid.image.scaling import SCALINGS
-from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.tables import TABLES
 from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.study.steps.baselines import fits, is_fitted
 from pellucid.study.steps.table_registry import Needs, study_table
 from pellucid.study.steps.trials import calibrated_probabilities, holdout_predictions, is_selected
@@ -36,12 +36,12 @@ def judged_arms(spec: Spec) -> list[str]:
     return [name for name in (*spec.training, *spec.baselines) if spec.split_of(name).judges]
 
 
-def _ready(spec: Spec, folder: RunFolder) -> list[str]:
+def _ready(plan: Plan) -> list[str]:
     """Return the arms and baselines of `judged_arms` that are complete."""
     return [
         name
-        for name in judged_arms(spec)
-        if (is_selected(name, folder) if name in spec.training else is_fitted(name, spec, folder))
+        for name in judged_arms(plan.spec)
+        if (is_selected(name, plan.folder) if name in plan.spec.training else is_fitted(name, plan))
     ]
 
 
@@ -67,7 +67,7 @@ def of_judged_cohorts(spec: Spec) -> Needs | None:
 
 
 @study_table("table1", needs=of_participants)
-def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def participants(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Describe who took part: one row a cohort, role and group, and one for each group over all roles.
 
     Of a cohort that is cross-validated there are the latter alone.
@@ -75,12 +75,12 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
     Ages (years), EDSS, disease durations (months) and lesion volumes (ml) are those of a participant's first scan;
     missing values are left out and show in the `_n` columns.
     """
-    splits = read_tsv(folder.splits)
+    splits = read_tsv(plan.folder.splits)
     rows = []
-    for name in spec.cohorts:
-        table = open_store(folder.store(name)).table
+    for name in plan.spec.cohorts:
+        table = open_store(plan.folder.store(name)).table
         people = table.drop_duplicates("participant_id")
-        once = spec.splits[name].numbers == 1  # in a cross-validation everyone has each role at some time
+        once = plan.spec.splits[name].numbers == 1  # in a cross-validation everyone has each role at some time
         role = splits[(splits["cohort"] == name) & once].set_index("participant_id")["role"]
         scans = table.groupby("participant_id").size()
         people = people.assign(role=people["participant_id"].map(role), scans=people["participant_id"].map(scans))
@@ -107,7 +107,7 @@ def participants(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFr
 
 
 @study_table("table2", needs=of_judged)
-def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def performance(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Score every arm on its holdout: mean and SD over trials, and an interval of the mean over people.
 
     `p_chance` of AUC and balanced accuracy is that of a permutation test of the labels; it is missing for the others.
@@ -115,10 +115,10 @@ def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     cross-validation intervals and p are corrected (`analysis.crossed`), and p is no such share: `permutations,
     corrected` or `normal tail, corrected`. `q_chance` controls the false discovery rate of all p of the table.
     """
-    tables, seed = [], derive_seed(spec.study.seed, "permutation")
-    for name in _ready(spec, folder):
-        held_out = holdout_predictions(name, spec, folder)
-        factor = spec.split_of(name).correction
+    tables, seed = [], derive_seed(plan.spec.study.seed, "permutation")
+    for name in _ready(plan):
+        held_out = holdout_predictions(name, plan)
+        factor = plan.spec.split_of(name).correction
         table = over_trials(held_out, correction=factor)
         tested = {
             metric: permutation_p(held_out, metric, correction=factor, seed=seed)
@@ -127,7 +127,7 @@ def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
         table["p_chance"] = table["metric"].map({metric: found.p for metric, found in tested.items()})
         table["p_from"] = table["metric"].map({metric: found.how for metric, found in tested.items()})
         table.insert(0, "arm", name)
-        table.insert(1, "pretraining", spec.training[name].start_from if name in spec.training else None)
+        table.insert(1, "pretraining", plan.spec.training[name].start_from if name in plan.spec.training else None)
         tables.append(
             table.assign(n_trials=held_out["trial"].nunique(), n_subjects=held_out["participant_id"].nunique())
         )
@@ -135,37 +135,37 @@ def performance(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
 
 
 @study_table("trials", needs=of_judged)
-def by_trial(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def by_trial(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Score every trial of every arm on its holdout: arm, trial, and a column a metric.
 
     Of a cross-validation a trial is a repeat. Trials of one number have one seed in all arms, so that arms
     can be compared trial by trial.
     """
     tables = []
-    for name in _ready(spec, folder):
-        table = trial_scores(by_person(holdout_predictions(name, spec, folder)))
+    for name in _ready(plan):
+        table = trial_scores(by_person(holdout_predictions(name, plan)))
         table.insert(0, "arm", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
 @study_table("roc", needs=of_judged)
-def curves(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def curves(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Return the ROC curve of every trial of every arm on its holdout: arm, trial, fpr, tpr."""
     tables = []
-    for name in _ready(spec, folder):
-        table = roc(holdout_predictions(name, spec, folder))
+    for name in _ready(plan):
+        table = roc(holdout_predictions(name, plan))
         table.insert(0, "arm", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
 @study_table("brightness", needs=of_judged_cohorts)
-def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def brightness(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Score mean brightness alone, under each scaling, on all scans of each cohort that has a holdout."""
     tables = []
-    for name in dict.fromkeys(spec.arm(arm).cohort for arm in judged_arms(spec)):
-        table = open_store(folder.store(name)).table
+    for name in dict.fromkeys(plan.spec.arm(arm).cohort for arm in judged_arms(plan.spec)):
+        table = open_store(plan.folder.store(name)).table
         means = table[["participant_id", "session_id", "label"]].assign(
             **{scaling: table[f"brightness_{scaling}"] for scaling in SCALINGS}
         )
@@ -175,25 +175,27 @@ def brightness(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFram
 
 
 @study_table("comparisons", needs=of_judged)
-def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def comparisons(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Compare every two arms that are judged on one cohort, paired by participant.
 
     Of a cross-validation intervals and p are corrected (`analysis.crossed`); `p_from` says how each p came about. `q`
     controls the false discovery rate of all p of the table, of every pair and metric. Two that cannot be compared, for
     one is not complete or they share too few participants, have one row, whose `problem` says so.
     """
-    tables, ready = [], _ready(spec, folder)
+    tables, ready = [], _ready(plan)
     pairs = [
-        (one, two) for one, two in combinations(judged_arms(spec), 2) if spec.arm(one).cohort == spec.arm(two).cohort
+        (one, two)
+        for one, two in combinations(judged_arms(plan.spec), 2)
+        if plan.spec.arm(one).cohort == plan.spec.arm(two).cohort
     ]
     for done, (one, two) in enumerate(pairs, start=1):
-        seed = derive_seed(spec.study.seed, "comparison")
+        seed = derive_seed(plan.spec.study.seed, "comparison")
         try:
             for name in (one, two):
                 if name not in ready:
                     raise InputError(name, "not all of it could be fitted", "See which tasks failed")
-            predicted = [holdout_predictions(name, spec, folder) for name in (one, two)]
-            factor = spec.split_of(one).correction
+            predicted = [holdout_predictions(name, plan) for name in (one, two)]
+            factor = plan.spec.split_of(one).correction
             table = paired(*predicted, correction=factor, seed=seed)
             table = table.assign(problem="")
         except InputError as error:
@@ -205,7 +207,7 @@ def comparisons(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
 
 
 @study_table("calibration", needs=of_judged)
-def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def calibration(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Say how far probabilities can be taken at their word, as they are and calibrated: a row an arm, kind and bin.
 
     Kind `sigmoid` is 1 / (1 + exp(-logit)). Kind `calibrated` follows Platt, fitted for each trial to its validation
@@ -214,14 +216,14 @@ def calibration(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFra
     has one row of kind `none`, whose `reason` says why.
     """
     tables = []
-    for name in _ready(spec, folder):
-        if name in spec.baselines and not kind_of(spec.baselines[name]).log_odds:
+    for name in _ready(plan):
+        if name in plan.spec.baselines and not kind_of(plan.spec.baselines[name]).log_odds:
             tables.append(pd.DataFrame([{"arm": name, "kind": "none", "reason": _MARGIN}]))
             continue
-        raw = one_a_person(holdout_predictions(name, spec, folder))
+        raw = one_a_person(holdout_predictions(name, plan))
         kinds = {"sigmoid": expit(raw["logit"].to_numpy())}
-        if name in spec.training:
-            kinds["calibrated"] = calibrated_probabilities(name, spec, folder)
+        if name in plan.spec.training:
+            kinds["calibrated"] = calibrated_probabilities(name, plan)
         for kind, probability in kinds.items():
             label = raw["label"].to_numpy()
             table = reliability(label, probability, raw["participant_id"])
@@ -236,18 +238,18 @@ _MARGIN = "a support vector machine's decision value is a margin, no log-odds: i
 
 
 @study_table("subgroups", needs=of_judged)
-def by_subgroup(spec: Spec, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def by_subgroup(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Score every arm on its holdout by sex, age, EDSS and lesion volume, intervals as in `performance`.
 
     `interaction_p` asks of each factor and arm whether its levels' AUCs differ more than chance lets them
     (`analysis.subgroups.interactions`); `interaction_q` controls the false discovery rate over all factors and arms.
     """
     tables, tests = [], []
-    for name in _ready(spec, folder):
-        people = open_store(folder.store(spec.arm(name).cohort)).table.drop_duplicates("participant_id")
-        held_out = holdout_predictions(name, spec, folder)
-        tables.append(subgroups(held_out, people, correction=spec.split_of(name).correction))
-        tests.append(interactions(held_out, people, seed=derive_seed(spec.study.seed, "permutation")))
+    for name in _ready(plan):
+        people = open_store(plan.folder.store(plan.spec.arm(name).cohort)).table.drop_duplicates("participant_id")
+        held_out = holdout_predictions(name, plan)
+        tables.append(subgroups(held_out, people, correction=plan.spec.split_of(name).correction))
+        tests.append(interactions(held_out, people, seed=derive_seed(plan.spec.study.seed, "permutation")))
         for table in (tables[-1], tests[-1]):
             table.insert(0, "arm", name)
     tested = with_q(pd.concat(tests, ignore_index=True)).rename(columns={"p": "interaction_p", "q": "interaction_q"})

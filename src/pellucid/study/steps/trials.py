@@ -24,40 +24,38 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.rundir.stores import store_of
 from pellucid.spec.arms import Arm
 from pellucid.spec.sections import Split
-from pellucid.spec.spec import Spec
+from pellucid.study.plan import Plan
 from pellucid.training.trial import read_trial, run_trial, selected_trial
 
 TRIAL_FILES = ("history.tsv", "predictions.tsv", "model.safetensors", "model.json")
 
 
-def trial_tasks(spec: Spec, folder: RunFolder) -> list[Task]:
+def trial_tasks(plan: Plan) -> list[Task]:
     """Return a task for each trial of each arm, and one an arm that selects the trial of lowest validation loss.
 
     The first trial of every arm comes before the second of any, so that a run that is stopped can compare arms.
     """
     trials = {
-        name: [_trial_task(name, arm, number, spec, folder) for number in range(spec.trial_count(name))]
-        for name, arm in spec.training.items()
+        name: [_trial_task(name, arm, number, plan) for number in range(plan.spec.trial_count(name))]
+        for name, arm in plan.spec.training.items()
     }
     by_number = [task for some in zip_longest(*trials.values()) for task in some if task is not None]
-    selections = [
-        _select_task(name, spec, folder, needs=tuple(task.name for task in some)) for name, some in trials.items()
-    ]
+    selections = [_select_task(name, plan, needs=tuple(task.name for task in some)) for name, some in trials.items()]
     return [*by_number, *selections]
 
 
-def cohort_rows(name: str, spec: Spec, folder: RunFolder, *, fold: int = 0) -> tuple[Store, dict[str, IndexArray]]:
+def cohort_rows(name: str, plan: Plan, *, fold: int = 0) -> tuple[Store, dict[str, IndexArray]]:
     """Return the store that an arm or a baseline reads, its images of the kind that it wants, and its rows by role.
 
     The roles are those of a fold. Roles without anybody are left out, and so are scans without a lesion mask where one
     is needed.
     """
-    user = spec.arm(name)
-    store, images = open_store(folder.store(store_of(user, spec).name)), user.images
+    user = plan.spec.arm(name)
+    store, images = open_store(plan.folder.store(store_of(user, plan.spec).name)), user.images
     if images in ("lesion-mask", "brain-mask"):
         masks: Any = store.masks if images == "lesion-mask" else store.brain  # read as 0 and 1
         store = dataclasses.replace(store, images=masks, modality=images, scaling=UNSCALED)
-    splits = read_tsv(folder.splits)
+    splits = read_tsv(plan.folder.splits)
     rows = rows_of(store.table, splits[(splits["cohort"] == user.cohort) & (splits["fold"] == fold)])
     if images == "lesion-mask":
         drawn = store.table["has_lesion_mask"].to_numpy(dtype=bool)
@@ -65,13 +63,13 @@ def cohort_rows(name: str, spec: Spec, folder: RunFolder, *, fold: int = 0) -> t
     return store, {role: index for role, index in rows.items() if len(index)}
 
 
-def trial_rows(name: str, number: int, spec: Spec, folder: RunFolder) -> tuple[Store, dict[str, IndexArray]]:
+def trial_rows(name: str, number: int, plan: Plan) -> tuple[Store, dict[str, IndexArray]]:
     """Return what `cohort_rows` gives for a trial of an arm, with no more training participants than it may have."""
-    arm = spec.training[name]
-    store, rows = cohort_rows(name, spec, folder, fold=fold_of(number, spec.splits[arm.cohort]))
+    arm = plan.spec.training[name]
+    store, rows = cohort_rows(name, plan, fold=fold_of(number, plan.spec.splits[arm.cohort]))
     if arm.subjects is not None:
         people = store.table[["participant_id", "group"]].iloc[rows["train"]]
-        seed = derive_seed(spec.study.seed, "subjects", number)
+        seed = derive_seed(plan.spec.study.seed, "subjects", number)
         chosen = draw_some(people, arm.subjects, seed=seed)
         rows["train"] = rows["train"][people["participant_id"].isin(chosen).to_numpy()]
     return store, rows
@@ -97,33 +95,33 @@ def fold_of(trial: int, how: Split) -> int:
     return trial % how.numbers
 
 
-def holdout_predictions(name: str, spec: Spec, folder: RunFolder) -> pd.DataFrame:
+def holdout_predictions(name: str, plan: Plan) -> pd.DataFrame:
     """Return what the trials of an arm or a baseline say of those who were held out, one row a scan and `trial`.
 
     In a cross-validation the folds of a repeat make one trial together: in it everyone is predicted once, by the model
     that was trained without them, whose `fold` is a column. Trial t of these is made of the arm's trials t * folds to
     t * folds + folds - 1.
     """
-    how = spec.split_of(name)
+    how = plan.spec.split_of(name)
     together = how.folds if how.scheme == "cross-validation" else 1
-    place = folder.trial if name in spec.training else folder.baseline
+    place = plan.folder.trial if name in plan.spec.training else plan.folder.baseline
     tables = [
         read_tsv(place(name, number) / "predictions.tsv").assign(trial=number // together, fold=number % together)
-        for number in range(spec.trial_count(name))
+        for number in range(plan.spec.trial_count(name))
     ]
     predictions = pd.concat(tables, ignore_index=True)
     return predictions[predictions["role"] == "holdout"]
 
 
-def calibrated_probabilities(name: str, spec: Spec, folder: RunFolder) -> Float64Array:
+def calibrated_probabilities(name: str, plan: Plan) -> Float64Array:
     """Return the calibrated probability of each person of an arm's `holdout_predictions`, as `one_a_person` has them.
 
     Each trial's logits are calibrated by its own validation subjects, whom its weights were not fitted to; a person
     counts once, with the mean logit of its scans.
     """
     found = []
-    for number in range(spec.trial_count(name)):
-        table = read_tsv(folder.trial(name, number) / "predictions.tsv")
+    for number in range(plan.spec.trial_count(name)):
+        table = read_tsv(plan.folder.trial(name, number) / "predictions.tsv")
         table = table.assign(trial=number)
         validation, holdout = (one_a_person(table[table["role"] == role]) for role in ("validation", "holdout"))
         platt = calibrate(validation["label"].to_numpy(), validation["logit"].to_numpy())
@@ -131,19 +129,20 @@ def calibrated_probabilities(name: str, spec: Spec, folder: RunFolder) -> Float6
     return np.concatenate(found)
 
 
-def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder) -> Task:
-    out, fold = folder.trial(name, number), fold_of(number, spec.splits[arm.cohort])
+def _trial_task(name: str, arm: Arm, number: int, plan: Plan) -> Task:
+    out, fold = plan.folder.trial(name, number), fold_of(number, plan.spec.splits[arm.cohort])
 
     def run(progress: Progress) -> None:
-        store, rows = trial_rows(name, number, spec, folder)
+        store, rows = trial_rows(name, number, plan)
         initial = None
         if arm.start_from:
             # The best start of all would have seen, in another fold, who is held out in this one.
-            same = fold if spec.training[arm.start_from].cohort == arm.cohort else None
+            same = fold if plan.spec.training[arm.start_from].cohort == arm.cohort else None
             initial = load_model(
-                folder.arm(arm.start_from) / read_selected(arm.start_from, folder, fold=same), network=arm.own_network
+                plan.folder.arm(arm.start_from) / read_selected(arm.start_from, plan.folder, fold=same),
+                network=arm.own_network,
             )
-        seed = derive_seed(spec.study.seed, "trial", number)
+        seed = derive_seed(plan.spec.study.seed, "trial", number)
         settings = dataclasses.replace(arm.settings, seed=seed)
         run_trial(
             store,
@@ -166,7 +165,7 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
         outputs=tuple(out / file for file in TRIAL_FILES),
         needs=(
             "splits",
-            f"store/{store_of(arm, spec).name}",
+            f"store/{store_of(arm, plan.spec).name}",
             *([f"select/{arm.start_from}"] if arm.start_from else []),
         ),
         run=run,
@@ -174,17 +173,17 @@ def _trial_task(name: str, arm: Arm, number: int, spec: Spec, folder: RunFolder)
     )
 
 
-def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, ...]) -> Task:
-    how = spec.split_of(name)
+def _select_task(name: str, plan: Plan, *, needs: tuple[str, ...]) -> Task:
+    how = plan.spec.split_of(name)
 
     def run(_: Progress) -> None:
-        results = [read_trial(folder.trial(name, number)) for number in range(spec.trial_count(name))]
+        results = [read_trial(plan.folder.trial(name, number)) for number in range(plan.spec.trial_count(name))]
         folds = {
             fold: selected_trial([result for n, result in enumerate(results) if fold_of(n, how) == fold]).folder.name
             for fold in range(how.numbers)
         }
         write_json(
-            folder.selection(name),
+            plan.folder.selection(name),
             {
                 "trial": selected_trial(results).folder.name,
                 "folds": {str(fold): trial for fold, trial in folds.items()},
@@ -193,4 +192,4 @@ def _select_task(name: str, spec: Spec, folder: RunFolder, *, needs: tuple[str, 
             },
         )
 
-    return Task(kind="select", about=name, outputs=(folder.selection(name),), needs=needs, run=run)
+    return Task(kind="select", about=name, outputs=(plan.folder.selection(name),), needs=needs, run=run)
