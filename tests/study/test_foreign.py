@@ -74,8 +74,8 @@ def test_models_say_what_they_are_and_predict_what_was_written(finished: Path) -
 
 def test_the_record_says_which_code_ran(finished: Path) -> None:
     (go,) = read_json(finished / "record.json")["runs"]
-    assert go["networks"][SMALL] == sha256(OWN / "smallnets.py")
-    assert set(go["networks"]) == {arm.own_network for arm in spec().training.values() if arm.own_network}
+    assert go["code"][SMALL] == sha256(OWN / "smallnets.py")
+    assert set(go["code"]) == {arm.own_network for arm in spec().training.values() if arm.own_network}
 
 
 def test_an_arm_starts_from_the_weights_of_another(finished: Path) -> None:

@@ -6,13 +6,15 @@ Everything runs in processes of their own: what is registered stays registered.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.runs import copy_run
 
-from pellucid.ground.files import read_json, read_tsv
+from pellucid.ground.files import read_json, read_tsv, sha256
 
 OWN = Path(__file__).parents[1] / "own"
 SPEC = """
@@ -37,12 +39,14 @@ fit = false
 
 [explain]
 arms = ["untrained"]
+deletion = ["untrained"]
+deletion_voxels = [50]
 methods = ["lrp-rules:rule=ownmethods:WSquare", "ownmethods:Power:p=2"]
 """
 
 
-def _pellucid(*words: object) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(OWN), os.environ.get("PYTHONPATH", "")])
+def _pellucid(*words: object, own: Path = OWN) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(own), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-c", "from pellucid.cli.main import run; run()", *map(str, words)]
     environment = os.environ | {"PYTHONPATH": path}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -72,6 +76,27 @@ def test_a_plugin_s_null_and_measure_are_in_the_tables_of_lesions(run: Path) -> 
     assert "above_mean" in set(compared["measure"])
     assert {"above_mean", "above_mean_low"} <= set(read_tsv(run / "tables" / "lesions_summary.tsv"))
     assert "left-half" in set(read_tsv(run / "tables" / "truth.tsv")["map"])
+    deletion = read_tsv(run / "tables" / "deletion.tsv")
+    assert deletion.loc[deletion["ranking"] == "left-half", "fall"].notna().all()
+    assert "left-half" in set(deletion["ranking"])
+
+
+@pytest.mark.slow
+def test_judge_and_explain_know_a_plugin_that_they_are_told(run: Path, tmp_path: Path) -> None:
+    maps = run / "maps" / "untrained" / "Power-p-2"
+    lesions, model = run / "cohorts" / "ms" / "derivatives" / "lesions", run / "models" / "untrained"
+    scan = next((run / "cohorts" / "ms").glob("sub-*/anat/*_FLAIR.nii.gz"))
+    for words in (["judge", maps, "--lesions", lesions], ["explain", model, scan, "--lesions", lesions]):
+        plain, plugged = tmp_path / f"{words[0]}-plain", tmp_path / f"{words[0]}-plugged"
+        for out, more in ((plain, []), (plugged, ["--plugin", "ownmeasures"])):
+            done = _pellucid(*words, "--out", out, *more)
+            assert done.returncode == 0, done.stderr
+        without, found = read_tsv(plain / "lesions.tsv"), read_tsv(plugged / "lesions.tsv")
+        assert "above_mean" not in without
+        assert "left-half" not in set(without["map"])
+        assert found.loc[found["map"] == "left-half", "above_mean"].notna().any()
+    listed = _pellucid("methods", "ownmethods:Power")
+    assert "p=" in listed.stdout
 
 
 @pytest.mark.slow
@@ -107,3 +132,18 @@ def test_nothing_is_imported_on_the_word_of_a_run_directory(run: Path) -> None:
     assert strange.returncode == 2
     assert "--plugin: names notthere, but there is no module notthere" in strange.stderr
     assert _pellucid("study", "verify", run).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_record_knows_the_users_code_and_a_change_of_it_is_said(run: Path, tmp_path: Path) -> None:
+    recorded = read_json(run / "record.json")["runs"][0]["code"]
+    files = {"ownmeasures": "ownmeasures", "ownmethods:WSquare": "ownmethods", "ownmethods:Power": "ownmethods"}
+    assert recorded == {name: sha256(OWN / f"{file}.py") for name, file in files.items()}
+    again, own = copy_run(run, tmp_path / "run"), Path(shutil.copytree(OWN, tmp_path / "own"))
+    with (own / "ownmeasures.py").open("a", encoding="utf-8") as file:
+        file.write("\n# another version\n")
+    done = _pellucid("study", "run", run.parent / "study.toml", "--out", again, own=own)
+    assert done.returncode == 0, done.stderr
+    assert "the file of ownmeasures changed since the run last went on" in done.stderr
+    assert "ownmethods" not in done.stderr
+    assert "The code of ownmeasures changed" in (again / "report.html").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.explanations import show_maps
-from pellucid.cli.options import Force, Images, Model, OwnNetwork
+from pellucid.cli.options import Force, Images, Model, OwnNetwork, Plugins
 from pellucid.cli.predictions import show_predictions
 from pellucid.ground.numbers import count
 from pellucid.ground.words import some
@@ -44,9 +44,13 @@ def explain(
     ] = None,
     atlas: Annotated[str, typer.Option(help="Atlas of the regions.")] = "neuromorphometrics",
     network: OwnNetwork = None,
+    plugin: Plugins = None,
     force: Force = False,
 ) -> None:
     """Explain scans: relevance map, picture, regions and ledger of each. Not for clinical use."""
+    from pellucid.ground.plugins import load_plugins
+
+    load_plugins(plugin or [], where="--plugin")
     from pellucid.cli.inputs import check_there, expand, expand_masks
     from pellucid.maps.model_folder import find_model
 

@@ -9,7 +9,7 @@ import typer
 
 from pellucid.cli import batch, console
 from pellucid.cli.judgement import show_people, show_scan
-from pellucid.cli.options import Force
+from pellucid.cli.options import Force, Plugins
 from pellucid.ground.numbers import count
 
 if TYPE_CHECKING:
@@ -34,9 +34,13 @@ def judge(
     out: Annotated[Path, typer.Option(help="The output folder. Rows of other maps in it are kept.")] = Path(
         "judgement"
     ),
+    plugin: Plugins = None,
     force: Force = False,
 ) -> None:
     """Measure how well maps find lesions, by ranks and by relevance, compared with the best null map."""
+    from pellucid.ground.plugins import load_plugins
+
+    load_plugins(plugin or [], where="--plugin")
     from pellucid.cli.inputs import check_there, expand, expand_masks
 
     check_there(maps)

@@ -38,6 +38,15 @@ OwnNetwork = Annotated[
 ]
 
 
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE",
+        help="A module of your own that adds null maps or measures; to the report, sections too. Can be repeated.",
+    ),
+]
+
 Force = Annotated[
     bool,
     typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pellucid.cli import console
+from pellucid.cli.options import Plugins
 from pellucid.cli.runs import write_report
 
 EXAMPLE = "Example: pellucid report demo"
@@ -16,13 +17,7 @@ EXAMPLE = "Example: pellucid report demo"
 def report(
     run: Annotated[Path, typer.Argument(help="A run directory, as `pellucid study run` writes it.")],
     *,
-    plugin: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MODULE",
-            help="A module of your own that adds sections, null maps or measures. Can be repeated.",
-        ),
-    ] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write report.html: one self-contained page with methods, results, maps, regions, lesions and limits.
 

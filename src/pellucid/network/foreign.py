@@ -11,11 +11,10 @@ from torch import nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from pellucid.ground.errors import InputError, PellucidError
-from pellucid.ground.files import sha256
 from pellucid.image.grid import PAPER_GRID, Grid
 from pellucid.network.info import Described
 from pellucid.network.naming import check_options
-from pellucid.network.source import find_class, import_class, told
+from pellucid.network.source import import_class, told
 from pellucid.network.volume_network import check_input, is_out_of_memory, too_large
 
 Maker = Callable[..., nn.Module]
@@ -186,20 +185,6 @@ def name_of(network: str | Maker) -> str:
 def import_network(path: str) -> type[nn.Module]:
     """Import a class of networks from `package.module:Name`; errors as `source.import_class`."""
     return import_class(path, nn.Module)
-
-
-def source_digest(path: str) -> str | None:
-    """Return the SHA-256 of the file that defines the network at `package.module:Name`; None if it is no plain file.
-
-    Nothing is imported. What that file imports is not in it.
-
-    Raises
-    ------
-    InputError
-        As `source.find_class`.
-    """
-    file = find_class(path).file
-    return sha256(file) if file.is_file() else None
 
 
 def check_tensors(name: str, network: nn.Module) -> None:

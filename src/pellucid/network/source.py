@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pellucid.ground.errors import InputError, brief
+from pellucid.ground.files import sha256
 from pellucid.network.naming import is_import_path
 
 Base = TypeVar("Base")
@@ -59,6 +60,24 @@ def find_class(path: str, kind: str = "network") -> ClassSource:
     guess = f"Did you mean {close[0]}? " if close else ""
     what = f"is {path!r}, but {where} ({spec.origin or 'no file'}) has no class {name}"
     raise InputError(kind, what, f"{guess}Name the module and class of a `class` statement")
+
+
+def source_digest(name: str) -> str | None:
+    """Return the SHA-256 of the file of `package.module`, or of the class at `package.module:Name`; None without one.
+
+    Nothing is imported. What that file imports is not in it.
+
+    Raises
+    ------
+    InputError
+        As `find_class`, for a class.
+    """
+    if is_import_path(name):
+        file = find_class(name).file
+    else:
+        found = _find_module(name)
+        file = Path("" if isinstance(found, str) else found.origin or "")
+    return sha256(file) if file.is_file() else None
 
 
 def import_class(path: str, base: type[Base], kind: str = "network") -> type[Base]:

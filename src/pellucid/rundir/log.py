@@ -17,9 +17,7 @@ _SHAPE = {
     "seed?": int,
     "state?": str,
     "remarks?": [str],
-    "runs?": [
-        {"started?": str, "finished?": str, "networks?": dict, "environment?": {"packages?": dict, "gpus?": [str]}}
-    ],
+    "runs?": [{"started?": str, "finished?": str, "code?": dict, "environment?": {"packages?": dict, "gpus?": [str]}}],
     "tasks?": {
         str: {
             "state": str,
@@ -52,14 +50,14 @@ class TaskLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """One time that the run was begun or went on: when, on which machine, with whose networks."""
+    """One time that the run was begun or went on: when, on which machine, with whose code."""
 
     started: str | None = None
     finished: str | None = None
     environment: Mapping[str, Any]
     """What `record.environment` says; empty if it is not known."""
-    networks: Mapping[str, str | None]
-    """SHA-256 of the files of networks of the user's own, by where the class is."""
+    code: Mapping[str, str | None]
+    """SHA-256 of the files of networks, methods, rules and plugins of the user's own, by import path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,7 @@ def log_of(content: Mapping[str, Any], path: Path) -> Log:
             started=one.get("started"),
             finished=one.get("finished"),
             environment=one.get("environment") or {},
-            networks=one.get("networks") or {},
+            code=one.get("code") or {},
         )
         for one in content.get("runs") or ()
     ]

@@ -59,6 +59,11 @@ class Record:
         known = self._content["threads"]
         return known if isinstance(known, int) and known > 0 else None
 
+    @property
+    def code(self) -> Mapping[str, str | None]:
+        """The SHA-256 of each file of the user's own code when the run last used it, by import path."""
+        return {name: digest for one in self._content["runs"] for name, digest in (one.get("code") or {}).items()}
+
     def fix_threads(self, threads: int | None) -> None:
         """Fix that number."""
         self._content["threads"] = threads
@@ -115,7 +120,7 @@ class Record:
         self,
         command: list[str],
         *,
-        networks: Mapping[str, str | None] | None = None,
+        code: Mapping[str, str | None] | None = None,
         tasks: Sequence[str] | None = None,
         extended: Sequence[str] = (),
         damaged: Sequence[str] = (),
@@ -127,8 +132,8 @@ class Record:
         ----------
         command
             What the user typed.
-        networks
-            The SHA-256 of the files of networks that are not Pellucid's, by where their class is.
+        code
+            The SHA-256 of the files of networks, methods, rules and plugins of the user's own, by import path.
         tasks
             Names of the study's tasks: what is known of others, of an earlier specification, is dropped.
         extended
@@ -139,7 +144,7 @@ class Record:
             What the study does without, and why.
         """
         entry: dict[str, Any] = {"started": now(), "command": command, "environment": environment()}
-        entry |= {"networks": dict(networks)} if networks else {}
+        entry |= {"code": dict(code)} if code else {}
         entry |= {"extended": list(extended)} if extended else {}
         entry |= {"damaged": list(damaged)} if damaged else {}
         self._content["runs"].append(entry)

@@ -14,8 +14,8 @@ from pellucid.attribution.naming import imported_by
 from pellucid.attribution.undisturbed import attributes_kept, undisturbed
 from pellucid.ground.errors import InputError, PellucidError
 from pellucid.image.grid import PAPER_GRID
-from pellucid.network.foreign import ForeignNetwork, random_image, source_digest
-from pellucid.network.source import ClassSource, find_class
+from pellucid.network.foreign import ForeignNetwork, random_image
+from pellucid.network.source import ClassSource, find_class, source_digest
 from pellucid.spec.spec import Spec
 
 
@@ -65,9 +65,9 @@ def check_networks(spec: Spec, *, trusted: Collection[str] | None = None) -> Non
                         explain(model, image, method=method_from_text(method))
 
 
-def network_sources(spec: Spec) -> dict[str, str | None]:
-    """Return the SHA-256 of the file of each network that is not Pellucid's, for the record."""
-    own = dict.fromkeys(arm.own_network for arm in spec.training.values())
+def own_code(spec: Spec) -> dict[str, str | None]:
+    """Return the SHA-256 of the file of each network, method, rule and plugin of the user's own, for the record."""
+    own = dict.fromkeys([*(arm.own_network for arm in spec.training.values()), *spec.plugins])
     return {name: source_digest(name) for name in own if name is not None}
 
 

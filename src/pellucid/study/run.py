@@ -34,7 +34,7 @@ from pellucid.spec.rivals import without_bright_voxels
 from pellucid.spec.spec import Spec
 from pellucid.study.extend import beyond_extension, extend_run, stale_paths
 from pellucid.study.members import Members
-from pellucid.study.networks import check_networks, network_sources
+from pellucid.study.networks import check_networks, own_code
 from pellucid.study.plan import Plan
 from pellucid.study.steps.all_tables import table_tasks
 from pellucid.study.steps.baselines import baseline_tasks
@@ -173,7 +173,7 @@ def run_study(
         threads = _fixed_threads(record, cluster, workers, settings)
         record.begin(
             list(command),
-            networks=network_sources(spec),
+            code=_own_code(spec, record),
             tasks=[task.name for task in tasks],
             extended=added,
             remarks=without_bright_voxels(spec),
@@ -194,6 +194,18 @@ def run_study(
             raise
         record.end("done" if all(result.state == "done" for result in results) else "incomplete")
     return results
+
+
+def _own_code(spec: Spec, record: Record) -> dict[str, str | None]:
+    """Return the digests of the user's own code; say whose are not those that the run went on with until now."""
+    code = own_code(spec)
+    for name in [name for name, digest in code.items() if record.code.get(name, digest) != digest]:
+        logging.getLogger("pellucid").warning(
+            "the file of %s changed since the run last went on. What was made with the earlier one is kept: run the "
+            "study again from the beginning, unless the change makes no difference",
+            name,
+        )
+    return code
 
 
 def _fixed_threads(record: Record, cluster: str | None, workers: int, settings: ClusterSettings | None) -> int | None:

@@ -94,12 +94,15 @@ class NullMap:
         What a map that is no better than it may follow, in a sentence: `no better than RIVAL`.
     needs
         Without what it cannot be made.
+    deletion
+        Whether its first voxels are filled too, in a test by deletion.
     """
 
     make: Callable[[Known], Float32Array]
     meaning: str
     rival: str
     needs: tuple[Need, ...] = ()
+    deletion: bool = True
 
 
 NULLS: Registry[NullMap] = Registry("null map")
@@ -107,7 +110,7 @@ NULLS: Registry[NullMap] = Registry("null map")
 
 
 def null_map(
-    name: str, *, meaning: str, rival: str, needs: tuple[Need, ...] = ()
+    name: str, *, meaning: str, rival: str, needs: tuple[Need, ...] = (), deletion: bool = True
 ) -> Callable[[Callable[[Known], Float32Array]], Callable[[Known], Float32Array]]:
     """Register the function below as a null map; parameters as in `NullMap`.
 
@@ -120,7 +123,7 @@ def null_map(
     """
 
     def register(make: Callable[[Known], Float32Array]) -> Callable[[Known], Float32Array]:
-        NULLS.register(name, NullMap(make=make, meaning=meaning, rival=rival, needs=needs))
+        NULLS.register(name, NullMap(make=make, meaning=meaning, rival=rival, needs=needs, deletion=deletion))
         return make
 
     return register

@@ -89,13 +89,13 @@ def intensity(known: Known) -> Float32Array:
     return _image(known)
 
 
-@null_map("edge", meaning="its gradient's magnitude", rival="edges", needs=("image",))
+@null_map("edge", meaning="its gradient's magnitude", rival="edges", needs=("image",), deletion=False)
 def edge(known: Known) -> Float32Array:
     """Return the magnitude of the gradient of x (`edge_map`)."""
     return edge_map(_image(known), known.brain)
 
 
-@null_map("random", meaning="white noise", rival="noise")
+@null_map("random", meaning="white noise", rival="noise", deletion=False)
 def random(known: Known) -> Float32Array:
     """Return white Gaussian noise, mean 0, SD 1. Its expected lift is 1."""
     return np.random.default_rng(known.seed).standard_normal(known.brain.shape, dtype=np.float32)
@@ -106,6 +106,7 @@ def random(known: Known) -> Float32Array:
     meaning="the training participants' mean lesion map",
     rival="the mean lesion map",
     needs=("mean-lesion",),
+    deletion=False,
 )
 def mean_lesion(known: Known) -> Float32Array:
     """Return the mean lesion mask of the training participants: where lesions usually are."""

@@ -46,7 +46,7 @@ def test_a_field_of_view_that_is_not_known_is_not_stated(copy: Path, look: Any) 
 def test_code_that_changed_while_a_run_was_half_done_is_named(copy: Path, look: Any) -> None:
     record = read_json(copy / "record.json")
     go = record["runs"][0]
-    first, same, other = ({"networks": {"nets:Small": digest, "nets:Same": "b"}} for digest in "aac")
+    first, same, other = ({"code": {"nets:Small": digest, "nets:Same": "b"}} for digest in "aac")
     for goes, said in (([first, same], []), ([first, same, other], ["nets:Small"])):
         write_json(copy / "record.json", record | {"runs": [go, *(go | one for one in goes)]})
         words = look.words(limits(open_run(copy), copy / "figures"))

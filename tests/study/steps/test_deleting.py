@@ -20,7 +20,7 @@ from pellucid.rundir.folder import RunFolder
 from pellucid.spec.reading import parse_spec, read_spec
 from pellucid.study.plan import Plan
 from pellucid.study.run import study_tasks
-from pellucid.study.steps.deleting import RIVALS, delete_holdout, deletion_tasks, logits_of
+from pellucid.study.steps.deleting import delete_holdout, deletion_tasks, logits_of
 from pellucid.study.steps.explaining import held_out_scans
 from pellucid.study.steps.trials import read_selected
 from pellucid.trust.deletion import FILLS
@@ -28,6 +28,7 @@ from pellucid.trust.deletion_summary import deletion_summary
 from pellucid.trust.nulls import NULLS
 
 MAPS, OUT = (Path(name) / "finetuned" / "lrp-epsilon" for name in ("maps", "deletion"))
+RIVALS = ("intensity", "brightest-percent", "intensity-power-4", "intensity-x-prior", "logistic")
 
 
 def nothing(done: int, of: int, what: str) -> None:
@@ -45,7 +46,7 @@ def test_patients_who_were_held_out_are_tested_and_nobody_else(undisturbed: Path
     pairs = {(row.ranking, row.fill, row.k) for row in one.itertuples() if row.ranking != "lesions"}
     assert pairs == {(ranking, fill, k) for ranking in wanted for fill in FILLS for k in (50, 500)}
     assert (one["fall"].notna() | one["missing"].notna()).all()
-    assert set(RIVALS) <= set(NULLS)
+    assert {name for name, null in NULLS.items() if null.deletion} == set(RIVALS)
 
 
 def test_a_fall_is_that_of_the_network_on_the_filled_scan(undisturbed: Path) -> None:

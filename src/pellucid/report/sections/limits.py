@@ -49,10 +49,10 @@ def limits(run: Run, figures: Path) -> Section:
             "threshold is 0.5; the section on calibration shows how reliable they are."
         ),
     ]
-    for name in _changed_networks(run):
+    for name in _changed_code(run):
         text = Markup(
-            "<strong>The code of {} changed</strong> during this run: the file with its class was different when the "
-            "run was resumed. Its trials may be of two networks; run the study again from the beginning."
+            "<strong>The code of {} changed</strong> during this run: its file was different when the run was "
+            "resumed. The results may come from two versions of it; run the study again from the beginning."
         )
         caveats.append(text.format(name))
     if run.maps and run.explain and run.explain.trials == "all":
@@ -90,11 +90,11 @@ def _chosen(run: Run) -> str:
     return "the trial with the lowest validation loss"
 
 
-def _changed_networks(run: Run) -> list[str]:
-    """Return the networks of the user's own whose file was not the same in every go of the run."""
+def _changed_code(run: Run) -> list[str]:
+    """Return the networks, methods and plugins of the user's own whose file changed while the run was half done."""
     found: dict[str, set[str | None]] = {}
     for start in run.log.starts:
-        for name, digest in start.networks.items():
+        for name, digest in start.code.items():
             found.setdefault(name, set()).add(digest)
     return [name for name, digests in found.items() if len(digests) > 1]
 

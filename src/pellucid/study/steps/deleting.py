@@ -30,15 +30,12 @@ from pellucid.study.steps.table_registry import Needs, after, study_table
 from pellucid.trust.deletion import COLUMNS, FILLS, Predict, deletion, white_matter_like
 from pellucid.trust.deletion_summary import COLUMNS as SUMMARY_COLUMNS
 from pellucid.trust.deletion_summary import deletion_summary
-from pellucid.trust.nulls import null_maps
+from pellucid.trust.nulls import NULLS, null_maps
 
 DELETION = "deletion.tsv"
 """All deletions by an arm's maps, beside those of each person."""
 
 _ONE = "_deletion.tsv"
-
-RIVALS = ("intensity", "brightest-percent", "intensity-power-4", "intensity-x-prior", "logistic")
-"""Null maps whose first voxels are filled too; random ones are always."""
 
 BY_GRADIENT = "input-x-gradient"
 """The method that each map is compared with."""
@@ -146,7 +143,7 @@ def delete_scan(one: HeldOut, likely: BoolArray, *, voxels: Sequence[int], seed:
         maps[BY_GRADIENT] = _by_gradient(one.explainers, image)
     learned = find_learned(explainer.folder, explainer.grid)
     nulls = null_maps(image, brain, seen, learned, voxel_sizes=explainer.grid.voxel_sizes, seed=seed)
-    maps |= {rival: nulls.maps[rival] for rival in RIVALS if rival in nulls.maps}
+    maps |= {rival: null for rival, null in nulls.maps.items() if NULLS.find(rival).deletion}
     lesions = store.lesions(n)
     table = deletion(
         image,
@@ -162,7 +159,7 @@ def delete_scan(one: HeldOut, likely: BoolArray, *, voxels: Sequence[int], seed:
     absent: list[dict[str, Any]] = [
         {"ranking": rival, "fill": fill, "k": k, "voxels": 0, "draws": 0, "logit": logit, "missing": why}
         for rival, why in nulls.missing.items()
-        if rival in RIVALS
+        if NULLS.find(rival).deletion
         for fill in FILLS
         for k in voxels
     ]
