@@ -25,6 +25,9 @@ settings.load_profile("pellucid")
 OWN = Path(__file__).parent / "own"
 """Networks, methods and rules of a user's own, which no test finds unless it is told where."""
 
+collect_ignore = [str(OWN)]
+"""Not even to look for doctests: what is imported is registered, and stays so for all tests of the process."""
+
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -50,8 +50,9 @@ def relevance_in_places(
     R = np.asarray(values, dtype=np.float64)
     inside = np.asarray(brain, dtype=bool)
     B = inside & np.asarray(seen, dtype=bool)
-    positive = R[B].clip(min=0.0)
-    whole = float(positive.sum()) if B.any() and R[B].min() < R[B].max() else 0.0
+    relevance = R[B]
+    positive = relevance.clip(min=0.0)
+    whole = float(positive.sum()) if relevance.size and relevance.min() < relevance.max() else 0.0
     if not np.isfinite(R).all() or not np.isfinite(whole):
         raise InputError("relevance map", "a voxel, or its sum, is not finite", "Explain the participant again")
     rows = []
@@ -62,12 +63,13 @@ def relevance_in_places(
         if not np.isfinite(w).all() or w.min() < 0:
             raise InputError(name, "a weight is negative or not finite", "Give probabilities")
         w = w / w.max() if w.max() > 0 else w
-        there = float(w[B].sum())
+        weight = w[B]
+        there = float(weight.sum())
         row = {"place": name, "seen_share": _ratio(there, float(w[inside].sum())), "mean": _NAN}
         row |= {"positive_share": _NAN, "volume_share": _NAN, "lift": _NAN}
         if there > 0:
-            row["mean"] = float((R[B] * w[B]).sum()) / there
-            share, volume = _ratio(float((positive * w[B]).sum()), whole), there / np.count_nonzero(B)
+            row["mean"] = float((relevance * weight).sum()) / there
+            share, volume = _ratio(float((positive * weight).sum()), whole), there / relevance.size
             row |= {"positive_share": share, "volume_share": volume, "lift": share / volume}
         rows.append(row)
     return pd.DataFrame(rows, columns=["place", "seen_share", "mean", "positive_share", "volume_share", "lift"])
