@@ -37,10 +37,18 @@ def _folder(path: Path, what: str) -> Path:
     return path
 
 
+LONGEST = (
+    "attribution/test_recording.py", "cli/test_preprocess.py", "cli/test_signals.py", "cli/test_strangers.py",
+    "study/test_null.py", "study/test_run.py",
+)  # fmt: skip
+"""Slow files that take a worker more than a minute: begun last, one would keep the others waiting."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files without a slow test first."""
+    """Put files without a slow test first, then the longest."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path in slow)
+    longest = {Path(__file__).parent / name for name in LONGEST}
+    items.sort(key=lambda item: (item.path in slow, item.path not in longest))
 
 
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
