@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pellucid.trust import fitted_nulls
-from pellucid.trust.fitted_nulls import PERCENTS, TrainingScan, brightest_precision, fit_nulls
+from pellucid.trust.fitted_nulls import PERCENTS, TrainingScan, _regression, brightest_precision, fit_nulls
 from pellucid.trust.lesion_chance import features, probability, smooth_prior
 from pellucid.trust.null_registry import NO_LESIONS
 from pellucid.trust.nulls import Learned, brightest, null_maps
@@ -142,3 +142,16 @@ def test_lesions_all_over_the_brain_are_no_lesson() -> None:
     full = [TrainingScan(image=one.image, brain=one.brain, lesions=one.brain) for one in (_scan(0), _scan(1))]
     fitted = _fit(full)
     assert (fitted.learned.logistic, fitted.learned.percent, fitted.scores) == (None, 1.0, ())
+
+
+def test_what_is_the_same_everywhere_tells_nothing_and_warns_nobody() -> None:
+    """As in scans that are masks: the weighted variance of 1.0 came out a little below 0."""
+    generator = np.random.default_rng(0)
+    known = np.stack([np.full(5000, 0.7), generator.normal(size=5000), np.zeros(5000)], axis=1).astype(np.float32)
+    label = known[:, 1] + generator.normal(size=5000) > 1.0
+    for seed in range(20):
+        weight = np.random.default_rng(seed).uniform(1.0, 400.0, 5000)
+        fitted = _regression(known, label, weight)
+        assert (fitted.sd[0], fitted.sd[2]) == (1.0, 1.0)
+        assert np.isfinite([*fitted.mean, *fitted.sd, *fitted.weights, fitted.intercept]).all()
+        assert fitted.weights[1] > 0.5
