@@ -57,7 +57,7 @@ def wait_for(run: Path, task: str, process: subprocess.Popen[str], more: str) ->
         (signal.SIGTERM, False, ("--workers", "1"), 3, 4.0, "train/a/trial-00", "splits.tsv"),
         (signal.SIGTERM, True, ("--workers", "2"), 30, 2.0, "simulate/ms", "cohorts/ms/sub-*/anat/*"),
         (signal.SIGINT, True, ("--workers", "2"), 30, 2.0, "simulate/ms", "cohorts/ms"),
-        (signal.SIGHUP, False, ("--workers", "2", "--cluster", "local"), 30, 2.0, "simulate/ms", "cohorts/ms"),
+        (signal.SIGHUP, False, ("--workers", "2", "--cluster", "local"), 3, 4.0, "train/a/trial-00", "splits.tsv"),
     ],
 )
 def test_a_run_that_is_told_to_end_puts_itself_in_order(
