@@ -39,7 +39,8 @@ def _folder(path: Path, what: str) -> Path:
 
 LONGEST = (
     "attribution/test_recording.py", "cli/test_preprocess.py", "cli/test_signals.py", "cli/test_strangers.py",
-    "study/test_null.py", "study/test_run.py",
+    "engine/test_dispatch.py", "report/test_page.py", "study/test_null.py", "study/test_plugins.py",
+    "study/test_run.py",
 )  # fmt: skip
 """Slow files that take a worker more than a minute: begun last, one would keep the others waiting."""
 

@@ -61,6 +61,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
 def test_help_of_every_verb_shows_an_example(verb: list[str], pellucid) -> None:
     shown = pellucid(*verb, "--help")
     assert shown.code == 0
+    assert pellucid(*verb, "-h").out == shown.out
     assert "Example: pellucid " + " ".join(verb) in " ".join(shown.out.split())
 
 

@@ -21,6 +21,8 @@ for name in pellucid.__all__:
     getattr(pellucid, name)
 for name in maps.__all__:
     getattr(maps, name)
+import pellucid.simulate.cohort
+assert not {"nilearn", "sklearn", "scipy.stats", "matplotlib"} & set(sys.modules), sys.modules
 """
 
 

@@ -16,6 +16,7 @@ Map = Literal["gm", "wm", "t1"]
 _BRAIN = 0.2
 
 
+@cache
 def icbm152(name: Map) -> tuple[Float32Array, Grid]:
     """Return a map of the average and its 1 mm grid: grey matter, white matter or T1w, from 0 to 1 (its maximum).
 
@@ -26,17 +27,6 @@ def icbm152(name: Map) -> tuple[Float32Array, Grid]:
     ----------
     Fonov et al. 2011, "Unbiased average age-appropriate atlases for pediatric studies", NeuroImage 54.
     """
-    return _read(name)
-
-
-def icbm152_brain() -> tuple[BoolArray, Grid]:
-    """Return the brain of the average and its 1 mm grid: where the T1w map is above 0.2 of its maximum."""
-    data, grid = _read("t1")
-    return data > np.float32(_BRAIN), grid
-
-
-@cache
-def _read(name: Map) -> tuple[Float32Array, Grid]:
     path = wheel_file(
         f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz", package="nilearn", folder="datasets/data"
     )
@@ -44,3 +34,9 @@ def _read(name: Map) -> tuple[Float32Array, Grid]:
     data = volume.data / volume.data.max()
     data.setflags(write=False)  # one array for all who ask
     return data, volume.grid
+
+
+def icbm152_brain() -> tuple[BoolArray, Grid]:
+    """Return the brain of the average and its 1 mm grid: where the T1w map is above 0.2 of its maximum."""
+    data, grid = icbm152("t1")
+    return data > np.float32(_BRAIN), grid

@@ -28,6 +28,10 @@ def tissue_priors(grid: Grid) -> Float32Array:
     Far outside the average brain all is fluid but for the floor: a gyrus out there is what its image says it is. The
     maps come from T1w brightness, so that thalamus, pallidum, brain stem and ventral diencephalon are part grey, part
     white; cerebellar white matter is white.
+
+    References
+    ----------
+    Fonov et al. 2011, as for `icbm152`.
     """
     grey, white, source = _average()
     maps = np.stack([resample(data, source, grid) for data in (grey, white)]).clip(0.0, 1.0)

@@ -46,6 +46,8 @@ class Verbs(TyperGroup):
             raise typer.Exit(console.code_of(stop)) from None
 
 
+HELP_OPTIONS = ("-h", "--help")
+
 app = typer.Typer(
     cls=Verbs,
     name="pellucid",
@@ -55,6 +57,7 @@ app = typer.Typer(
     "done); 2 wrong usage or input; "
     "130 stopped by Ctrl-C; 143 stopped by the system. "
     "Research software: not for clinical use.",
+    context_settings={"help_option_names": list(HELP_OPTIONS)},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -105,7 +108,7 @@ def run(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["preprocess"]:
         given = preprocess.spread(given)
-    if given[:1] == ["explain"] and "--help" in given:
+    if given[:1] == ["explain"] and not {*HELP_OPTIONS}.isdisjoint(given):
         explain.list_methods()
     debug = "--debug" in given
     console.take_any_text()

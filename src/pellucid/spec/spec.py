@@ -67,6 +67,10 @@ class Spec:
         """Return an arm or a baseline: no two have the same name."""
         return self.training[name] if name in self.training else self.baselines[name]
 
+    def cohort_of(self, name: str) -> Cohort:
+        """Return the cohort of an arm or baseline."""
+        return self.cohorts[self.arm(name).cohort]
+
     def split_of(self, name: str) -> Split:
         """Return how the cohort of an arm or baseline is divided."""
         return self.splits[self.arm(name).cohort]

@@ -184,9 +184,9 @@ def _regression(known: Float32Array, label: BoolArray, weight: Float64Array) -> 
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    with np.errstate(invalid="ignore"):  # the weighted variance of what is constant may be a little below 0
+    with np.errstate(invalid="ignore"):  # the weighted variance of what hardly varies may be a little below 0
         scaler = StandardScaler().fit(known.astype(np.float64), sample_weight=weight)
-    scaler.scale_[known.min(axis=0) == known.max(axis=0)] = 1.0
+    scaler.scale_[~np.isfinite(scaler.scale_)] = 1.0  # as scikit-learn does where the variance is 0
     model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8, max_iter=200)
     model.fit(scaler.transform(known.astype(np.float64)), label, sample_weight=weight / weight.mean())
     return Logistic(

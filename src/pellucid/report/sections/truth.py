@@ -85,7 +85,7 @@ def truth(run: Run) -> Section | None:
 def _blurred(run: Run) -> str:
     """Say what places cannot tell apart, by whether the cohort's patients have lesions of their own."""
     arm = run.maps.arm if run.maps else run.main_arm or ""
-    simulate = run.spec.cohorts[run.arms[arm].cohort].simulate if run.spec and arm in run.arms else None
+    simulate = run.spec.cohort_of(arm).simulate if run.spec and arm in run.arms else None
     said = (
         "Places are defined in the template. Heads differ from it in size and by a smooth warp, and are not "
         "registered to it, so a place also covers its neighbours."

@@ -49,7 +49,7 @@ def regions(plan: Plan, progress: Progress) -> pd.DataFrame:
 
     def summary(arm: str, table: pd.DataFrame) -> pd.DataFrame:
         method = table["method"].iloc[0]
-        positive, tables = _positive(plan.spec, arm), []
+        positive, tables = plan.spec.cohort_of(arm).positive, []
         groups = sorted(table["group"].unique(), key=lambda group: (group != positive, group))
         for atlas, one in table.groupby("atlas", sort=False):
             means = region_means(one, groups, **_resampling(plan.spec, arm)).assign(atlas=atlas)
@@ -74,7 +74,7 @@ def filled(plan: Plan, progress: Progress) -> pd.DataFrame:
     """
     found, tables = read_tsv(plan.folder.table("regions")), []
     for arm, other in filled_arms(plan.spec):
-        patients = found[found["group"] == _positive(plan.spec, arm)]
+        patients = found[found["group"] == plan.spec.cohort_of(arm).positive]
         for (method, atlas), rows in patients.groupby(["method", "atlas"], sort=False):
             both = (rows[rows["arm"] == name] for name in (arm, other))
             compared = compare_images(*both, **_resampling(plan.spec, arm))
@@ -108,7 +108,9 @@ def truth(plan: Plan, progress: Progress) -> pd.DataFrame:
     found = read_tsv(plan.folder.table("truth"))
 
     def summary(arm: str, table: pd.DataFrame) -> pd.DataFrame:
-        patients = found[(found["group"] == _positive(plan.spec, arm)) & (found["method"] == table["method"].iloc[0])]
+        patients = found[
+            (found["group"] == plan.spec.cohort_of(arm).positive) & (found["method"] == table["method"].iloc[0])
+        ]
         others = {name: patients[patients["arm"] == name] for name in untaught_arms(plan.spec, arm)}
         own = patients[patients["arm"] == arm]
         return place_summary(own, {name: rows for name, rows in others.items() if len(rows)})
@@ -132,8 +134,3 @@ def _by_map(name: str, table: pd.DataFrame, summary: Callable[[str, pd.DataFrame
         for (arm, method), rows in table.groupby(["arm", "method"], sort=False)
     ]
     return pd.concat(tables, ignore_index=True) if tables else empty_table(name)
-
-
-def _positive(spec: Spec, arm: str) -> str:
-    """Return the name of an arm's patients."""
-    return spec.cohorts[spec.training[arm].cohort].positive

@@ -118,7 +118,7 @@ def lesions_compared(plan: Plan, progress: Progress) -> pd.DataFrame:
     """Compare the maps of each arm and method with the best null over its patients; `compare_with_nulls` says how."""
     tables = []
     for (arm, method), table in read_tsv(plan.folder.table("lesions")).groupby(["arm", "method"], sort=False):
-        patients = table[table["group"] == plan.spec.cohorts[plan.spec.training[str(arm)].cohort].positive]
+        patients = table[table["group"] == plan.spec.cohort_of(str(arm)).positive]
         tables.append(_with_subject(compare_with_nulls(patients), {"arm": arm, "method": method}))
     return pd.concat(tables, ignore_index=True)
 
@@ -131,7 +131,7 @@ def lesions_untaught(plan: Plan, progress: Progress) -> pd.DataFrame:
     """
     found, tables = read_tsv(plan.folder.table("lesions")), []
     for (arm, method), own in found.groupby(["arm", "method"], sort=False):
-        positive = plan.spec.cohorts[plan.spec.training[str(arm)].cohort].positive
+        positive = plan.spec.cohort_of(str(arm)).positive
         for other in untaught_arms(plan.spec, str(arm)):
             theirs = found[(found["arm"] == other) & (found["method"] == method)]
             for name in (name for name in dict.fromkeys(own["map"]) if name not in NULLS):
@@ -180,7 +180,7 @@ def region_tests(plan: Plan, progress: Progress) -> pd.DataFrame:
     for total in ("per_logit", "per_gross"):
         found[f"sum_{total}"] = found["sum"] / found[total].where(found[total] > 0)
     for (arm, method, atlas), table in found.groupby(["arm", "method", "atlas"], sort=False):
-        positive = plan.spec.cohorts[plan.spec.training[str(arm)].cohort].positive
+        positive = plan.spec.cohort_of(str(arm)).positive
         factor, seed = plan.spec.split_of(str(arm)).correction, derive_seed(plan.spec.study.seed, "permutation")
         for column, ending in _TESTED.items():
             tested = compare_groups(table, positive, column=column, correction=factor, seed=seed)
@@ -241,7 +241,7 @@ def truth(plan: Plan, progress: Progress) -> pd.DataFrame:
 
 def simulated_arms(spec: Spec, asked: Explain) -> list[str]:
     """Return the explained arms that learned from simulated people."""
-    return [arm for arm in asked.arms if spec.cohorts[spec.training[arm].cohort].simulate is not None]
+    return [arm for arm in asked.arms if spec.cohort_of(arm).simulate is not None]
 
 
 def _scans(plan: Plan, progress: Progress) -> Iterator[tuple[str, HeldOut]]:
