@@ -144,6 +144,6 @@ def test_the_record_knows_the_users_code_and_a_change_of_it_is_said(run: Path, t
         file.write("\n# another version\n")
     done = _pellucid("study", "run", run.parent / "study.toml", "--out", again, own=own)
     assert done.returncode == 0, done.stderr
-    assert "the file of ownmeasures changed since the run last went on" in done.stderr
+    assert "the file of ownmeasures has changed since the last start of this run" in done.stderr
     assert "ownmethods" not in done.stderr
     assert "The code of ownmeasures changed" in (again / "report.html").read_text(encoding="utf-8")

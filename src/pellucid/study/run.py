@@ -197,12 +197,12 @@ def run_study(
 
 
 def _own_code(spec: Spec, record: Record) -> dict[str, str | None]:
-    """Return the digests of the user's own code; say whose are not those that the run went on with until now."""
+    """Return the digests of the user's own code; warn of each file that has changed since the last start."""
     code = own_code(spec)
     for name in [name for name, digest in code.items() if record.code.get(name, digest) != digest]:
         logging.getLogger("pellucid").warning(
-            "the file of %s changed since the run last went on. What was made with the earlier one is kept: run the "
-            "study again from the beginning, unless the change makes no difference",
+            "the file of %s has changed since the last start of this run. Results of the earlier version are kept. If "
+            "the change matters, run the study again from the beginning",
             name,
         )
     return code
