@@ -33,3 +33,11 @@ def test_colours_are_transparent_without_lesion_and_hot_with() -> None:
     np.testing.assert_allclose(rgba[2, :3], 1.0)
     np.testing.assert_allclose(rgba[2], rgba[3])
     np.testing.assert_allclose(hot(0.0)(np.zeros(2))[:, 3], 0)
+
+
+def test_shares_of_scans_are_as_exact_as_a_count(finished_run: Path) -> None:
+    store = open_store(finished_run / "stores" / "ms")
+    rows = [n for n in range(len(store.table)) if store.table["group"].iloc[n] == "MS"][:3]
+    found = lesion_means(store, rows, "MS")
+    assert found is not None
+    assert set(np.unique(found.brain)) <= {count / found.scans for count in range(found.scans + 1)}

@@ -42,10 +42,10 @@ FIGURES: tuple[tuple[str, str, Callable[[Material], Drawing]], ...] = (
 SUFFIXES = (".svg", ".png", ".tsv")
 
 _ABOUT = (
-    "The figures of Eitel et al. 2019, drawn from this run as the paper's code drew them: with its choice, order, "
-    "colours, metric and limits, and a note in each that says what is odd about it. What the run shows is in the "
-    "report: there sums are true, signs are kept, intervals are stated, and what the network cannot see is marked. "
-    "Each figure comes as SVG, PNG and, with the data drawn, TSV."
+    "These are the figures of Eitel et al. 2019, drawn from this run as the paper's code drew them, with the same "
+    "selection, order, colours, metric and limits. A note in each figure says where it can mislead. The report shows "
+    "the results as they are: true sums, both signs, intervals, and a mark on what the network cannot see. Each figure "
+    "is saved as SVG and PNG, and its data as TSV."
 )
 _PICTURES = ("figure2", "figure3", "figure5", "figureS3")  # of brains; the others are charts
 

@@ -32,8 +32,10 @@ def lesion_means(store: Store, rows: Sequence[int], group: str) -> LesionMeans |
     own = [n for n in rows if store.table["group"].iloc[n] == group and store.lesions(n) is not None]
     if not own:
         return None
-    lesions, brain = (mean_map(stack[n] for n in own).astype(np.float64) for stack in (store.masks, store.brain))
-    return LesionMeans(lesions, brain, len(own))
+    scans = len(own)
+    means = (mean_map(stack[n] for n in own).astype(np.float64) for stack in (store.masks, store.brain))
+    lesions, brain = (np.rint(scans * mean) / scans for mean in means)  # shares of scans, without float32's last digits
+    return LesionMeans(lesions, brain, scans)
 
 
 def lesion_block(title: str, grid: Grid, means: LesionMeans, centre: Float64Array, limit: float) -> Block:
